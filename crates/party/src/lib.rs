@@ -1,0 +1,1 @@
+//! Persons and companies: identity numbers, KYC, consents, encryption, masking.

@@ -1,0 +1,1 @@
+//! Product definitions: language, check, schema, schedules, simulation.

@@ -1,0 +1,1 @@
+//! The commit pipeline and the only SQL.

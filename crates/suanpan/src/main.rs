@@ -1,0 +1,2 @@
+//! The platform in one binary.
+fn main() {}

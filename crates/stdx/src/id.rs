@@ -20,6 +20,9 @@ use crate::{Digest, Prng};
 pub struct Id<T>(Uuid, PhantomData<fn() -> T>);
 
 impl<T> Id<T> {
+    /// The nil UUID: no thing's name.
+    pub const NIL: Self = Self(Uuid::nil(), PhantomData);
+
     /// A new UUIDv7: 48 bits of milliseconds, then 74 random bits.
     pub fn new(now: Timestamp, prng: &mut Prng) -> Self {
         let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
@@ -34,6 +37,11 @@ impl<T> Id<T> {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest.as_bytes()[..16]);
         Self::from(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
+    /// Whether this is [`Id::NIL`].
+    pub fn is_nil(&self) -> bool {
+        self.0.is_nil()
     }
 
     /// The 16 bytes, most significant first.

@@ -1,0 +1,737 @@
+//! The rules.
+
+#[allow(clippy::disallowed_types, reason = "looked up on the hot path, never iterated")]
+use std::collections::HashMap;
+
+use money::Amount;
+use stdx::{Date, Timestamp};
+
+use crate::{
+    Account, AccountId, AccountState, Balances, Balancing, Direction, Kind, Limits, Posted, Reject,
+    Resolution, Side, Transfer, TransferId,
+};
+
+/// When something is booked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The wall clock.
+    pub now: Timestamp,
+    /// The institution's business date.
+    pub today: Date,
+}
+
+/// The books of one institution, as far as they are loaded.
+///
+/// Before a batch, the caller loads every account it names and every earlier transfer it repeats
+/// or is about; what is not here does not exist. Each change can be undone back to a [`Mark`]
+/// until [`Ledger::settle`].
+#[derive(Default)]
+#[allow(clippy::disallowed_types, reason = "looked up on the hot path, never iterated")]
+pub struct Ledger {
+    accounts: HashMap<AccountId, Account>,
+    transfers: HashMap<TransferId, Posted>,
+    resolutions: HashMap<TransferId, Resolution>,
+    closed_through: Option<Date>,
+    undo: Vec<Undo>,
+}
+
+/// A point to go back to.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(usize);
+
+/// How to take back one change.
+enum Undo {
+    Account(AccountId, Option<Account>),
+    Transfer(TransferId),
+    Resolution(TransferId),
+    ClosedThrough(Option<Date>),
+}
+
+/// The answer to a transfer that is not refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It happened now.
+    Created(Posted),
+    /// The same transfer happened before; nothing changed.
+    Exists(Posted),
+}
+
+impl Applied {
+    /// The transfer as it was booked.
+    pub fn posted(&self) -> &Posted {
+        match self {
+            Self::Created(posted) | Self::Exists(posted) => posted,
+        }
+    }
+}
+
+/// A checked change of two accounts.
+struct Movement {
+    debit: AccountId,
+    credit: AccountId,
+    /// Leaves or enters the pending sums.
+    pending: Pending,
+    /// Enters the posted sums.
+    posted: Amount,
+    /// The limits are used up by this much, or given back.
+    uses: Uses,
+}
+
+enum Pending {
+    Unchanged,
+    Reserve(Amount),
+    Release(Amount),
+}
+
+enum Uses {
+    Take(Amount),
+    GiveBack { amount: Amount, taken_on: Date, swapped: bool },
+}
+
+impl Ledger {
+    /// Brings in an account as it was stored.
+    pub fn load_account(&mut self, account: Account) {
+        self.accounts.insert(account.id, account);
+    }
+
+    /// Brings in an earlier transfer and what became of it.
+    pub fn load_transfer(&mut self, posted: Posted, resolution: Option<Resolution>) {
+        let id = posted.transfer.id;
+        if let Some(resolution) = resolution {
+            self.resolutions.insert(id, resolution);
+        }
+        self.transfers.insert(id, posted);
+    }
+
+    /// Brings in the day through which the books are closed.
+    pub fn load_closed_through(&mut self, day: Option<Date>) {
+        self.closed_through = day;
+    }
+
+    /// An account, if it is loaded.
+    pub fn account(&self, id: AccountId) -> Option<&Account> {
+        self.accounts.get(&id)
+    }
+
+    /// A transfer, if it is loaded.
+    pub fn transfer(&self, id: TransferId) -> Option<&Posted> {
+        self.transfers.get(&id)
+    }
+
+    /// What became of a transfer, if it is loaded.
+    pub fn resolution(&self, id: TransferId) -> Option<Resolution> {
+        self.resolutions.get(&id).copied()
+    }
+
+    /// The day through which the books are closed.
+    pub fn closed_through(&self) -> Option<Date> {
+        self.closed_through
+    }
+
+    /// A point to go back to.
+    pub fn mark(&self) -> Mark {
+        Mark(self.undo.len())
+    }
+
+    /// Takes back everything since the mark.
+    pub fn rollback(&mut self, mark: Mark) {
+        while self.undo.len() > mark.0 {
+            match self.undo.pop().expect("longer than the mark") {
+                Undo::Account(id, Some(before)) => {
+                    self.accounts.insert(id, before);
+                }
+                Undo::Account(id, None) => {
+                    self.accounts.remove(&id);
+                }
+                Undo::Transfer(id) => {
+                    self.transfers.remove(&id);
+                }
+                Undo::Resolution(id) => {
+                    self.resolutions.remove(&id);
+                }
+                Undo::ClosedThrough(before) => self.closed_through = before,
+            }
+        }
+    }
+
+    /// The accounts changed since the mark, in order of their id.
+    pub fn changed_since(&self, mark: Mark) -> Vec<&Account> {
+        let mut ids: Vec<AccountId> = self.undo[mark.0..]
+            .iter()
+            .filter_map(|undo| match undo {
+                Undo::Account(id, _) => Some(*id),
+                Undo::Transfer(_) | Undo::Resolution(_) | Undo::ClosedThrough(_) => None,
+            })
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.iter().filter_map(|id| self.accounts.get(id)).collect()
+    }
+
+    /// Makes what was done final: it is no longer undone, and transfers are forgotten, since the
+    /// next batch loads those it needs. Accounts stay.
+    pub fn settle(&mut self) {
+        self.undo.clear();
+        self.transfers.clear();
+        self.resolutions.clear();
+    }
+
+    /// Forgets the accounts too, so that the next batch loads them anew.
+    pub fn forget(&mut self) {
+        self.settle();
+        self.accounts.clear();
+    }
+
+    /// How many accounts are loaded.
+    pub fn accounts_loaded(&self) -> usize {
+        self.accounts.len()
+    }
+
+    /// Opens an account. Opening the same again changes nothing.
+    ///
+    /// # Errors
+    /// [`Reject::IdMustNotBeNil`], [`Reject::LimitsMalformed`], or the first field in which an
+    /// account with this id differs.
+    pub fn open(&mut self, account: Account) -> Result<(), Reject> {
+        if account.id.is_nil() {
+            return Err(Reject::IdMustNotBeNil);
+        }
+        check_limits(account.limits.as_deref())?;
+        if let Some(existing) = self.accounts.get(&account.id) {
+            return same_account(existing, &account);
+        }
+        let fresh = Account {
+            state: AccountState::Open,
+            balances: Balances::default(),
+            last: None,
+            ..account
+        };
+        self.undo.push(Undo::Account(fresh.id, None));
+        self.accounts.insert(fresh.id, fresh);
+        Ok(())
+    }
+
+    /// Freezes, thaws or closes an account.
+    ///
+    /// # Errors
+    /// [`Reject::AccountNotFound`], [`Reject::AccountAlreadyClosed`],
+    /// [`Reject::AccountNotSettled`].
+    pub fn set_state(&mut self, id: AccountId, state: AccountState) -> Result<(), Reject> {
+        let account = self.accounts.get(&id).ok_or(Reject::AccountNotFound)?;
+        if account.state == state {
+            return Ok(());
+        }
+        if account.state == AccountState::Closed {
+            return Err(Reject::AccountAlreadyClosed);
+        }
+        if state == AccountState::Closed && !account.balances.is_settled() {
+            return Err(Reject::AccountNotSettled);
+        }
+        self.change(id).state = state;
+        Ok(())
+    }
+
+    /// Gives an account other limits; what has been used of a cap that stays is kept.
+    ///
+    /// # Errors
+    /// [`Reject::AccountNotFound`], [`Reject::LimitsMalformed`].
+    pub fn set_limits(&mut self, id: AccountId, limits: Option<Limits>) -> Result<(), Reject> {
+        check_limits(limits.as_ref())?;
+        let account = self.accounts.get(&id).ok_or(Reject::AccountNotFound)?;
+        let before = account.limits.clone();
+        let mut limits = limits.map(Box::new);
+        if let (Some(before), Some(after)) = (before, limits.as_mut()) {
+            for cap in &mut after.caps {
+                let same =
+                    |it: &&crate::Cap| it.direction == cap.direction && it.window == cap.window;
+                cap.usage = before.caps.iter().find(same).map_or(cap.usage, |it| it.usage);
+            }
+        }
+        self.change(id).limits = limits;
+        Ok(())
+    }
+
+    /// Closes the books through a day: no transfer with such a value date from now on.
+    ///
+    /// # Errors
+    /// [`Reject::PeriodAlreadyClosed`], [`Reject::ValueDateInFuture`] for today or later, since
+    /// the day is not over.
+    pub fn close_period(&mut self, through: Date, at: Moment) -> Result<(), Reject> {
+        if through >= at.today {
+            return Err(Reject::ValueDateInFuture);
+        }
+        if self.closed_through.is_some_and(|day| through <= day) {
+            return Err(Reject::PeriodAlreadyClosed);
+        }
+        self.undo.push(Undo::ClosedThrough(self.closed_through));
+        self.closed_through = Some(through);
+        Ok(())
+    }
+
+    /// Applies a batch. Each chain of linked transfers happens whole or not at all; one chain's
+    /// refusal leaves the others alone.
+    pub fn apply(&mut self, batch: &[Transfer], at: Moment) -> Vec<Result<Applied, Reject>> {
+        let mut answers = Vec::with_capacity(batch.len());
+        let mut rest = batch;
+        while !rest.is_empty() {
+            let linked = rest.iter().take_while(|it| it.linked).count();
+            let (chain, after) = rest.split_at(rest.len().min(linked.saturating_add(1)));
+            self.apply_chain(chain, at, &mut answers);
+            rest = after;
+        }
+        answers
+    }
+
+    fn apply_chain(
+        &mut self,
+        chain: &[Transfer],
+        at: Moment,
+        answers: &mut Vec<Result<Applied, Reject>>,
+    ) {
+        let mark = self.mark();
+        let start = answers.len();
+        let open = chain.last().is_some_and(|it| it.linked);
+        let mut failed = open.then(|| (chain.len().saturating_sub(1), Reject::ChainNotClosed));
+        if !open {
+            for (index, transfer) in chain.iter().enumerate() {
+                match self.apply_one(transfer, at) {
+                    Ok(applied) => answers.push(Ok(applied)),
+                    Err(reject) => {
+                        failed = Some((index, reject));
+                        break;
+                    }
+                }
+            }
+        }
+        if let Some((culprit, reject)) = failed {
+            self.rollback(mark);
+            answers.truncate(start);
+            let answer =
+                |index| if index == culprit { reject } else { Reject::LinkedTransferFailed };
+            answers.extend((0..chain.len()).map(|index| Err(answer(index))));
+        }
+    }
+
+    /// Applies one transfer, or says why not.
+    fn apply_one(&mut self, transfer: &Transfer, at: Moment) -> Result<Applied, Reject> {
+        if transfer.id.is_nil() {
+            return Err(Reject::IdMustNotBeNil);
+        }
+        if let Some(existing) = self.transfers.get(&transfer.id) {
+            let subject = transfer.kind.about().and_then(|id| self.transfers.get(&id));
+            let whole = subject.map(|it| it.transfer.amount);
+            same_transfer(&existing.transfer, transfer, whole)?;
+            return Ok(Applied::Exists(existing.clone()));
+        }
+        self.check_transfer(transfer, at)?;
+        let movement = match transfer.kind {
+            Kind::Plain | Kind::Hold { .. } => self.check_movement(transfer, at)?,
+            Kind::Post(hold) => self.check_post(transfer, hold, at)?,
+            Kind::Void(hold) | Kind::Expire(hold) => self.check_release(transfer, hold, at)?,
+            Kind::Reversal(of) => self.check_reversal(transfer, of)?,
+        };
+        // From here on the transfer must succeed.
+        Ok(Applied::Created(self.execute(transfer, movement, at)))
+    }
+
+    fn check_transfer(&self, transfer: &Transfer, at: Moment) -> Result<(), Reject> {
+        if !transfer.amount.is_positive() {
+            return Err(Reject::AmountMustBePositive);
+        }
+        if transfer.value_date > at.today {
+            return Err(Reject::ValueDateInFuture);
+        }
+        if self.closed_through.is_some_and(|day| transfer.value_date <= day) {
+            return Err(Reject::PeriodClosed);
+        }
+        if transfer.kind.expires().is_some_and(|moment| moment <= at.now) {
+            return Err(Reject::ExpiryMustBeInFuture);
+        }
+        Ok(())
+    }
+
+    /// A plain transfer or a new hold.
+    fn check_movement(&self, transfer: &Transfer, at: Moment) -> Result<Movement, Reject> {
+        let (debit, credit) = self.check_accounts(transfer.debit, transfer.credit)?;
+        let amount = balanced(transfer, debit, credit);
+        check_sums(debit, credit, amount)?;
+        check_side(debit, Side::Debit, amount, at)?;
+        check_side(credit, Side::Credit, amount, at)?;
+        let (pending, posted) = match transfer.kind.is_hold() {
+            true => (Pending::Reserve(amount), Amount::ZERO),
+            false => (Pending::Unchanged, amount),
+        };
+        let (debit, credit, uses) = (debit.id, credit.id, Uses::Take(amount));
+        Ok(Movement { debit, credit, pending, posted, uses })
+    }
+
+    fn check_post(
+        &self,
+        transfer: &Transfer,
+        hold: TransferId,
+        at: Moment,
+    ) -> Result<Movement, Reject> {
+        let held = self.check_hold(transfer, hold)?;
+        let all = held.transfer.amount;
+        let amount = if transfer.amount == Amount::MAX { all } else { transfer.amount };
+        if amount > all {
+            return Err(Reject::ExceedsHold);
+        }
+        self.check_unresolved(hold)?;
+        if is_over(held, at.now) {
+            return Err(Reject::HoldAlreadyExpired);
+        }
+        let (debit, credit) = self.check_accounts(held.transfer.debit, held.transfer.credit)?;
+        let unused = all - amount;
+        let uses = Uses::GiveBack { amount: unused, taken_on: held.booked_on, swapped: false };
+        let pending = Pending::Release(all);
+        Ok(Movement { debit: debit.id, credit: credit.id, pending, posted: amount, uses })
+    }
+
+    /// A void or an expiry. Frozen and closed accounts let go of their holds.
+    fn check_release(
+        &self,
+        transfer: &Transfer,
+        hold: TransferId,
+        at: Moment,
+    ) -> Result<Movement, Reject> {
+        let held = self.check_hold(transfer, hold)?;
+        let all = held.transfer.amount;
+        if transfer.amount != Amount::MAX && transfer.amount != all {
+            return Err(Reject::VoidMustBeWhole);
+        }
+        self.check_unresolved(hold)?;
+        let expiring = matches!(transfer.kind, Kind::Expire(_));
+        match (expiring, is_over(held, at.now)) {
+            (true, false) => return Err(Reject::HoldNotExpired),
+            (false, true) => return Err(Reject::HoldAlreadyExpired),
+            (true, true) | (false, false) => {}
+        }
+        let (debit, credit) = (held.transfer.debit, held.transfer.credit);
+        let uses = Uses::GiveBack { amount: all, taken_on: held.booked_on, swapped: false };
+        let pending = Pending::Release(all);
+        Ok(Movement { debit, credit, pending, posted: Amount::ZERO, uses })
+    }
+
+    fn check_hold(&self, transfer: &Transfer, hold: TransferId) -> Result<&Posted, Reject> {
+        let held = self.transfers.get(&hold).ok_or(Reject::HoldNotFound)?;
+        if !held.transfer.kind.is_hold() {
+            return Err(Reject::NotAHold);
+        }
+        let differs = |given: AccountId, held: AccountId| !given.is_nil() && given != held;
+        if differs(transfer.debit, held.transfer.debit) {
+            return Err(Reject::HoldHasOtherDebitAccount);
+        }
+        if differs(transfer.credit, held.transfer.credit) {
+            return Err(Reject::HoldHasOtherCreditAccount);
+        }
+        Ok(held)
+    }
+
+    fn check_unresolved(&self, hold: TransferId) -> Result<(), Reject> {
+        match self.resolutions.get(&hold) {
+            None => Ok(()),
+            Some(Resolution::Posted(_)) => Err(Reject::HoldAlreadyPosted),
+            Some(Resolution::Voided(_)) => Err(Reject::HoldAlreadyVoided),
+            Some(Resolution::Expired(_)) => Err(Reject::HoldAlreadyExpired),
+            Some(Resolution::Reversed(_)) => Err(Reject::AlreadyReversed),
+        }
+    }
+
+    fn check_reversal(&self, transfer: &Transfer, of: TransferId) -> Result<Movement, Reject> {
+        let original = self.transfers.get(&of).ok_or(Reject::ReversedTransferNotFound)?;
+        if !matches!(original.transfer.kind, Kind::Plain | Kind::Post(_)) {
+            return Err(Reject::NotReversible);
+        }
+        let amount = original.transfer.amount;
+        let differs = |given: AccountId, swapped: AccountId| !given.is_nil() && given != swapped;
+        if (transfer.amount != Amount::MAX && transfer.amount != amount)
+            || differs(transfer.debit, original.transfer.credit)
+            || differs(transfer.credit, original.transfer.debit)
+        {
+            return Err(Reject::ReversalMustBeWhole);
+        }
+        if self.resolutions.contains_key(&of) {
+            return Err(Reject::AlreadyReversed);
+        }
+        let (debit, credit) =
+            self.check_accounts(original.transfer.credit, original.transfer.debit)?;
+        check_sums(debit, credit, amount)?;
+        check_floor(debit, Side::Debit, amount)?;
+        check_floor(credit, Side::Credit, amount)?;
+        let uses = Uses::GiveBack { amount, taken_on: original.booked_on, swapped: true };
+        let (debit, credit) = (debit.id, credit.id);
+        Ok(Movement { debit, credit, pending: Pending::Unchanged, posted: amount, uses })
+    }
+
+    fn check_accounts(
+        &self,
+        debit: AccountId,
+        credit: AccountId,
+    ) -> Result<(&Account, &Account), Reject> {
+        if debit == credit {
+            return Err(Reject::AccountsMustDiffer);
+        }
+        let debit = self.accounts.get(&debit).ok_or(Reject::DebitAccountNotFound)?;
+        let credit = self.accounts.get(&credit).ok_or(Reject::CreditAccountNotFound)?;
+        if debit.currency != credit.currency {
+            return Err(Reject::AccountsMustShareCurrency);
+        }
+        check_state(debit, Side::Debit)?;
+        check_state(credit, Side::Credit)?;
+        Ok((debit, credit))
+    }
+
+    /// Does what has been checked.
+    fn execute(&mut self, transfer: &Transfer, movement: Movement, at: Moment) -> Posted {
+        let Movement { debit, credit, .. } = movement;
+        let debit_previous = self.move_side(debit, Side::Debit, transfer.id, &movement, at);
+        let credit_previous = self.move_side(credit, Side::Credit, transfer.id, &movement, at);
+        let amount = match movement.pending {
+            Pending::Reserve(held) => held,
+            Pending::Release(held) if movement.posted.is_zero() => held,
+            Pending::Unchanged | Pending::Release(_) => movement.posted,
+        };
+        let posted = Posted {
+            transfer: Transfer { debit, credit, amount, ..transfer.clone() },
+            booked_at: at.now,
+            booked_on: at.today,
+            debit_previous,
+            credit_previous,
+        };
+        let resolution = match transfer.kind {
+            Kind::Plain | Kind::Hold { .. } => None,
+            Kind::Post(hold) => Some((hold, Resolution::Posted(transfer.id))),
+            Kind::Void(hold) => Some((hold, Resolution::Voided(transfer.id))),
+            Kind::Expire(hold) => Some((hold, Resolution::Expired(transfer.id))),
+            Kind::Reversal(of) => Some((of, Resolution::Reversed(transfer.id))),
+        };
+        if let Some((about, resolution)) = resolution {
+            self.undo.push(Undo::Resolution(about));
+            self.resolutions.insert(about, resolution);
+        }
+        self.undo.push(Undo::Transfer(transfer.id));
+        self.transfers.insert(transfer.id, posted.clone());
+        posted
+    }
+
+    fn move_side(
+        &mut self,
+        id: AccountId,
+        side: Side,
+        transfer: TransferId,
+        movement: &Movement,
+        at: Moment,
+    ) -> Option<TransferId> {
+        let account = self.change(id);
+        let direction = direction(account.side, side);
+        let sums = &mut account.balances;
+        let (posted, pending) = match side {
+            Side::Debit => (&mut sums.debits_posted, &mut sums.debits_pending),
+            Side::Credit => (&mut sums.credits_posted, &mut sums.credits_pending),
+        };
+        *posted += movement.posted;
+        match movement.pending {
+            Pending::Unchanged => {}
+            Pending::Reserve(amount) => *pending += amount,
+            Pending::Release(amount) => *pending -= amount,
+        }
+        assert!(!pending.is_negative(), "more was released than was held");
+        for cap in account.limits.iter_mut().flat_map(|limits| &mut limits.caps) {
+            match movement.uses {
+                Uses::Take(amount) if cap.direction == direction => cap.take(amount, at.today),
+                // A reversal goes the other way than the transfer that took.
+                Uses::GiveBack { amount, taken_on, swapped }
+                    if (cap.direction == direction) != swapped =>
+                {
+                    cap.give_back(amount, taken_on);
+                }
+                Uses::Take(_) | Uses::GiveBack { .. } => {}
+            }
+        }
+        account.last.replace(transfer)
+    }
+
+    /// The account, to be changed; how it was is kept.
+    fn change(&mut self, id: AccountId) -> &mut Account {
+        let account = self.accounts.get_mut(&id).expect("checked before");
+        self.undo.push(Undo::Account(id, Some(account.clone())));
+        account
+    }
+}
+
+/// Whether an entry on `side` moves an account of `own` side in or out.
+fn direction(own: Side, side: Side) -> Direction {
+    if own == side { Direction::In } else { Direction::Out }
+}
+
+/// Whether the time of a hold is over.
+fn is_over(hold: &Posted, now: Timestamp) -> bool {
+    hold.transfer.kind.expires().is_some_and(|moment| moment <= now)
+}
+
+/// What moves: the amount, or the smaller of it and what the balanced accounts have.
+fn balanced(transfer: &Transfer, debit: &Account, credit: &Account) -> Amount {
+    let has = |account: &Account, own: Side| {
+        let overdraft = account.limits.as_ref().and_then(|limits| limits.overdraft);
+        // What stands on the other side is what can be moved on this one.
+        let line = overdraft.filter(|_| account.side == own).unwrap_or(Amount::ZERO);
+        let has = account.balances.available(own).checked_add(line).unwrap_or(Amount::MAX);
+        has.max(Amount::ZERO)
+    };
+    let of_debit = || has(debit, Side::Credit);
+    let of_credit = || has(credit, Side::Debit);
+    match transfer.balancing {
+        Balancing::None => transfer.amount,
+        Balancing::Debit => transfer.amount.min(of_debit()),
+        Balancing::Credit => transfer.amount.min(of_credit()),
+        Balancing::Both => transfer.amount.min(of_debit()).min(of_credit()),
+    }
+}
+
+fn check_state(account: &Account, side: Side) -> Result<(), Reject> {
+    let allowed = match direction(account.side, side) {
+        Direction::In => account.state.takes_in(),
+        Direction::Out => account.state.gives_out(),
+    };
+    match (side, account.state) {
+        _ if allowed => Ok(()),
+        (Side::Debit, AccountState::Closed) => Err(Reject::DebitAccountClosed),
+        (Side::Debit, _) => Err(Reject::DebitAccountFrozen),
+        (Side::Credit, AccountState::Closed) => Err(Reject::CreditAccountClosed),
+        (Side::Credit, _) => Err(Reject::CreditAccountFrozen),
+    }
+}
+
+/// Posted and pending together must fit, so that a hold can always be posted.
+fn check_sums(debit: &Account, credit: &Account, amount: Amount) -> Result<(), Reject> {
+    let fits = |posted: Amount, pending: Amount| {
+        posted.checked_add(pending).and_then(|sum| sum.checked_add(amount)).is_some()
+    };
+    let debits = fits(debit.balances.debits_posted, debit.balances.debits_pending);
+    let credits = fits(credit.balances.credits_posted, credit.balances.credits_pending);
+    if debits && credits { Ok(()) } else { Err(Reject::BalanceOverflow) }
+}
+
+/// All limits of the account an amount meets on `side`.
+fn check_side(account: &Account, side: Side, amount: Amount, at: Moment) -> Result<(), Reject> {
+    check_floor(account, side, amount)?;
+    let Some(limits) = &account.limits else { return Ok(()) };
+    let towards = direction(account.side, side);
+    if towards == Direction::In
+        && limits.balance_max.is_some_and(|max| rises_over(account, amount, max))
+    {
+        return Err(match side {
+            Side::Debit => Reject::DebitAccountExceedsBalanceMax,
+            Side::Credit => Reject::CreditAccountExceedsBalanceMax,
+        });
+    }
+    let mut caps = limits.caps.iter().filter(|cap| cap.direction == towards);
+    if caps.any(|cap| amount > cap.room(at.today)) {
+        return Err(match side {
+            Side::Debit => Reject::DebitAccountExceedsCap,
+            Side::Credit => Reject::CreditAccountExceedsCap,
+        });
+    }
+    Ok(())
+}
+
+/// The overdraft limit, which a reversal must keep too.
+fn check_floor(account: &Account, side: Side, amount: Amount) -> Result<(), Reject> {
+    let overdraft = account.limits.as_ref().and_then(|limits| limits.overdraft);
+    let Some(overdraft) = overdraft.filter(|_| account.side != side) else { return Ok(()) };
+    let left = account.balances.available(account.side).checked_add(overdraft);
+    if left.is_none_or(|left| amount <= left) {
+        return Ok(());
+    }
+    Err(match side {
+        Side::Debit => Reject::DebitAccountExceedsOverdraft,
+        Side::Credit => Reject::CreditAccountExceedsOverdraft,
+    })
+}
+
+fn rises_over(account: &Account, amount: Amount, max: Amount) -> bool {
+    let favorable = match account.side {
+        Side::Debit => account.balances.debits_pending,
+        Side::Credit => account.balances.credits_pending,
+    };
+    let high = account.balances.posted(account.side).checked_add(favorable);
+    high.and_then(|high| high.checked_add(amount)).is_none_or(|high| high > max)
+}
+
+fn check_limits(limits: Option<&Limits>) -> Result<(), Reject> {
+    let Some(limits) = limits else { return Ok(()) };
+    let amounts = limits.overdraft.iter().chain(&limits.balance_max);
+    let negative = amounts.chain(limits.caps.iter().map(|cap| &cap.max)).any(|it| it.is_negative());
+    if negative || limits.caps.len() > Limits::CAPS_MAX {
+        return Err(Reject::LimitsMalformed);
+    }
+    Ok(())
+}
+
+/// Whether a resubmitted transfer is the one that happened; if not, the first difference.
+/// `whole` is the amount of the earlier transfer both are about.
+fn same_transfer(before: &Transfer, now: &Transfer, whole: Option<Amount>) -> Result<(), Reject> {
+    use std::mem::discriminant;
+    if discriminant(&before.kind) != discriminant(&now.kind) {
+        return Err(Reject::ExistsWithDifferentKind);
+    }
+    if before.kind.about() != now.kind.about() {
+        return Err(Reject::ExistsWithDifferentSubject);
+    }
+    if before.kind != now.kind {
+        return Err(Reject::ExistsWithDifferentExpiry);
+    }
+    let about = before.kind.about().is_some();
+    let differs = |before, now: AccountId| before != now && !(about && now.is_nil());
+    if differs(before.debit, now.debit) {
+        return Err(Reject::ExistsWithDifferentDebitAccount);
+    }
+    if differs(before.credit, now.credit) {
+        return Err(Reject::ExistsWithDifferentCreditAccount);
+    }
+    if before.balancing != now.balancing {
+        return Err(Reject::ExistsWithDifferentBalancing);
+    }
+    let balancing = before.balancing != Balancing::None && now.amount >= before.amount;
+    let amount = whole.filter(|_| now.amount == Amount::MAX).unwrap_or(now.amount);
+    if before.amount != amount && !balancing {
+        return Err(Reject::ExistsWithDifferentAmount);
+    }
+    if before.value_date != now.value_date {
+        return Err(Reject::ExistsWithDifferentValueDate);
+    }
+    if before.reason != now.reason {
+        return Err(Reject::ExistsWithDifferentReason);
+    }
+    Ok(())
+}
+
+/// Whether a reopened account is the one there is; if not, the first difference.
+fn same_account(before: &Account, now: &Account) -> Result<(), Reject> {
+    if before.code != now.code {
+        return Err(Reject::AccountExistsWithDifferentCode);
+    }
+    if before.currency != now.currency {
+        return Err(Reject::AccountExistsWithDifferentCurrency);
+    }
+    if before.side != now.side {
+        return Err(Reject::AccountExistsWithDifferentSide);
+    }
+    if before.lane != now.lane {
+        return Err(Reject::AccountExistsWithDifferentLane);
+    }
+    let same = match (&before.limits, &now.limits) {
+        (Some(before), Some(now)) => unused(before) == unused(now),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    if same { Ok(()) } else { Err(Reject::AccountExistsWithDifferentLimits) }
+}
+
+/// The limits without what has been used of them.
+fn unused(limits: &Limits) -> Limits {
+    let mut limits = limits.clone();
+    limits.caps.iter_mut().for_each(|cap| cap.usage = crate::CapUse::default());
+    limits
+}

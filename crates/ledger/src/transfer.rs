@@ -1,0 +1,138 @@
+//! Transfers and what became of them.
+
+use money::Amount;
+use serde::{Deserialize, Serialize};
+use stdx::{Date, Id, Timestamp};
+
+use crate::{AccountId, Code};
+
+/// Names a transfer; chosen by the caller, so a retry is recognised.
+pub type TransferId = Id<Transfer>;
+
+/// An order to move an amount from a debit account to a credit account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Transfer {
+    /// Its name.
+    pub id: TransferId,
+    /// What it does.
+    pub kind: Kind,
+    /// The account debited. Nil in a transfer about an earlier one: as there.
+    pub debit: AccountId,
+    /// The account credited. Nil in a transfer about an earlier one: as there.
+    pub credit: AccountId,
+    /// How much. With balancing, at most so much. In a transfer about an earlier one,
+    /// [`Amount::MAX`] is all of it.
+    pub amount: Amount,
+    /// Moves only as much as the named account has.
+    #[serde(default)]
+    pub balancing: Balancing,
+    /// Stands or falls with the next transfer of the batch.
+    #[serde(default)]
+    pub linked: bool,
+    /// The day from which it counts for interest; today or earlier.
+    pub value_date: Date,
+    /// The business reason, such as `repayment`.
+    pub reason: Code,
+}
+
+impl Transfer {
+    /// A transfer about all of an earlier one, on that one's accounts.
+    pub fn about(id: TransferId, kind: Kind, value_date: Date, reason: Code) -> Self {
+        let (debit, credit) = (AccountId::NIL, AccountId::NIL);
+        let (balancing, linked) = (Balancing::None, false);
+        Self { id, kind, debit, credit, amount: Amount::MAX, balancing, linked, value_date, reason }
+    }
+}
+
+/// Which account a transfer may bring to zero but not beyond: it then moves the smaller of its
+/// amount and what that account has, possibly nothing. An overdraft limit counts as having.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Balancing {
+    /// Neither: the amount moves or nothing does.
+    #[default]
+    None,
+    /// Debits at most the debit account's credits less its debits, posted and held.
+    Debit,
+    /// Credits at most the credit account's debits less its credits, posted and held.
+    Credit,
+    /// Both of these.
+    Both,
+}
+
+/// What a transfer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Moves the amount.
+    Plain,
+    /// Reserves the amount until it is posted, voided or expired.
+    Hold {
+        /// From this moment on the hold can only expire.
+        expires: Option<Timestamp>,
+    },
+    /// Moves all or part of a hold and releases the rest.
+    Post(TransferId),
+    /// Releases a hold.
+    Void(TransferId),
+    /// Releases a hold whose time is over.
+    Expire(TransferId),
+    /// Moves all of an earlier transfer back: debit and credit change sides.
+    Reversal(TransferId),
+}
+
+impl Kind {
+    /// The earlier transfer this one is about.
+    pub fn about(self) -> Option<TransferId> {
+        match self {
+            Self::Plain | Self::Hold { .. } => None,
+            Self::Post(id) | Self::Void(id) | Self::Expire(id) | Self::Reversal(id) => Some(id),
+        }
+    }
+
+    /// When the hold's time is over, if this is one that ends by itself.
+    pub fn expires(self) -> Option<Timestamp> {
+        match self {
+            Self::Hold { expires } => expires,
+            Self::Plain | Self::Post(_) | Self::Void(_) | Self::Expire(_) | Self::Reversal(_) => {
+                None
+            }
+        }
+    }
+
+    /// Whether this is a hold.
+    pub fn is_hold(self) -> bool {
+        matches!(self, Self::Hold { .. })
+    }
+}
+
+/// A transfer that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Posted {
+    /// What was ordered, the amount being what really moved.
+    #[serde(flatten)]
+    pub transfer: Transfer,
+    /// When it was booked.
+    pub booked_at: Timestamp,
+    /// The business date on which it was booked.
+    pub booked_on: Date,
+    /// The transfer before it on the debit account.
+    pub debit_previous: Option<TransferId>,
+    /// The transfer before it on the credit account.
+    pub credit_previous: Option<TransferId>,
+}
+
+/// What became of a transfer afterwards. Most stay as they are and have none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resolution {
+    /// The hold was posted, by this transfer.
+    Posted(TransferId),
+    /// The hold was voided, by this transfer.
+    Voided(TransferId),
+    /// The hold expired, by this transfer.
+    Expired(TransferId),
+    /// The transfer was reversed, by this one.
+    Reversed(TransferId),
+}

@@ -1,2 +1,74 @@
-//! All automation.
-fn main() {}
+//! All automation of the repository: `cargo xtask help` lists it.
+//!
+//! There is no Makefile and no shell beyond one line, so every machine that builds Suanpan can
+//! also test and run it. Each command only starts other programs; what it starts is printed first.
+//! The conventions of the repository are tests in `tidy`, run with all others.
+
+#![allow(clippy::print_stderr, reason = "a command line tool; stdout belongs to what it runs")]
+
+mod check;
+mod shell;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tidy;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+
+use crate::shell::Shell;
+
+/// The repository's own commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", version = None)]
+enum Xtask {
+    /// Installs what the tests need where it is missing, then checks and tests everything.
+    Test,
+    /// Builds and starts the platform in `./data`; `--fresh` starts over.
+    #[command(disable_help_flag = true)]
+    Up(Arguments),
+    /// Tells the whole story on real data and prints its summary; `--json` for one object.
+    #[command(disable_help_flag = true)]
+    Demo(Arguments),
+    /// Writes the generated pages of `docs/reference` anew.
+    Codegen,
+}
+
+/// Passed on as they are: the binary knows what they mean.
+#[derive(clap::Args)]
+struct Arguments {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+    arguments: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let Err(error) = run(&Xtask::parse()) else { return ExitCode::SUCCESS };
+    eprintln!("\nerror: {error:#}");
+    error.downcast_ref().map_or(ExitCode::FAILURE, shell::Failed::exit_code)
+}
+
+fn run(xtask: &Xtask) -> anyhow::Result<()> {
+    match xtask {
+        Xtask::Test => check::all(&Shell::at(root())),
+        Xtask::Up(rest) => Err(suanpan("up", rest)),
+        Xtask::Demo(rest) => Err(suanpan("demo", rest)),
+        Xtask::Codegen => Shell::at(root()).run(&CODEGEN),
+    }
+}
+
+const CODEGEN: [&str; 7] =
+    ["cargo", "run", "--package=suanpan", "--", "reference", "--out", "docs/reference"];
+
+/// Becomes the platform, built in release, in the caller's own directory. Cargo reports its
+/// progress on stderr, so stdout is the platform's alone. Returns only if that failed.
+fn suanpan(command: &str, rest: &Arguments) -> anyhow::Error {
+    let cargo = ["cargo", "run", "--release", "--package=suanpan", "--", command];
+    let rest = rest.arguments.iter().map(String::as_str);
+    Shell::here().exec(&cargo.into_iter().chain(rest).collect::<Vec<_>>())
+}
+
+/// The directory of the workspace.
+fn root() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}

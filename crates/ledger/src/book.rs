@@ -11,7 +11,8 @@ use crate::{
     Resolution, Side, Transfer, TransferId,
 };
 
-/// When something is booked.
+/// When something is booked. Business dates do not run backwards: a later batch has the same date
+/// or a later one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
     /// The wall clock.
@@ -22,9 +23,9 @@ pub struct Moment {
 
 /// The books of one institution, as far as they are loaded.
 ///
-/// Before a batch, the caller loads every account it names and every earlier transfer it repeats
-/// or is about; what is not here does not exist. Each change can be undone back to a [`Mark`]
-/// until [`Ledger::settle`].
+/// Before a batch, the caller loads every earlier transfer it repeats or is about, and every
+/// account that it or one of those names; what is not here does not exist. Each change can be
+/// undone back to a [`Mark`] until [`Ledger::settle`].
 #[derive(Default)]
 #[allow(clippy::disallowed_types, reason = "looked up on the hot path, never iterated")]
 pub struct Ledger {
@@ -35,7 +36,7 @@ pub struct Ledger {
     undo: Vec<Undo>,
 }
 
-/// A point to go back to.
+/// A point to go back to; void after [`Ledger::settle`] or a rollback to an earlier one.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark(usize);
 
@@ -69,12 +70,12 @@ impl Applied {
 struct Movement {
     debit: AccountId,
     credit: AccountId,
-    /// Leaves or enters the pending sums.
+    /// Enters or leaves the pending sums.
     pending: Pending,
     /// Enters the posted sums.
     posted: Amount,
-    /// The limits are used up by this much, or given back.
-    uses: Uses,
+    /// Uses the caps up, or gives back what was used of them.
+    usage: Usage,
 }
 
 enum Pending {
@@ -83,9 +84,14 @@ enum Pending {
     Release(Amount),
 }
 
-enum Uses {
+enum Usage {
     Take(Amount),
-    GiveBack { amount: Amount, taken_on: Date, swapped: bool },
+    /// `swapped` when debit and credit are the other way round than when it was taken.
+    GiveBack {
+        amount: Amount,
+        taken_on: Date,
+        swapped: bool,
+    },
 }
 
 impl Ledger {
@@ -155,6 +161,9 @@ impl Ledger {
     }
 
     /// The accounts changed since the mark, in order of their id.
+    ///
+    /// # Panics
+    /// When the mark is void.
     pub fn changed_since(&self, mark: Mark) -> Vec<&Account> {
         let mut ids: Vec<AccountId> = self.undo[mark.0..]
             .iter()
@@ -187,22 +196,24 @@ impl Ledger {
         self.accounts.len()
     }
 
-    /// Opens an account. Opening the same again changes nothing.
+    /// Opens an account: with its name, place and limits as given, everything else fresh. Opening
+    /// the same again changes nothing.
     ///
     /// # Errors
-    /// [`Reject::IdMustNotBeNil`], [`Reject::LimitsMalformed`], or the first field in which an
-    /// account with this id differs.
+    /// [`Reject::IdMustNotBeNil`], the first field in which an account with this id differs, or
+    /// [`Reject::LimitsMalformed`].
     pub fn open(&mut self, account: Account) -> Result<(), Reject> {
         if account.id.is_nil() {
             return Err(Reject::IdMustNotBeNil);
         }
-        check_limits(account.limits.as_deref())?;
         if let Some(existing) = self.accounts.get(&account.id) {
             return same_account(existing, &account);
         }
+        check_limits(account.limits.as_deref())?;
         let fresh = Account {
             state: AccountState::Open,
             balances: Balances::default(),
+            limits: account.limits.as_deref().map(unused).map(Box::new),
             last: None,
             ..account
         };
@@ -231,21 +242,19 @@ impl Ledger {
         Ok(())
     }
 
-    /// Gives an account other limits; what has been used of a cap that stays is kept.
+    /// Gives an account other limits. What has been used of a cap that stays is kept; a new cap
+    /// counts from now on.
     ///
     /// # Errors
     /// [`Reject::AccountNotFound`], [`Reject::LimitsMalformed`].
     pub fn set_limits(&mut self, id: AccountId, limits: Option<Limits>) -> Result<(), Reject> {
         check_limits(limits.as_ref())?;
         let account = self.accounts.get(&id).ok_or(Reject::AccountNotFound)?;
-        let before = account.limits.clone();
-        let mut limits = limits.map(Box::new);
-        if let (Some(before), Some(after)) = (before, limits.as_mut()) {
-            for cap in &mut after.caps {
-                let same =
-                    |it: &&crate::Cap| it.direction == cap.direction && it.window == cap.window;
-                cap.usage = before.caps.iter().find(same).map_or(cap.usage, |it| it.usage);
-            }
+        let before = account.limits.as_deref().map_or(&[][..], |it| &it.caps);
+        let mut limits = limits.as_ref().map(unused).map(Box::new);
+        for cap in limits.iter_mut().flat_map(|it| &mut it.caps) {
+            let same = before.iter().find(|it| it.counts_what(cap));
+            cap.usage = same.map_or(cap.usage, |it| it.usage);
         }
         self.change(id).limits = limits;
         Ok(())
@@ -254,22 +263,24 @@ impl Ledger {
     /// Closes the books through a day: no transfer with such a value date from now on.
     ///
     /// # Errors
-    /// [`Reject::PeriodAlreadyClosed`], [`Reject::ValueDateInFuture`] for today or later, since
-    /// the day is not over.
+    /// [`Reject::PeriodAlreadyClosed`], [`Reject::PeriodNotOver`] for today or later.
     pub fn close_period(&mut self, through: Date, at: Moment) -> Result<(), Reject> {
-        if through >= at.today {
-            return Err(Reject::ValueDateInFuture);
-        }
         if self.closed_through.is_some_and(|day| through <= day) {
             return Err(Reject::PeriodAlreadyClosed);
+        }
+        if through >= at.today {
+            return Err(Reject::PeriodNotOver);
         }
         self.undo.push(Undo::ClosedThrough(self.closed_through));
         self.closed_through = Some(through);
         Ok(())
     }
 
-    /// Applies a batch. Each chain of linked transfers happens whole or not at all; one chain's
-    /// refusal leaves the others alone.
+    /// Applies a batch, one answer each. A chain of linked transfers happens whole or not at all;
+    /// one chain's refusal leaves the others alone. In a refused chain the culprit has the reason,
+    /// the others [`Reject::LinkedTransferFailed`]; the last one of a chain that the batch leaves
+    /// open has [`Reject::ChainNotClosed`] in any case. A transfer that happened before does not
+    /// break a chain, so a chain can be resubmitted.
     pub fn apply(&mut self, batch: &[Transfer], at: Moment) -> Vec<Result<Applied, Reject>> {
         let mut answers = Vec::with_capacity(batch.len());
         let mut rest = batch;
@@ -290,25 +301,28 @@ impl Ledger {
     ) {
         let mark = self.mark();
         let start = answers.len();
-        let open = chain.last().is_some_and(|it| it.linked);
-        let mut failed = open.then(|| (chain.len().saturating_sub(1), Reject::ChainNotClosed));
-        if !open {
-            for (index, transfer) in chain.iter().enumerate() {
-                match self.apply_one(transfer, at) {
-                    Ok(applied) => answers.push(Ok(applied)),
-                    Err(reject) => {
-                        failed = Some((index, reject));
-                        break;
-                    }
+        let (closed, open) = match chain.split_last() {
+            Some((last, before)) if last.linked => (before, Some(Err(Reject::ChainNotClosed))),
+            Some(_) | None => (chain, None),
+        };
+        let mut culprit = None;
+        for (index, transfer) in closed.iter().enumerate() {
+            match self.apply_one(transfer, at) {
+                Ok(applied) => answers.push(Ok(applied)),
+                Err(reject) => {
+                    culprit = Some((index, reject));
+                    break;
                 }
             }
         }
-        if let Some((culprit, reject)) = failed {
+        if culprit.is_some() || open.is_some() {
             self.rollback(mark);
             answers.truncate(start);
-            let answer =
-                |index| if index == culprit { reject } else { Reject::LinkedTransferFailed };
-            answers.extend((0..chain.len()).map(|index| Err(answer(index))));
+            answers.extend((0..closed.len()).map(|index| match culprit {
+                Some((at_fault, reject)) if at_fault == index => Err(reject),
+                Some(_) | None => Err(Reject::LinkedTransferFailed),
+            }));
+            answers.extend(open);
         }
     }
 
@@ -347,6 +361,9 @@ impl Ledger {
         if transfer.kind.expires().is_some_and(|moment| moment <= at.now) {
             return Err(Reject::ExpiryMustBeInFuture);
         }
+        if transfer.balancing != Balancing::None && transfer.kind.about().is_some() {
+            return Err(Reject::BalancingNotAllowed);
+        }
         Ok(())
     }
 
@@ -355,16 +372,19 @@ impl Ledger {
         let (debit, credit) = self.check_accounts(transfer.debit, transfer.credit)?;
         let amount = balanced(transfer, debit, credit);
         check_sums(debit, credit, amount)?;
-        check_side(debit, Side::Debit, amount, at)?;
-        check_side(credit, Side::Credit, amount, at)?;
+        for (account, side) in [(debit, Side::Debit), (credit, Side::Credit)] {
+            check_bounds(account, side, amount)?;
+            check_caps(account, side, amount, at)?;
+        }
         let (pending, posted) = match transfer.kind.is_hold() {
             true => (Pending::Reserve(amount), Amount::ZERO),
             false => (Pending::Unchanged, amount),
         };
-        let (debit, credit, uses) = (debit.id, credit.id, Uses::Take(amount));
-        Ok(Movement { debit, credit, pending, posted, uses })
+        let (debit, credit, usage) = (debit.id, credit.id, Usage::Take(amount));
+        Ok(Movement { debit, credit, pending, posted, usage })
     }
 
+    /// The limits are not asked again: the hold has met them, so that it can always be posted.
     fn check_post(
         &self,
         transfer: &Transfer,
@@ -382,10 +402,10 @@ impl Ledger {
             return Err(Reject::HoldAlreadyExpired);
         }
         let (debit, credit) = self.check_accounts(held.transfer.debit, held.transfer.credit)?;
-        let unused = all - amount;
-        let uses = Uses::GiveBack { amount: unused, taken_on: held.booked_on, swapped: false };
+        let usage =
+            Usage::GiveBack { amount: all - amount, taken_on: held.counted_on, swapped: false };
         let pending = Pending::Release(all);
-        Ok(Movement { debit: debit.id, credit: credit.id, pending, posted: amount, uses })
+        Ok(Movement { debit: debit.id, credit: credit.id, pending, posted: amount, usage })
     }
 
     /// A void or an expiry. Frozen and closed accounts let go of their holds.
@@ -407,10 +427,10 @@ impl Ledger {
             (false, true) => return Err(Reject::HoldAlreadyExpired),
             (true, true) | (false, false) => {}
         }
-        let (debit, credit) = (held.transfer.debit, held.transfer.credit);
-        let uses = Uses::GiveBack { amount: all, taken_on: held.booked_on, swapped: false };
-        let pending = Pending::Release(all);
-        Ok(Movement { debit, credit, pending, posted: Amount::ZERO, uses })
+        let (debit, credit) = self.find_accounts(held.transfer.debit, held.transfer.credit)?;
+        let usage = Usage::GiveBack { amount: all, taken_on: held.counted_on, swapped: false };
+        let (debit, credit, pending) = (debit.id, credit.id, Pending::Release(all));
+        Ok(Movement { debit, credit, pending, posted: Amount::ZERO, usage })
     }
 
     fn check_hold(&self, transfer: &Transfer, hold: TransferId) -> Result<&Posted, Reject> {
@@ -457,14 +477,27 @@ impl Ledger {
         let (debit, credit) =
             self.check_accounts(original.transfer.credit, original.transfer.debit)?;
         check_sums(debit, credit, amount)?;
-        check_floor(debit, Side::Debit, amount)?;
-        check_floor(credit, Side::Credit, amount)?;
-        let uses = Uses::GiveBack { amount, taken_on: original.booked_on, swapped: true };
-        let (debit, credit) = (debit.id, credit.id);
-        Ok(Movement { debit, credit, pending: Pending::Unchanged, posted: amount, uses })
+        check_bounds(debit, Side::Debit, amount)?;
+        check_bounds(credit, Side::Credit, amount)?;
+        let usage = Usage::GiveBack { amount, taken_on: original.counted_on, swapped: true };
+        let (debit, credit, pending) = (debit.id, credit.id, Pending::Unchanged);
+        Ok(Movement { debit, credit, pending, posted: amount, usage })
     }
 
+    /// Both accounts, able to take the entry.
     fn check_accounts(
+        &self,
+        debit: AccountId,
+        credit: AccountId,
+    ) -> Result<(&Account, &Account), Reject> {
+        let (debit, credit) = self.find_accounts(debit, credit)?;
+        check_state(debit, Side::Debit)?;
+        check_state(credit, Side::Credit)?;
+        Ok((debit, credit))
+    }
+
+    /// Both accounts, in whatever state.
+    fn find_accounts(
         &self,
         debit: AccountId,
         credit: AccountId,
@@ -477,8 +510,6 @@ impl Ledger {
         if debit.currency != credit.currency {
             return Err(Reject::AccountsMustShareCurrency);
         }
-        check_state(debit, Side::Debit)?;
-        check_state(credit, Side::Credit)?;
         Ok((debit, credit))
     }
 
@@ -492,10 +523,15 @@ impl Ledger {
             Pending::Release(held) if movement.posted.is_zero() => held,
             Pending::Unchanged | Pending::Release(_) => movement.posted,
         };
+        let counted_on = match movement.usage {
+            Usage::Take(_) => at.today,
+            Usage::GiveBack { taken_on, .. } => taken_on,
+        };
         let posted = Posted {
             transfer: Transfer { debit, credit, amount, ..transfer.clone() },
             booked_at: at.now,
             booked_on: at.today,
+            counted_on,
             debit_previous,
             credit_previous,
         };
@@ -538,15 +574,15 @@ impl Ledger {
         }
         assert!(!pending.is_negative(), "more was released than was held");
         for cap in account.limits.iter_mut().flat_map(|limits| &mut limits.caps) {
-            match movement.uses {
-                Uses::Take(amount) if cap.direction == direction => cap.take(amount, at.today),
+            match movement.usage {
+                Usage::Take(amount) if cap.direction == direction => cap.take(amount, at.today),
                 // A reversal goes the other way than the transfer that took.
-                Uses::GiveBack { amount, taken_on, swapped }
+                Usage::GiveBack { amount, taken_on, swapped }
                     if (cap.direction == direction) != swapped =>
                 {
                     cap.give_back(amount, taken_on);
                 }
-                Uses::Take(_) | Uses::GiveBack { .. } => {}
+                Usage::Take(_) | Usage::GiveBack { .. } => {}
             }
         }
         account.last.replace(transfer)
@@ -554,7 +590,7 @@ impl Ledger {
 
     /// The account, to be changed; how it was is kept.
     fn change(&mut self, id: AccountId) -> &mut Account {
-        let account = self.accounts.get_mut(&id).expect("checked before");
+        let account = self.accounts.get_mut(&id).expect("found when it was checked");
         self.undo.push(Undo::Account(id, Some(account.clone())));
         account
     }
@@ -613,64 +649,65 @@ fn check_sums(debit: &Account, credit: &Account, amount: Amount) -> Result<(), R
     if debits && credits { Ok(()) } else { Err(Reject::BalanceOverflow) }
 }
 
-/// All limits of the account an amount meets on `side`.
-fn check_side(account: &Account, side: Side, amount: Amount, at: Moment) -> Result<(), Reject> {
-    check_floor(account, side, amount)?;
-    let Some(limits) = &account.limits else { return Ok(()) };
-    let towards = direction(account.side, side);
-    if towards == Direction::In
-        && limits.balance_max.is_some_and(|max| rises_over(account, amount, max))
-    {
-        return Err(match side {
-            Side::Debit => Reject::DebitAccountExceedsBalanceMax,
-            Side::Credit => Reject::CreditAccountExceedsBalanceMax,
-        });
-    }
-    let mut caps = limits.caps.iter().filter(|cap| cap.direction == towards);
-    if caps.any(|cap| amount > cap.room(at.today)) {
-        return Err(match side {
-            Side::Debit => Reject::DebitAccountExceedsCap,
-            Side::Credit => Reject::CreditAccountExceedsCap,
-        });
-    }
-    Ok(())
-}
-
-/// The overdraft limit, which a reversal must keep too.
-fn check_floor(account: &Account, side: Side, amount: Amount) -> Result<(), Reject> {
-    let overdraft = account.limits.as_ref().and_then(|limits| limits.overdraft);
-    let Some(overdraft) = overdraft.filter(|_| account.side != side) else { return Ok(()) };
-    let left = account.balances.available(account.side).checked_add(overdraft);
-    if left.is_none_or(|left| amount <= left) {
+/// How low and how high the balance may go, which a reversal must keep too. What moves nothing
+/// passes, also where limits set later are exceeded already.
+fn check_bounds(account: &Account, side: Side, amount: Amount) -> Result<(), Reject> {
+    let Some(limits) = account.limits.as_deref().filter(|_| !amount.is_zero()) else {
         return Ok(());
+    };
+    match (direction(account.side, side), side) {
+        (Direction::Out, _) if !falls_below(account, amount, limits.overdraft) => Ok(()),
+        (Direction::Out, Side::Debit) => Err(Reject::DebitAccountExceedsOverdraft),
+        (Direction::Out, Side::Credit) => Err(Reject::CreditAccountExceedsOverdraft),
+        (Direction::In, _) if !rises_above(account, amount, limits.balance_max) => Ok(()),
+        (Direction::In, Side::Debit) => Err(Reject::DebitAccountExceedsBalanceMax),
+        (Direction::In, Side::Credit) => Err(Reject::CreditAccountExceedsBalanceMax),
     }
-    Err(match side {
-        Side::Debit => Reject::DebitAccountExceedsOverdraft,
-        Side::Credit => Reject::CreditAccountExceedsOverdraft,
-    })
 }
 
-fn rises_over(account: &Account, amount: Amount, max: Amount) -> bool {
-    let favorable = match account.side {
+/// What does not fit an amount is no floor: more than any amount could take away.
+fn falls_below(account: &Account, amount: Amount, overdraft: Option<Amount>) -> bool {
+    let left = overdraft.and_then(|it| account.balances.available(account.side).checked_add(it));
+    left.is_some_and(|left| amount > left)
+}
+
+fn rises_above(account: &Account, amount: Amount, max: Option<Amount>) -> bool {
+    let in_favor = match account.side {
         Side::Debit => account.balances.debits_pending,
         Side::Credit => account.balances.credits_pending,
     };
-    let high = account.balances.posted(account.side).checked_add(favorable);
-    high.and_then(|high| high.checked_add(amount)).is_none_or(|high| high > max)
+    let high = account.balances.posted(account.side).checked_add(in_favor);
+    let high = high.and_then(|high| high.checked_add(amount));
+    max.is_some_and(|max| high.is_none_or(|high| high > max))
+}
+
+/// What may pass in the windows of today.
+fn check_caps(account: &Account, side: Side, amount: Amount, at: Moment) -> Result<(), Reject> {
+    let towards = direction(account.side, side);
+    let caps = account.limits.iter().flat_map(|limits| &limits.caps);
+    let mut caps = caps.filter(|cap| cap.direction == towards);
+    if amount.is_zero() || caps.all(|cap| amount <= cap.room(at.today)) {
+        return Ok(());
+    }
+    Err(match side {
+        Side::Debit => Reject::DebitAccountExceedsCap,
+        Side::Credit => Reject::CreditAccountExceedsCap,
+    })
 }
 
 fn check_limits(limits: Option<&Limits>) -> Result<(), Reject> {
-    let Some(limits) = limits else { return Ok(()) };
-    let amounts = limits.overdraft.iter().chain(&limits.balance_max);
-    let negative = amounts.chain(limits.caps.iter().map(|cap| &cap.max)).any(|it| it.is_negative());
-    if negative || limits.caps.len() > Limits::CAPS_MAX {
-        return Err(Reject::LimitsMalformed);
-    }
-    Ok(())
+    let Some(Limits { overdraft, balance_max, caps }) = limits else { return Ok(()) };
+    let amounts = overdraft.iter().chain(balance_max).chain(caps.iter().map(|cap| &cap.max));
+    let doubled = |cap| caps.iter().filter(|it| it.counts_what(cap)).nth(1).is_some();
+    let malformed = amounts.into_iter().any(|it| it.is_negative())
+        || caps.len() > Limits::CAPS_MAX
+        || caps.iter().any(doubled);
+    if malformed { Err(Reject::LimitsMalformed) } else { Ok(()) }
 }
 
 /// Whether a resubmitted transfer is the one that happened; if not, the first difference.
-/// `whole` is the amount of the earlier transfer both are about.
+/// `whole` is the amount of the earlier transfer both are about. Whether it is linked says how to
+/// process the batch and is no part of the transfer: one of a chain may be asked for again alone.
 fn same_transfer(before: &Transfer, now: &Transfer, whole: Option<Amount>) -> Result<(), Reject> {
     use std::mem::discriminant;
     if discriminant(&before.kind) != discriminant(&now.kind) {

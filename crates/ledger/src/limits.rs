@@ -15,18 +15,19 @@ pub struct Limits {
     /// How high the posted balance, with what is held in its favor, may rise.
     #[serde(default)]
     pub balance_max: Option<Amount>,
-    /// How much may pass.
+    /// How much may pass; at most one for each direction and window.
     #[serde(default)]
     pub caps: Vec<Cap>,
 }
 
 impl Limits {
-    /// The most caps an account may have: every direction over every window.
+    /// The most caps an account may have: one for each direction and window.
     pub const CAPS_MAX: usize = 8;
 }
 
-/// The most that may pass in one direction within a window, gross: what comes back later does not
-/// make room, but a hold that is not used and a transfer that is reversed do.
+/// The most that may pass in one direction within a window, gross: what comes back by another
+/// transfer does not make room; a hold that is not used and a transfer that is reversed do. A hold
+/// counts on the day it is booked, whenever it is posted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cap {
@@ -36,7 +37,7 @@ pub struct Cap {
     pub window: Window,
     /// The most.
     pub max: Amount,
-    /// What has passed; kept by the ledger.
+    /// What has passed; kept by the ledger, which ignores what a caller gives here.
     #[serde(default)]
     pub usage: CapUse,
 }
@@ -88,6 +89,11 @@ pub struct CapUse {
 }
 
 impl Cap {
+    /// Whether both count the same direction over the same window.
+    pub(crate) fn counts_what(&self, other: &Self) -> bool {
+        self.direction == other.direction && self.window == other.window
+    }
+
     /// What has passed in the window of `today`.
     pub fn used(&self, today: Date) -> Amount {
         let current = self.usage.from == Some(self.window.start(today));

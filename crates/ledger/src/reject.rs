@@ -4,7 +4,8 @@ use std::fmt;
 
 /// A refusal. Its number and its code are frozen: clients and logs rely on them.
 ///
-/// Refusals are listed, and numbered, in the order of checking.
+/// Refusals are listed, and numbered, in the order of checking: if several apply, the first is
+/// named. The gaps are room for more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u16)]
 #[allow(missing_docs, reason = "`Reject::TABLE` says what each means")]
@@ -27,6 +28,7 @@ pub enum Reject {
     ValueDateInFuture = 21,
     PeriodClosed = 22,
     ExpiryMustBeInFuture = 23,
+    BalancingNotAllowed = 24,
 
     HoldNotFound = 30,
     NotAHold = 31,
@@ -49,8 +51,8 @@ pub enum Reject {
     CreditAccountNotFound = 52,
     AccountsMustShareCurrency = 53,
     DebitAccountClosed = 54,
-    CreditAccountClosed = 55,
-    DebitAccountFrozen = 56,
+    DebitAccountFrozen = 55,
+    CreditAccountClosed = 56,
     CreditAccountFrozen = 57,
 
     BalanceOverflow = 60,
@@ -71,6 +73,7 @@ pub enum Reject {
     AccountAlreadyClosed = 77,
     AccountNotSettled = 78,
     PeriodAlreadyClosed = 79,
+    PeriodNotOver = 80,
 }
 
 impl Reject {
@@ -144,6 +147,11 @@ impl Reject {
             "The value date lies in an accounting period that is closed.",
         ),
         (Self::ExpiryMustBeInFuture, "expiry-must-be-in-future", "The hold would expire at once."),
+        (
+            Self::BalancingNotAllowed,
+            "balancing-not-allowed",
+            "Only a plain transfer or a hold can be balancing.",
+        ),
         (Self::HoldNotFound, "hold-not-found", "There is no transfer with the hold's id."),
         (Self::NotAHold, "not-a-hold", "The transfer to post, void or expire is not a hold."),
         (
@@ -168,7 +176,7 @@ impl Reject {
         (
             Self::HoldNotExpired,
             "hold-not-expired",
-            "The hold cannot expire yet, or never does by itself.",
+            "The time of the hold is not over, or has no end.",
         ),
         (
             Self::ReversedTransferNotFound,
@@ -203,12 +211,12 @@ impl Reject {
             "The two accounts are of different currencies.",
         ),
         (Self::DebitAccountClosed, "debit-account-closed", "The debit account is closed."),
-        (Self::CreditAccountClosed, "credit-account-closed", "The credit account is closed."),
         (
             Self::DebitAccountFrozen,
             "debit-account-frozen",
             "The debit account is frozen in this direction.",
         ),
+        (Self::CreditAccountClosed, "credit-account-closed", "The credit account is closed."),
         (
             Self::CreditAccountFrozen,
             "credit-account-frozen",
@@ -277,7 +285,7 @@ impl Reject {
         (
             Self::LimitsMalformed,
             "limits-malformed",
-            "A limit is negative, or there are more than 8 caps.",
+            "A limit is negative, or two caps are of the same direction and window.",
         ),
         (Self::AccountNotFound, "account-not-found", "There is no such account."),
         (Self::AccountAlreadyClosed, "account-already-closed", "A closed account stays closed."),
@@ -289,7 +297,12 @@ impl Reject {
         (
             Self::PeriodAlreadyClosed,
             "period-already-closed",
-            "The books are closed to a later day already.",
+            "The books are closed through this day already.",
+        ),
+        (
+            Self::PeriodNotOver,
+            "period-not-over",
+            "The books can be closed through yesterday at most.",
         ),
     ];
 
@@ -313,8 +326,22 @@ impl Reject {
         Self::TABLE.iter().find(|row| row.1 == code).map(|row| row.0)
     }
 
+    /// The reference page of all refusals, in Markdown.
+    pub fn reference() -> String {
+        let mut page = String::from(
+            "# Ledger refusals\n\n\
+             What the ledger answers instead of booking, in the order of checking: if several \
+             apply,\nthe first is named. Numbers and codes never change and are never reused.\n\n\
+             | number | code | meaning |\n| ---: | --- | --- |\n",
+        );
+        for (reject, code, meaning) in Self::TABLE {
+            page.push_str(&format!("| {} | `{code}` | {meaning} |\n", reject.number()));
+        }
+        page
+    }
+
     fn row(self) -> &'static (Self, &'static str, &'static str) {
-        Self::TABLE.iter().find(|row| row.0 == self).expect("a test walks the table")
+        Self::TABLE.iter().find(|row| row.0 == self).expect("the table has every refusal")
     }
 }
 

@@ -24,13 +24,13 @@ pub struct Transfer {
     /// How much. With balancing, at most so much. In a transfer about an earlier one,
     /// [`Amount::MAX`] is all of it.
     pub amount: Amount,
-    /// Moves only as much as the named account has.
+    /// Moves only as much as the named account has; not in a transfer about an earlier one.
     #[serde(default)]
     pub balancing: Balancing,
     /// Stands or falls with the next transfer of the batch.
     #[serde(default)]
     pub linked: bool,
-    /// The day from which it counts for interest; today or earlier.
+    /// The day from which it counts for interest: today or earlier, in no closed period.
     pub value_date: Date,
     /// The business reason, such as `repayment`.
     pub reason: Code,
@@ -107,16 +107,20 @@ impl Kind {
     }
 }
 
-/// A transfer that happened.
+/// A transfer that happened. It is never changed; what becomes of it is its [`Resolution`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Posted {
-    /// What was ordered, the amount being what really moved.
+    /// What was ordered, the accounts being those of the books and the amount what was really
+    /// moved, held or released.
     #[serde(flatten)]
     pub transfer: Transfer,
     /// When it was booked.
     pub booked_at: Timestamp,
     /// The business date on which it was booked.
     pub booked_on: Date,
+    /// The business date in whose caps it counts: that of the booking, or of the earlier transfer
+    /// it is about.
+    pub counted_on: Date,
     /// The transfer before it on the debit account.
     pub debit_previous: Option<TransferId>,
     /// The transfer before it on the credit account.

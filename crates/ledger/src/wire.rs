@@ -5,23 +5,27 @@
 //!
 //! ```text
 //!   0 id              16        112 amount (minor units)          8
-//!  16 about           16        120 booked at (Unix nanoseconds)  8
-//!  32 debit           16        128 expires (the same; MIN: none) 8
-//!  48 credit          16        136 value date (yyyymmdd)         4
-//!  64 debit previous  16        140 booked on (yyyymmdd)          4
-//!  80 credit previous 16        144 kind, balancing, linked     3×1
-//!  96 reason          16        147 zero                          5
+//!  16 about           16        120 booked at (Unix time)        12
+//!  32 debit           16        132 expires (Unix time)          12
+//!  48 credit          16        144 value date (yyyymmdd)         4
+//!  64 debit previous  16        148 booked on (yyyymmdd)          4
+//!  80 credit previous 16        152 counted on (yyyymmdd)         4
+//!  96 reason          16        156 kind, balancing, linked, zero 4
 //! ```
+//!
+//! Unix time is eight bytes of seconds and four of nanoseconds: 64 bits of nanoseconds would end
+//! in the year 2262, and a hold may expire later. An id that is not there is nil; a hold without
+//! an end expires at second `i64::MIN`, before every timestamp, as does what is no hold.
 
 use std::fmt;
 
 use money::Amount;
-use stdx::{Date, Id, Timestamp};
+use stdx::{Date, Timestamp};
 
-use crate::{Balancing, Code, Kind, Posted, Transfer, TransferId};
+use crate::{AccountId, Balancing, Code, Kind, Posted, Transfer, TransferId};
 
 /// The size of a transfer on the wire.
-pub const POSTED_BYTES: usize = 152;
+pub const POSTED_BYTES: usize = 160;
 
 /// The bytes are not a transfer: a bug or a broken disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,11 +68,16 @@ impl Posted {
         out.extend_from_slice(credit_previous.as_bytes());
         out.extend_from_slice(it.reason.as_bytes());
         out.extend_from_slice(&it.amount.minor().to_be_bytes());
-        out.extend_from_slice(&nanoseconds(self.booked_at).to_be_bytes());
-        out.extend_from_slice(&expires.map_or(i64::MIN, nanoseconds).to_be_bytes());
-        out.extend_from_slice(&yyyymmdd(it.value_date).to_be_bytes());
-        out.extend_from_slice(&yyyymmdd(self.booked_on).to_be_bytes());
-        out.extend_from_slice(&[kind, balancing, u8::from(it.linked), 0, 0, 0, 0, 0]);
+        for moment in [Some(self.booked_at), expires] {
+            let (seconds, nanoseconds) =
+                moment.map_or(NEVER, |it| (it.as_second(), it.subsec_nanosecond()));
+            out.extend_from_slice(&seconds.to_be_bytes());
+            out.extend_from_slice(&nanoseconds.to_be_bytes());
+        }
+        for day in [it.value_date, self.booked_on, self.counted_on] {
+            out.extend_from_slice(&yyyymmdd(day).to_be_bytes());
+        }
+        out.extend_from_slice(&[kind, balancing, u8::from(it.linked), 0]);
     }
 
     /// Reads what [`Posted::encode`] wrote.
@@ -80,26 +89,22 @@ impl Posted {
             return Err(WireError);
         }
         let mut reader = Reader(bytes);
-        let id = reader.id()?;
-        let about: TransferId = reader.id()?;
-        let (debit, credit) = (reader.id()?, reader.id()?);
-        let (debit_previous, credit_previous): (TransferId, TransferId) =
-            (reader.id()?, reader.id()?);
+        let id = reader.id()?.ok_or(WireError)?;
+        let about = reader.id()?;
+        let (debit, credit) = (reader.account()?, reader.account()?);
+        let (debit_previous, credit_previous) = (reader.id()?, reader.id()?);
         let reason = reader.code()?;
         let amount = Amount::from_minor(i64::from_be_bytes(reader.take()?));
-        let booked_at = timestamp(i64::from_be_bytes(reader.take()?))?;
-        let expires = i64::from_be_bytes(reader.take()?);
-        let value_date = date(i32::from_be_bytes(reader.take()?))?;
-        let booked_on = date(i32::from_be_bytes(reader.take()?))?;
-        let [kind, balancing, linked, ..]: [u8; 8] = reader.take()?;
-        let kind = match kind {
-            0 => Kind::Plain,
-            1 if expires == i64::MIN => Kind::Hold { expires: None },
-            1 => Kind::Hold { expires: Some(timestamp(expires)?) },
-            2 => Kind::Post(about),
-            3 => Kind::Void(about),
-            4 => Kind::Expire(about),
-            5 => Kind::Reversal(about),
+        let (booked_at, expires) = (reader.moment()?.ok_or(WireError)?, reader.moment()?);
+        let (value_date, booked_on, counted_on) = (reader.date()?, reader.date()?, reader.date()?);
+        let [kind, balancing, linked, 0] = reader.take()? else { return Err(WireError) };
+        let kind = match (kind, about, expires) {
+            (0, None, None) => Kind::Plain,
+            (1, None, expires) => Kind::Hold { expires },
+            (2, Some(hold), None) => Kind::Post(hold),
+            (3, Some(hold), None) => Kind::Void(hold),
+            (4, Some(hold), None) => Kind::Expire(hold),
+            (5, Some(of), None) => Kind::Reversal(of),
             _ => return Err(WireError),
         };
         let balancing = match balancing {
@@ -109,15 +114,19 @@ impl Posted {
             3 => Balancing::Both,
             _ => return Err(WireError),
         };
-        let linked = linked != 0;
+        let linked = match linked {
+            0 => false,
+            1 => true,
+            _ => return Err(WireError),
+        };
         let transfer =
             Transfer { id, kind, debit, credit, amount, balancing, linked, value_date, reason };
-        let previous = |id: TransferId| (!id.is_nil()).then_some(id);
-        let (debit_previous, credit_previous) =
-            (previous(debit_previous), previous(credit_previous));
-        Ok(Self { transfer, booked_at, booked_on, debit_previous, credit_previous })
+        Ok(Self { transfer, booked_at, booked_on, counted_on, debit_previous, credit_previous })
     }
 }
+
+/// No moment: before every timestamp.
+const NEVER: (i64, i32) = (i64::MIN, 0);
 
 struct Reader<'a>(&'a [u8]);
 
@@ -128,8 +137,29 @@ impl Reader<'_> {
         Ok(*head)
     }
 
-    fn id<T>(&mut self) -> Result<Id<T>, WireError> {
-        self.take().map(Id::from_bytes)
+    fn id(&mut self) -> Result<Option<TransferId>, WireError> {
+        let id = TransferId::from_bytes(self.take()?);
+        Ok((!id.is_nil()).then_some(id))
+    }
+
+    fn account(&mut self) -> Result<AccountId, WireError> {
+        self.take().map(AccountId::from_bytes)
+    }
+
+    fn moment(&mut self) -> Result<Option<Timestamp>, WireError> {
+        let seconds = i64::from_be_bytes(self.take()?);
+        let nanoseconds = i32::from_be_bytes(self.take()?);
+        if (seconds, nanoseconds) == NEVER {
+            return Ok(None);
+        }
+        let moment = Timestamp::new(seconds, nanoseconds).map_err(|_| WireError)?;
+        // Otherwise one moment could be written in two ways.
+        let canonical = (moment.as_second(), moment.subsec_nanosecond()) == (seconds, nanoseconds);
+        canonical.then_some(Some(moment)).ok_or(WireError)
+    }
+
+    fn date(&mut self) -> Result<Date, WireError> {
+        date(i32::from_be_bytes(self.take()?)).ok_or(WireError)
     }
 
     fn code(&mut self) -> Result<Code, WireError> {
@@ -139,24 +169,15 @@ impl Reader<'_> {
     }
 }
 
-/// Within the years 1678 to 2262 that 64 bits of nanoseconds reach.
-fn nanoseconds(moment: Timestamp) -> i64 {
-    i64::try_from(moment.as_nanosecond()).unwrap_or(i64::MAX)
-}
-
-fn timestamp(nanoseconds: i64) -> Result<Timestamp, WireError> {
-    Timestamp::from_nanosecond(i128::from(nanoseconds)).map_err(|_| WireError)
-}
-
-#[allow(clippy::arithmetic_side_effects, reason = "a date has four digits of year")]
+#[allow(clippy::arithmetic_side_effects, reason = "a year has at most four digits")]
 fn yyyymmdd(date: Date) -> i32 {
     i32::from(date.year()) * 10_000 + i32::from(date.month()) * 100 + i32::from(date.day())
 }
 
-#[allow(clippy::arithmetic_side_effects, reason = "division by constants")]
-fn date(yyyymmdd: i32) -> Result<Date, WireError> {
-    let year = i16::try_from(yyyymmdd / 10_000).map_err(|_| WireError)?;
-    let month = i8::try_from(yyyymmdd / 100 % 100).map_err(|_| WireError)?;
-    let day = i8::try_from(yyyymmdd % 100).map_err(|_| WireError)?;
-    Date::new(year, month, day).map_err(|_| WireError)
+/// Euclidean division, since month and day are positive in a year before 0 too.
+fn date(yyyymmdd: i32) -> Option<Date> {
+    let year = i16::try_from(yyyymmdd.div_euclid(10_000)).ok()?;
+    let month = i8::try_from(yyyymmdd.div_euclid(100).rem_euclid(100)).ok()?;
+    let day = i8::try_from(yyyymmdd.rem_euclid(100)).ok()?;
+    Date::new(year, month, day).ok()
 }

@@ -1,1 +1,41 @@
-//! The life of a loan, from application to settlement. Pure.
+//! The life of a loan, from application to settlement. Pure: a state, a command and a date give
+//! an [`Outcome`] or a [`Reject`]; nothing has happened until somebody commits it.
+//!
+//! ```text
+//! apply ─▶ Application ─ sign ─▶ Loan (signed) ─ disburse ─▶ Loan (active) + Position
+//!             │ declined                                        │ close_day, every day
+//!             ▼                                                 │ repay, settle, any day
+//!          reasons                                              ▼
+//!                                                            Loan (settled)
+//! ```
+//!
+//! Lending says what happened ([`Entry`]: `repayment` with so much interest and so much
+//! principal); the product says which accounts that moves.
+//!
+//! Suggested reading order: [`loan`] (records), [`outcome`], [`application`], [`contract`],
+//! [`day`], [`repayment`], [`settlement`], [`view`].
+
+#![warn(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
+
+pub mod application;
+pub mod contract;
+pub mod day;
+pub mod disclosure;
+pub mod loan;
+pub mod outcome;
+pub mod reject;
+pub mod repayment;
+pub mod settlement;
+pub mod view;
+
+pub use application::Application;
+pub use day::close_day;
+pub use loan::{Borrower, Bucket, Loan, Owed, Position, Status};
+pub use outcome::{Entry, Event, Outcome};
+pub use reject::Reject;
+pub use repayment::repay;
+pub use settlement::{Quote, quote, settle};
+
+#[cfg(test)]
+mod tests;

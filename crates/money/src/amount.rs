@@ -5,13 +5,15 @@ use std::{fmt, iter::Sum, str::FromStr};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-use crate::{Currency, Rounding};
+use crate::{Currency, Rounding, UnknownCurrency};
 
 /// A whole number of minor units (分 for CNY) of some currency the context knows.
 ///
 /// Serialises as the integer. Arithmetic is checked: an overflow is an answer, or a panic where
 /// the operands were bounded before; it never wraps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Amount(i64);
 
@@ -70,7 +72,11 @@ impl Amount {
     ///
     /// # Errors
     /// [`AmountError::TooLarge`] beyond [`Amount::MAX`].
-    pub fn round(value: Decimal, currency: Currency, rounding: Rounding) -> Result<Self, AmountError> {
+    pub fn round(
+        value: Decimal,
+        currency: Currency,
+        rounding: Rounding,
+    ) -> Result<Self, AmountError> {
         let digits = currency.digits();
         let mut rounded = rounding.round(value, digits);
         rounded.rescale(digits);
@@ -206,14 +212,37 @@ impl fmt::Display for Money {
     }
 }
 
+/// Why a text is not money.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MoneyError {
+    /// Not an amount, a space and a currency.
+    NotMoney,
+    /// The currency is not one.
+    Currency(UnknownCurrency),
+    /// The amount is not one of this currency.
+    Amount(AmountError),
+}
+
+impl fmt::Display for MoneyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotMoney => f.write_str("money is written like \"123.45 CNY\""),
+            Self::Currency(error) => error.fmt(f),
+            Self::Amount(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for MoneyError {}
+
 /// `CNY 123.45` is not read; `123.45 CNY` is.
 impl FromStr for Money {
-    type Err = String;
+    type Err = MoneyError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (amount, code) = text.split_once(' ').ok_or("money is written like \"123.45 CNY\"")?;
-        let currency = code.parse::<Currency>().map_err(|error| error.to_string())?;
-        let amount = Amount::parse(amount, currency).map_err(|error| error.to_string())?;
+    fn from_str(text: &str) -> Result<Self, MoneyError> {
+        let (amount, code) = text.split_once(' ').ok_or(MoneyError::NotMoney)?;
+        let currency = code.parse().map_err(MoneyError::Currency)?;
+        let amount = Amount::parse(amount, currency).map_err(MoneyError::Amount)?;
         Ok(Self { amount, currency })
     }
 }

@@ -1,4 +1,4 @@
-//! Amounts, currencies, rounding, rates, day counts, business calendars, rates of return.
+//! Amounts, currencies, rounding, day counts, periods, business calendars, rates of return.
 //!
 //! Nothing here is a float. An [`Amount`] is a whole number of minor units with checked
 //! arithmetic; anything finer is a [`Decimal`] until it is rounded by a named [`Rounding`].
@@ -7,11 +7,21 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 mod amount;
+mod calendar;
+mod cash_flow;
 mod currency;
+mod day_count;
+mod name;
+mod period;
 mod rounding;
 
-pub use amount::{Amount, AmountError, Money};
+pub use amount::{Amount, AmountError, Money, MoneyError};
+pub use calendar::{Calendar, DayKind, Roll, SpecialDay};
+pub use cash_flow::{AnnualCost, RATE_DIGITS, annual_cost, irr, xirr};
 pub use currency::{Currency, UnknownCurrency};
+pub use day_count::{DayCount, YearFraction};
+pub use name::UnknownName;
+pub use period::{NotAPeriod, Period, Unit};
 pub use rounding::Rounding;
 pub use rust_decimal::Decimal;
 

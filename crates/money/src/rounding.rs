@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 
+use crate::name::{UnknownName, name_of, value_of};
+
 /// A rounding mode, named as IEEE 754 and ISO 80000-1 do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -47,15 +49,14 @@ impl Rounding {
 
 impl fmt::Display for Rounding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = Self::ALL.iter().find(|(_, mode)| mode == self);
-        f.write_str(named.map_or("", |(name, _)| name))
+        f.write_str(name_of(&Self::ALL, self))
     }
 }
 
 impl FromStr for Rounding {
-    type Err = ();
+    type Err = UnknownName;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, mode)| *mode).ok_or(())
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        value_of(&Self::ALL, text)
     }
 }

@@ -1,0 +1,67 @@
+//! What a borrower must be told before signing.
+//!
+//! Sources, by what they ask for:
+//! - annual cost from all interest and fees as an internal rate of return, simple ones called
+//!   simple: 中国人民银行公告〔2021〕第3号 and its annex;
+//! - annual cost, repayment plan, default interest and how to complain:
+//!   《商业银行互联网贷款管理暂行办法》(银保监会令2020年第9号) art. 17, not verified;
+//! - every fee beside interest, by name and payee, none left unsaid (综合融资成本):
+//!   《关于加强商业银行互联网助贷业务管理 提升金融服务质效的通知》(金规〔2025〕9号), not verified;
+//! - interest must not be kept back from the principal: 中华人民共和国民法典 art. 670, not
+//!   verified. Fees kept back lower the sum paid out, and the annual cost counts from that sum.
+
+use money::{Amount, Currency, DayCount, Decimal, Period};
+use product::{
+    kinds::instalment_loan::{Component, Method, Penalty},
+    schedule::Instalment,
+};
+use serde::{Deserialize, Serialize};
+use stdx::Date;
+
+/// What a borrower is told before signing; amounts are in minor units of `currency`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disclosure {
+    /// Currency of every amount.
+    pub currency: Currency,
+    /// The sum lent (贷款本金).
+    pub principal: Amount,
+    /// The sum paid out: the principal less the fees kept back.
+    pub paid_out: Amount,
+    /// How many instalments.
+    pub term: u32,
+    /// The distance of two due dates.
+    pub every: Period,
+    /// How it is repaid (还款方式).
+    pub method: Method,
+    /// Nominal rate of a year (合同利率), as a fraction.
+    pub rate: Decimal,
+    /// How days become years.
+    pub day_count: DayCount,
+    /// Annual cost, compound (年化利率, 复利), as a fraction.
+    pub annual_cost_compound: Decimal,
+    /// Annual cost, simple (年化利率, 单利), as a fraction: to be shown as simple.
+    pub annual_cost_simple: Decimal,
+    /// Interest over the whole plan.
+    pub total_interest: Amount,
+    /// Fees kept back from the sum paid out.
+    pub upfront_fees: Amount,
+    /// Fees over the whole plan, those kept back among them.
+    pub total_fees: Amount,
+    /// What the borrower pays back in all: principal, interest, fees of the plan.
+    pub total_repayable: Amount,
+    /// What being late costs (罚息), beside the instalment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub penalty: Option<Penalty>,
+    /// What a payment pays first within an instalment (还款顺序).
+    pub allocation: Vec<Component>,
+    /// Whether the loan may be settled early (提前结清).
+    pub early_settlement: bool,
+    /// The price of that, as the product's expression; without it there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_settlement_fee: Option<String>,
+    /// The day of disbursal the plan assumes.
+    pub disbursed_on: Date,
+    /// The instalments (还款计划).
+    pub plan: Vec<Instalment>,
+}

@@ -1,0 +1,270 @@
+//! The records of a loan: the contract, which seldom changes, and the position, which a day moves.
+//!
+//! They are two so that the daily write is small: a healthy loan's position is some 300 bytes of
+//! JSON, whatever the length of its plan. Everything the daily step needs of the product is copied
+//! into the contract at signing, so a loan outlives its product version.
+
+use money::{Amount, Currency, DayCount, Decimal, Rounding};
+use product::{
+    kinds::instalment_loan::{Component, Method, Penalty},
+    schedule::Instalment,
+};
+use serde::{Deserialize, Serialize};
+use stdx::{Date, Id};
+
+/// The party a loan is lent to, as an id names it here: lending knows nothing else of parties.
+#[derive(Clone, Copy, Debug)]
+pub enum Borrower {}
+
+/// A loan contract.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Loan {
+    /// Who owes it.
+    pub borrower: Id<Borrower>,
+    /// Name of the product it was made under.
+    pub product: String,
+    /// The version of the product: it never moves under a contract.
+    pub version: u32,
+    /// Where the contract stands.
+    pub status: Status,
+    /// Currency of every amount below.
+    pub currency: Currency,
+    /// The sum lent.
+    pub principal: Amount,
+    /// Fees kept back from the sum paid out.
+    pub upfront_fees: Amount,
+    /// What it costs and how it is served.
+    pub terms: Terms,
+    /// When it was signed.
+    pub signed_on: Date,
+    /// When it was paid out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disbursed_on: Option<Date>,
+    /// When the last of it was paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled_on: Option<Date>,
+    /// The instalments. Until disbursal, those of a disbursal on the day of signing.
+    pub plan: Vec<Instalment>,
+}
+
+/// What of the product the life of a loan follows, as signed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Terms {
+    /// How principal and interest spread.
+    pub method: Method,
+    /// Nominal rate of a year as a fraction.
+    pub rate: Decimal,
+    /// How days become years.
+    pub day_count: DayCount,
+    /// How interest becomes minor units.
+    pub rounding: Rounding,
+    /// What being late costs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub penalty: Option<Penalty>,
+    /// What a repayment pays first within an instalment; every component once.
+    pub allocation: Vec<Component>,
+    /// Whether the loan may be settled before the last due date.
+    pub early_settlement: bool,
+}
+
+/// Where a loan contract stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Signed, not paid out.
+    Signed,
+    /// Paid out, something is owed or will be.
+    Active,
+    /// Nothing is owed any more.
+    Settled,
+}
+
+/// What is owed on a loan, as of the start of business date `through`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    /// The business date: the day to be closed next. Interest is accrued up to it, exclusive.
+    pub through: Date,
+    /// Principal outstanding, due or not.
+    pub principal: Amount,
+    /// How many instalments have become due.
+    pub opened: u32,
+    /// How many of them are fully paid.
+    pub paid: u32,
+    /// Those that are due and not fully paid, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<Open>,
+    /// Interest of the running instalment accrued so far, all of it booked, none of it due.
+    pub interest: Amount,
+    /// Paid in advance; it pays the next instalment when that becomes due.
+    pub prepaid: Amount,
+    /// Days past due at the last close. See [`days_past_due`].
+    pub days_past_due: u32,
+}
+
+/// An instalment that is due and not fully paid, with what remains of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Open {
+    /// Its number in the plan, from 1.
+    pub number: u32,
+    /// When it was due.
+    pub due: Date,
+    /// What remains to be paid; the penalty is what has been booked and not paid.
+    pub owed: Owed,
+    /// Penalty so far, exact. It is booked, rounded, once grace is over.
+    pub penalty_exact: Decimal,
+    /// Penalty booked so far, paid or not.
+    pub penalty_booked: Amount,
+}
+
+impl Open {
+    /// An instalment that has just become due: no penalty yet.
+    pub(crate) fn new(number: u32, due: Date, owed: Owed) -> Self {
+        let (penalty_exact, penalty_booked) = (Decimal::ZERO, Amount::ZERO);
+        Self { number, due, owed, penalty_exact, penalty_booked }
+    }
+}
+
+impl Position {
+    /// The position of a sum lent on a day: all of it is owed, none of it is due.
+    pub fn new(principal: Amount, disbursed_on: Date) -> Self {
+        Self {
+            through: disbursed_on,
+            principal,
+            opened: 0,
+            paid: 0,
+            open: Vec::new(),
+            interest: Amount::ZERO,
+            prepaid: Amount::ZERO,
+            days_past_due: 0,
+        }
+    }
+
+    /// What is due on the business date, by component.
+    pub fn due(&self) -> Owed {
+        self.open.iter().map(|it| it.owed).sum()
+    }
+
+    /// The class of arrears at the last close.
+    pub fn bucket(&self) -> Bucket {
+        Bucket::of(self.days_past_due)
+    }
+}
+
+/// An amount for each component.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Owed {
+    /// Penalty interest.
+    pub penalty: Amount,
+    /// Fees.
+    pub fee: Amount,
+    /// Interest.
+    pub interest: Amount,
+    /// Principal.
+    pub principal: Amount,
+}
+
+impl Owed {
+    /// The sum of the components.
+    ///
+    /// # Panics
+    /// When it overflows, which the bound on a loan's principal excludes.
+    pub fn total(&self) -> Amount {
+        self.penalty + self.fee + self.interest + self.principal
+    }
+
+    /// Whether nothing is owed.
+    pub fn is_zero(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The amount of one component.
+    pub fn of(&mut self, component: Component) -> &mut Amount {
+        match component {
+            Component::Penalty => &mut self.penalty,
+            Component::Fee => &mut self.fee,
+            Component::Interest => &mut self.interest,
+            Component::Principal => &mut self.principal,
+        }
+    }
+
+    /// The amounts of a posting template.
+    pub(crate) fn amounts(&self) -> Vec<(&'static str, Amount)> {
+        vec![
+            ("penalty", self.penalty),
+            ("fee", self.fee),
+            ("interest", self.interest),
+            ("principal", self.principal),
+        ]
+    }
+}
+
+impl std::ops::AddAssign for Owed {
+    fn add_assign(&mut self, other: Self) {
+        self.penalty += other.penalty;
+        self.fee += other.fee;
+        self.interest += other.interest;
+        self.principal += other.principal;
+    }
+}
+
+impl std::iter::Sum for Owed {
+    fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+        parts.fold(Self::default(), |mut sum, part| {
+            sum += part;
+            sum
+        })
+    }
+}
+
+/// How late a loan is, in the classes of arrears reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Bucket {
+    /// Not past due (M0).
+    #[serde(rename = "current")]
+    Current,
+    /// 1 to 30 days past due (M1).
+    #[serde(rename = "1-30")]
+    M1,
+    /// 31 to 60 days past due (M2).
+    #[serde(rename = "31-60")]
+    M2,
+    /// 61 to 90 days past due (M3).
+    #[serde(rename = "61-90")]
+    M3,
+    /// More than 90 days past due (M4+).
+    #[serde(rename = "91+")]
+    M4,
+}
+
+impl Bucket {
+    /// Every bucket, from current to worst, with its name in reports.
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::Current, "current"),
+        (Self::M1, "1-30"),
+        (Self::M2, "31-60"),
+        (Self::M3, "61-90"),
+        (Self::M4, "91+"),
+    ];
+
+    /// The bucket of so many days past due.
+    pub fn of(days_past_due: u32) -> Self {
+        match days_past_due {
+            0 => Self::Current,
+            1..=30 => Self::M1,
+            31..=60 => Self::M2,
+            61..=90 => Self::M3,
+            _ => Self::M4,
+        }
+    }
+
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        let named = Self::ALL.iter().find(|(bucket, _)| *bucket == self);
+        named.map_or("", |(_, name)| name)
+    }
+}

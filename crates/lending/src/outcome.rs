@@ -1,0 +1,179 @@
+//! What a command changes, as plain data: nothing has happened yet.
+
+use money::{Amount, Decimal};
+use serde::{Deserialize, Serialize};
+use stdx::Date;
+
+use crate::{
+    application::Application,
+    loan::{Bucket, Loan, Owed, Position},
+};
+
+/// What an accepted command changes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// The application's new state, when it changes.
+    pub application: Option<Application>,
+    /// The contract's new state, when it changes.
+    pub loan: Option<Loan>,
+    /// The position's new state, when it changes.
+    pub position: Option<Position>,
+    /// What goes to the books, in order.
+    pub entries: Vec<Entry>,
+    /// What goes to the event log, in order.
+    pub events: Vec<Event>,
+    /// The business day the loan has to be closed for next: its only timer from here on. None
+    /// before disbursal and once settled.
+    pub timer: Option<Date>,
+}
+
+impl Outcome {
+    pub(crate) fn book(&mut self, event: &'static str, amounts: Vec<(&'static str, Amount)>) {
+        if amounts.iter().any(|(_, amount)| !amount.is_zero()) {
+            self.entries.push(Entry { event, amounts });
+        }
+    }
+}
+
+/// One accounting event with its amounts; the product's accounting template says which accounts
+/// it moves. Names are frozen: templates refer to them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Name of the event, such as `repayment`.
+    pub event: &'static str,
+    /// Amounts by name, such as `principal`; some may be zero, never all.
+    pub amounts: Vec<(&'static str, Amount)>,
+}
+
+/// Something that happened to an application or a loan, for the event log. Amounts are in minor
+/// units of the contract's currency.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "snake_case")]
+pub enum Event {
+    /// Somebody asked for a loan.
+    ApplicationSubmitted {
+        /// Product name.
+        product: String,
+        /// Product version.
+        version: u32,
+        /// The sum asked for.
+        amount: Amount,
+        /// The number of instalments asked for.
+        term: u32,
+    },
+    /// Every eligibility rule held; there is an offer.
+    ApplicationApproved {
+        /// Last day on which the offer may be signed.
+        valid_until: Date,
+        /// Annual cost, simple, as a fraction.
+        annual_cost_simple: Decimal,
+        /// Annual cost, compound, as a fraction.
+        annual_cost_compound: Decimal,
+    },
+    /// At least one eligibility rule failed.
+    ApplicationDeclined {
+        /// Codes of the rules that failed, in the product's order.
+        reasons: Vec<String>,
+    },
+    /// The borrower took the offer.
+    ContractSigned {
+        /// When.
+        on: Date,
+    },
+    /// The sum was paid out.
+    LoanDisbursed {
+        /// When. Interest runs from this day.
+        on: Date,
+        /// The sum lent.
+        principal: Amount,
+        /// Fees kept back from it.
+        fees: Amount,
+        /// Last due date.
+        matures_on: Date,
+    },
+    /// Interest of a day was booked.
+    InterestAccrued {
+        /// The day.
+        day: Date,
+        /// The instalment it belongs to.
+        instalment: u32,
+        /// How much.
+        interest: Amount,
+    },
+    /// Penalty interest was booked.
+    PenaltyAccrued {
+        /// The day.
+        day: Date,
+        /// How much, over all overdue instalments.
+        penalty: Amount,
+    },
+    /// An instalment became due.
+    InstalmentDue {
+        /// Its number.
+        instalment: u32,
+        /// When it is due.
+        due: Date,
+        /// What is due with it.
+        owed: Owed,
+    },
+    /// The borrower paid.
+    RepaymentReceived {
+        /// Business date.
+        on: Date,
+        /// How much.
+        amount: Amount,
+        /// What of it paid which component.
+        paid: Owed,
+        /// What of it was more than is due and is kept for the next instalment.
+        prepaid: Amount,
+        /// What of it was the price of settling early.
+        settlement_fee: Amount,
+    },
+    /// What was paid in advance paid an instalment that became due.
+    PrepaymentApplied {
+        /// Business date.
+        on: Date,
+        /// Which components it paid.
+        paid: Owed,
+    },
+    /// The loan entered a bucket of arrears, from a better or a worse one.
+    LoanOverdue {
+        /// Which.
+        bucket: Bucket,
+        /// Days past due.
+        days_past_due: u32,
+    },
+    /// The loan was past due and is not any more.
+    LoanCured {
+        /// When.
+        on: Date,
+    },
+    /// Nothing is owed any more.
+    LoanSettled {
+        /// When.
+        on: Date,
+        /// Whether before the last due date.
+        early: bool,
+    },
+}
+
+impl Event {
+    /// The kebab-case name of the event's type, as in its JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ApplicationSubmitted { .. } => "application-submitted",
+            Self::ApplicationApproved { .. } => "application-approved",
+            Self::ApplicationDeclined { .. } => "application-declined",
+            Self::ContractSigned { .. } => "contract-signed",
+            Self::LoanDisbursed { .. } => "loan-disbursed",
+            Self::InterestAccrued { .. } => "interest-accrued",
+            Self::PenaltyAccrued { .. } => "penalty-accrued",
+            Self::InstalmentDue { .. } => "instalment-due",
+            Self::RepaymentReceived { .. } => "repayment-received",
+            Self::PrepaymentApplied { .. } => "prepayment-applied",
+            Self::LoanOverdue { .. } => "loan-overdue",
+            Self::LoanCured { .. } => "loan-cured",
+            Self::LoanSettled { .. } => "loan-settled",
+        }
+    }
+}

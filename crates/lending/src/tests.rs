@@ -1,0 +1,4 @@
+mod life;
+mod lives;
+mod properties;
+mod rejects;

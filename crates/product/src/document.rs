@@ -1,0 +1,250 @@
+//! From a text to a JSON value, with nothing lost on the way.
+//!
+//! The parser's events are turned into the value here, and not by a generic deserializer, for
+//! three reasons: a number is never rounded to a float (one with more digits than a float keeps
+//! exactly stays a text), each place knows its line, and every limit is one of ours.
+//!
+//! The accepted YAML is what JSON can say: no aliases (a small text could grow without bound), no
+//! tags, no second document, no key twice.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Number, Value};
+use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span};
+
+use crate::problem::{Problem, join};
+
+/// The largest text, in bytes.
+pub const TEXT_BYTES_MAX: usize = 256 * 1024;
+/// The deepest nesting.
+pub const DEPTH_MAX: usize = 16;
+/// The most values in a document.
+pub const NODES_MAX: usize = 20_000;
+/// Decimal digits that a float keeps exactly (IEEE 754 binary64, DBL_DIG).
+pub const FLOAT_DIGITS: usize = 15;
+
+/// A value and, when it was read from a text, the line of each place.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Document {
+    value: Value,
+    lines: BTreeMap<String, usize>,
+}
+
+impl Document {
+    /// Reads YAML or JSON.
+    ///
+    /// # Errors
+    /// The first thing that makes it unreadable.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        if text.len() > TEXT_BYTES_MAX {
+            let reason = format!("The file has {} bytes; {TEXT_BYTES_MAX} are allowed.", text.len());
+            return Err(Problem::new("", "too-large", reason, "Shorten it."));
+        }
+        Reader { parser: Parser::new_from_str(text), nodes: 0, lines: BTreeMap::new() }.document()
+    }
+
+    /// A value that came from elsewhere, such as the body of a request.
+    ///
+    /// # Errors
+    /// When it is nested too deeply or holds too many values.
+    pub fn from_value(value: Value) -> Result<Self, Problem> {
+        let mut nodes = 0;
+        measure(&value, "", 0, &mut nodes)?;
+        Ok(Self { value, lines: BTreeMap::new() })
+    }
+
+    /// The value.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// The line of a place, or of the nearest place around it.
+    pub fn line(&self, pointer: &str) -> Option<usize> {
+        let around = std::iter::successors(Some(pointer), |it| it.rsplit_once('/').map(|it| it.0));
+        around.filter_map(|pointer| self.lines.get(pointer)).copied().next()
+    }
+
+    /// Puts `text`, read as YAML, at a dotted place such as `terms.interest.rate` or
+    /// `terms.fees[0].amount`: `--set place=text` on the command line.
+    ///
+    /// # Errors
+    /// `unknown-place` when there is nothing at the place and nothing could be added there.
+    pub fn set(&mut self, place: &str, text: &str) -> Result<(), Problem> {
+        let new = Self::parse(text)?.value;
+        let (parent, last) = place.rsplit_once('.').unwrap_or(("", place));
+        let pointer = pointer(&if last.contains('[') { place.to_owned() } else { parent.to_owned() });
+        let target = self.value.pointer_mut(&pointer);
+        match target {
+            Some(it) if last.contains('[') => *it = new,
+            Some(Value::Object(fields)) if !last.is_empty() => {
+                fields.insert(last.to_owned(), new);
+            }
+            _ => return Err(unknown_place(place, &pointer)),
+        }
+        Ok(())
+    }
+}
+
+fn unknown_place(place: &str, pointer: &str) -> Problem {
+    let reason = format!("There is no place `{place}` in the definition.");
+    Problem::new(pointer, "unknown-place", reason, "Write it like `terms.interest.rate`.")
+}
+
+/// The JSON pointer of a dotted place: `terms.fees[0].amount` is `/terms/fees/0/amount`.
+fn pointer(place: &str) -> String {
+    let steps = place.split(['.', '[']).map(|step| step.trim_end_matches(']'));
+    steps.filter(|step| !step.is_empty()).fold(String::new(), |pointer, step| join(&pointer, step))
+}
+
+fn measure(value: &Value, path: &str, depth: usize, nodes: &mut usize) -> Result<(), Problem> {
+    count(path, depth, nodes)?;
+    match value {
+        Value::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| {
+            measure(item, &join(path, index), depth + 1, nodes)
+        }),
+        Value::Object(fields) => fields
+            .iter()
+            .try_for_each(|(key, value)| measure(value, &join(path, key), depth + 1, nodes)),
+        _ => Ok(()),
+    }
+}
+
+fn count(path: &str, depth: usize, nodes: &mut usize) -> Result<(), Problem> {
+    *nodes += 1;
+    if depth > DEPTH_MAX {
+        let reason = format!("The nesting is deeper than {DEPTH_MAX} levels.");
+        return Err(Problem::new(path, "too-deep", reason, "No definition needs this."));
+    }
+    if *nodes > NODES_MAX {
+        let reason = format!("There are more than {NODES_MAX} values.");
+        return Err(Problem::new(path, "too-large", reason, "Shorten the lists."));
+    }
+    Ok(())
+}
+
+/// Builds a value from the parser's events.
+struct Reader<'a> {
+    parser: Parser<'a, serde_saphyr::granit_parser::StrInput<'a>>,
+    nodes: usize,
+    lines: BTreeMap<String, usize>,
+}
+
+impl<'a> Reader<'a> {
+    fn document(mut self) -> Result<Document, Problem> {
+        let value = match self.skip_to_node()? {
+            (Event::StreamEnd, _) => Value::Null,
+            (event, span) => self.node(event, span, "", 0)?,
+        };
+        if !matches!(self.skip_to_node()?.0, Event::StreamEnd) {
+            let reason = "There is a second document in the file.";
+            return Err(Problem::new("", "several-documents", reason, "Write one file each."));
+        }
+        Ok(Document { value, lines: self.lines })
+    }
+
+    /// The next event that begins a value, or the end.
+    fn skip_to_node(&mut self) -> Result<(Event<'a>, Span), Problem> {
+        loop {
+            let next = self.next()?;
+            let frame =
+                matches!(next.0, Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd);
+            if !frame {
+                return Ok(next);
+            }
+        }
+    }
+
+    fn next(&mut self) -> Result<(Event<'a>, Span), Problem> {
+        match self.parser.next_event() {
+            None => Ok((Event::StreamEnd, Span::default())),
+            Some(Ok(next)) => Ok(next),
+            Some(Err(error)) => {
+                let reason = format!("This is not YAML: {}.", error.info());
+                let fix = "Look at the indentation, quotes and brackets up to here.";
+                Err(Problem { line: Some(error.marker().line()), ..Problem::new("", "not-yaml", reason, fix) })
+            }
+        }
+    }
+
+    fn node(&mut self, event: Event<'a>, span: Span, path: &str, depth: usize) -> Result<Value, Problem> {
+        let line = span.start.line();
+        self.lines.entry(path.to_owned()).or_insert(line);
+        let placed = |problem: Problem| Problem { line: Some(line), ..problem };
+        count(path, depth, &mut self.nodes).map_err(placed)?;
+        match event {
+            Event::Scalar(_, _, _, Some(_))
+            | Event::SequenceStart(_, _, Some(_))
+            | Event::MappingStart(_, _, Some(_)) => {
+                Err(placed(Problem::new(path, "tag", "YAML tags are not read.", "Remove the tag.")))
+            }
+            Event::Scalar(text, ScalarStyle::Plain, ..) => Ok(plain(&text)),
+            Event::Scalar(text, ..) => Ok(Value::String(text.into_owned())),
+            Event::SequenceStart(..) => self.sequence(path, depth),
+            Event::MappingStart(..) => self.mapping(path, depth),
+            _ => {
+                let fix = "Write the value out where it is used.";
+                Err(placed(Problem::new(path, "alias", "YAML aliases are not read.", fix)))
+            }
+        }
+    }
+
+    fn sequence(&mut self, path: &str, depth: usize) -> Result<Value, Problem> {
+        let mut items = Vec::new();
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Ok(Value::Array(items)),
+                (event, span) => {
+                    items.push(self.node(event, span, &join(path, items.len()), depth + 1)?);
+                }
+            }
+        }
+    }
+
+    fn mapping(&mut self, path: &str, depth: usize) -> Result<Value, Problem> {
+        let mut fields = Map::new();
+        loop {
+            let (key, line) = match self.next()? {
+                (Event::MappingEnd, _) => return Ok(Value::Object(fields)),
+                (Event::Scalar(key, ..), span) => (key.into_owned(), span.start.line()),
+                (_, span) => {
+                    let problem = Problem::new(path, "key", "A key must be a text.", "Write `key: value`.");
+                    return Err(Problem { line: Some(span.start.line()), ..problem });
+                }
+            };
+            let place = join(path, &key);
+            if fields.contains_key(&key) {
+                let problem = Problem::new(place, "duplicate-key", format!("`{key}` is there twice."), "Keep one.");
+                return Err(Problem { line: Some(line), ..problem });
+            }
+            self.lines.insert(place.clone(), line);
+            let (event, span) = self.next()?;
+            let value = self.node(event, span, &place, depth + 1)?;
+            fields.insert(key, value);
+        }
+    }
+}
+
+/// A plain scalar by the core schema of YAML 1.2 (§10.3.2), decimal numbers only.
+fn plain(text: &str) -> Value {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "true" | "True" | "TRUE" => Value::Bool(true),
+        "false" | "False" | "FALSE" => Value::Bool(false),
+        _ => number(text).map_or_else(|| Value::String(text.to_owned()), Value::Number),
+    }
+}
+
+/// The number a text is, if it is one that is kept exactly.
+fn number(text: &str) -> Option<Number> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let numeric = |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
+    let exact = whole.len() + fraction.len() <= FLOAT_DIGITS;
+    if !numeric(whole) || !numeric(fraction) || !exact {
+        return None;
+    }
+    match text.parse::<i64>() {
+        Ok(integer) => Some(Number::from(integer)),
+        Err(_) => text.parse().ok().and_then(Number::from_f64),
+    }
+}

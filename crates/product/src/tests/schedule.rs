@@ -1,0 +1,452 @@
+use std::fmt::Write as _;
+
+use expect_test::{Expect, expect};
+use money::{Amount, Calendar, Currency, DayCount, Decimal, Period, Roll, Rounding, Unit};
+use stdx::{Date, Prng, table};
+
+use crate::{
+    kinds::instalment_loan::Method,
+    schedule::{Instalment, PRINCIPAL_MAX, ScheduleError, Terms, schedule},
+};
+
+const METHODS: [(&str, Method); 5] = [
+    ("equal-instalment", Method::EqualInstalment),
+    ("equal-principal", Method::EqualPrincipal),
+    ("interest-first", Method::InterestFirst),
+    ("bullet", Method::Bullet),
+    ("flat", Method::Flat),
+];
+
+fn method(name: &str) -> Method {
+    METHODS.iter().find(|(it, _)| *it == name).unwrap().1
+}
+
+fn no_fee(_: u32, _: Amount) -> Option<Amount> {
+    Some(Amount::ZERO)
+}
+
+fn plan(terms: &Terms) -> Result<Vec<Instalment>, ScheduleError> {
+    schedule(terms, Calendar::china(), no_fee)
+}
+
+/// The terms of a table row; columns that are not there have their usual value.
+fn terms(row: &table::Row<'_>) -> Terms {
+    let currency = Currency::CNY;
+    Terms {
+        principal: Amount::parse(row.text("principal"), currency).unwrap(),
+        currency,
+        instalments: row.get("n"),
+        method: method(row.text("method")),
+        disbursed_on: row.get("on"),
+        first_due: row.option("first"),
+        every: row.get("every"),
+        roll: row.get("roll"),
+        rate: row.get("rate"),
+        day_count: row.get("count"),
+        rounding: Rounding::HalfEven,
+    }
+}
+
+/// Checks the schedule of the one row of a table.
+fn check(text: &str, expected: Expect) {
+    let rows = table::parse(text);
+    let mut shown = String::new();
+    for it in plan(&terms(&rows[0])).unwrap() {
+        let amount = |amount: Amount| amount.text(Currency::CNY);
+        let amounts = [it.principal, it.interest, it.total(), it.balance].map(amount);
+        let [principal, interest, total, balance] = amounts;
+        let Instalment { number, from, due, days, .. } = it;
+        writeln!(
+            shown,
+            "{number:>2} {from} {due} {days:>3} {principal:>8} {interest:>6} {total:>8} {balance:>8}"
+        )
+        .unwrap();
+    }
+    expected.assert_eq(&shown);
+}
+
+#[test]
+fn equal_instalments_of_a_hundred_at_seven_percent() {
+    // E = 100 × f ÷ (1 − (1 + f)⁻⁶), f = 0.07 ÷ 12: 17.0086…, and by hand from there.
+    check(
+        "
+        principal n method           on         first every     roll       rate count
+        100.00    6 equal-instalment 2024-01-01 -     \"1 month\" unadjusted 0.07 30/360
+        ",
+        expect![[r#"
+             1 2024-01-01 2024-02-01  30    16.43   0.58    17.01    83.57
+             2 2024-02-01 2024-03-01  30    16.52   0.49    17.01    67.05
+             3 2024-03-01 2024-04-01  30    16.62   0.39    17.01    50.43
+             4 2024-04-01 2024-05-01  30    16.72   0.29    17.01    33.71
+             5 2024-05-01 2024-06-01  30    16.81   0.20    17.01    16.90
+             6 2024-06-01 2024-07-01  30    16.90   0.10    17.00     0.00
+        "#]],
+    );
+    // 5000.00 at 9.6 %: f = 0.008 exactly.
+    check(
+        "
+        principal n method           on         first every     roll       rate  count
+        5000.00   3 equal-instalment 2022-11-01 -     \"1 month\" unadjusted 0.096 30/360
+        ",
+        expect![[r#"
+             1 2022-11-01 2022-12-01  30  1653.40  40.00  1693.40  3346.60
+             2 2022-12-01 2023-01-01  30  1666.63  26.77  1693.40  1679.97
+             3 2023-01-01 2023-02-01  30  1679.97  13.44  1693.41     0.00
+        "#]],
+    );
+}
+
+#[test]
+fn actual_days_follow_the_months() {
+    check(
+        "
+        principal n method           on         first every     roll       rate count
+        1000.00   4 equal-instalment 2023-12-15 -     \"1 month\" unadjusted 0.12 ACT/360
+        ",
+        expect![[r#"
+             1 2023-12-15 2024-01-15  31   246.08  10.33   256.41   753.92
+             2 2024-01-15 2024-02-15  31   248.62   7.79   256.41   505.30
+             3 2024-02-15 2024-03-15  29   251.53   4.88   256.41   253.77
+             4 2024-03-15 2024-04-15  31   253.77   2.62   256.39     0.00
+        "#]],
+    );
+    // 17 days of 2023 and 14 of 2024 in the first instalment; see the fraction of each year.
+    check(
+        "
+        principal n method           on         first every     roll       rate count
+        1000.00   4 equal-instalment 2023-12-15 -     \"1 month\" unadjusted 0.12 ACT/ACT
+        ",
+        expect![[r#"
+             1 2023-12-15 2024-01-15  31   246.13  10.18   256.31   753.87
+             2 2024-01-15 2024-02-15  31   248.65   7.66   256.31   505.22
+             3 2024-02-15 2024-03-15  29   251.51   4.80   256.31   253.71
+             4 2024-03-15 2024-04-15  31   253.71   2.58   256.29     0.00
+        "#]],
+    );
+    check(
+        "
+        principal n method           on         first every    roll       rate count
+        1000.00   4 equal-instalment 2023-12-15 -     \"1 week\" unadjusted 0.12 ACT/365F
+        ",
+        expect![[r#"
+             1 2023-12-15 2023-12-22   7   249.14   2.30   251.44   750.86
+             2 2023-12-22 2023-12-29   7   249.71   1.73   251.44   501.15
+             3 2023-12-29 2024-01-05   7   250.29   1.15   251.44   250.86
+             4 2024-01-05 2024-01-12   7   250.86   0.58   251.44     0.00
+        "#]],
+    );
+}
+
+#[test]
+fn the_other_methods() {
+    check(
+        "
+        principal n method          on         first every     roll       rate count
+        1000.00   3 equal-principal 2024-01-31 -     \"1 month\" unadjusted 0.12 30/360
+        ",
+        expect![[r#"
+             1 2024-01-31 2024-02-29  30   333.33  10.00   343.33   666.67
+             2 2024-02-29 2024-03-31  30   333.33   6.67   340.00   333.34
+             3 2024-03-31 2024-04-30  30   333.34   3.33   336.67     0.00
+        "#]],
+    );
+    check(
+        "
+        principal n method         on         first every     roll       rate count
+        1000.00   3 interest-first 2024-01-31 -     \"1 month\" unadjusted 0.12 30/360
+        ",
+        expect![[r#"
+             1 2024-01-31 2024-02-29  30     0.00  10.00    10.00  1000.00
+             2 2024-02-29 2024-03-31  30     0.00  10.00    10.00  1000.00
+             3 2024-03-31 2024-04-30  30  1000.00  10.00  1010.00     0.00
+        "#]],
+    );
+    check(
+        "
+        principal n method on         first every     roll       rate count
+        1000.00   3 bullet 2024-01-31 -     \"1 month\" unadjusted 0.12 30/360
+        ",
+        expect![[r#"
+             1 2024-01-31 2024-04-30  90  1000.00  30.00  1030.00     0.00
+        "#]],
+    );
+    check(
+        "
+        principal n method on         first every     roll       rate count
+        1000.00   3 flat   2024-01-31 -     \"1 month\" unadjusted 0.12 30/360
+        ",
+        expect![[r#"
+             1 2024-01-31 2024-02-29  30   333.33  10.00   343.33   666.67
+             2 2024-02-29 2024-03-31  30   333.33  10.00   343.33   333.34
+             3 2024-03-31 2024-04-30  30   333.34  10.00   343.34     0.00
+        "#]],
+    );
+}
+
+#[test]
+fn rolled_and_broken_periods_count_their_days() {
+    // National Day 2024 is a holiday from 1 to 7 October; the date after is planned anew from
+    // the day of disbursal.
+    check(
+        "
+        principal n method           on         first every     roll      rate count
+        1200.00   3 equal-instalment 2024-09-01 -     \"1 month\" following 0.12 ACT/360
+        ",
+        expect![[r#"
+             1 2024-09-01 2024-10-08  37   393.68  14.80   408.48   806.32
+             2 2024-10-08 2024-11-01  24   402.03   6.45   408.48   404.29
+             3 2024-11-01 2024-12-02  31   404.29   4.18   408.47     0.00
+        "#]],
+    );
+    check(
+        "
+        principal n method           on         first      every     roll       rate count
+        1200.00   3 equal-instalment 2024-09-20 2024-11-05 \"1 month\" unadjusted 0.12 30/360
+        ",
+        expect![[r#"
+             1 2024-09-20 2024-11-05  45   392.05  18.00   410.05   807.95
+             2 2024-11-05 2024-12-05  30   401.97   8.08   410.05   405.98
+             3 2024-12-05 2025-01-05  30   405.98   4.06   410.04     0.00
+        "#]],
+    );
+}
+
+#[test]
+fn fees_are_asked_for_by_number_and_balance() {
+    let rows = table::parse(
+        "
+        principal n method          on         first every     roll       rate count
+        900.00    3 equal-principal 2024-01-01 -     \"1 month\" unadjusted 0    30/360
+        ",
+    );
+    let one_percent = |number: u32, balance: Amount| {
+        assert!(number <= 3);
+        Some(Amount::from_minor(balance.minor() / 100))
+    };
+    let plan = schedule(&terms(&rows[0]), Calendar::china(), one_percent).unwrap();
+    let fees: Vec<_> = plan.iter().map(|it| it.fees.minor()).collect();
+    assert_eq!(fees, [900, 600, 300]);
+    assert_eq!(plan[0].total().minor(), 30_900);
+
+    for wrong in [None, Some(Amount::from_minor(-1))] {
+        let fee = |number: u32, _| if number == 2 { wrong } else { Some(Amount::ZERO) };
+        let refused = schedule(&terms(&rows[0]), Calendar::china(), fee);
+        assert_eq!(refused, Err(ScheduleError::Fee { instalment: 2 }));
+    }
+}
+
+#[test]
+fn absurd_terms_have_named_errors() {
+    let rows = table::parse(
+        "
+        principal          n   method           on         first      every       roll       rate => code
+        0                  1   equal-instalment 2024-01-01 -          \"1 month\"   unadjusted 0.1     principal-out-of-range
+        -1                 1   flat             2024-01-01 -          \"1 month\"   unadjusted 0.1     principal-out-of-range
+        10000000000000.01  1   flat             2024-01-01 -          \"1 month\"   unadjusted 0.1     principal-out-of-range
+        100                0   flat             2024-01-01 -          \"1 month\"   unadjusted 0.1     instalments-out-of-range
+        100                481 flat             2024-01-01 -          \"1 month\"   unadjusted 0.1     instalments-out-of-range
+        100                12  flat             2024-01-01 -          \"1 month\"   unadjusted -0.1    rate-out-of-range
+        100                12  flat             2024-01-01 -          \"1 month\"   unadjusted 100.1   rate-out-of-range
+        100                12  flat             9999-12-01 -          \"1 month\"   unadjusted 0.1     date-out-of-range
+        100                480 flat             2024-01-01 -          \"999 years\" unadjusted 0.1     date-out-of-range
+        100                12  bullet           2024-01-01 -          \"4000000000 years\" unadjusted 0.1 date-out-of-range
+        100                12  flat             2024-01-01 2024-01-01 \"1 month\"   unadjusted 0.1     due-dates-not-increasing
+        100                12  flat             2024-10-02 -          \"1 day\"     following  0.1     due-dates-not-increasing
+        1000               480 equal-instalment 2024-01-01 -          \"1 month\"   unadjusted 10      interest-not-covered
+        10000000000000     480 interest-first   2024-01-01 -          \"1 month\"   unadjusted 100     total-too-large
+        ",
+    );
+    for row in rows {
+        let terms = Terms { instalments: row.get("n"), ..absurd(&row) };
+        let refused = plan(&terms).map(|plan| plan.len());
+        assert_eq!(refused.map_err(ScheduleError::code), Err(row.text("code")), "{}", row.line);
+    }
+}
+
+fn absurd(row: &table::Row<'_>) -> Terms {
+    Terms {
+        principal: Amount::parse(row.text("principal"), Currency::CNY).unwrap(),
+        currency: Currency::CNY,
+        instalments: 1,
+        method: method(row.text("method")),
+        disbursed_on: row.get("on"),
+        first_due: row.option("first"),
+        every: row.get("every"),
+        roll: row.get("roll"),
+        rate: row.get("rate"),
+        day_count: DayCount::Thirty360,
+        rounding: Rounding::HalfEven,
+    }
+}
+
+/// Terms such as a product may have, and beyond.
+fn any_terms(prng: &mut Prng) -> Terms {
+    let months = Period::new(1 + u32::try_from(prng.below(3)).unwrap(), Unit::Month).unwrap();
+    let weeks = Period::new(1 + u32::try_from(prng.below(4)).unwrap(), Unit::Week).unwrap();
+    let every = if prng.chance(60) { months } else { weeks };
+    let start: Date = "2019-01-01".parse().unwrap();
+    let day = Period::new(1, Unit::Day).unwrap();
+    let disbursed_on = day.after(start, u32::try_from(prng.below(3_000)).unwrap()).unwrap();
+    let stub = 1 + u32::try_from(prng.below(70)).unwrap();
+    let digits = 1 + u32::try_from(prng.below(11)).unwrap();
+    let most = *prng.pick(&[6, 24, 60, 480]);
+    let count = 1 + u32::try_from(prng.below(most)).unwrap();
+    Terms {
+        principal: Amount::from_minor(1 + i64::try_from(prng.below(10_u64.pow(digits))).unwrap()),
+        currency: *prng.pick(&["CNY", "JPY", "BHD"].map(|code| code.parse().unwrap())),
+        instalments: count,
+        method: prng.pick(&METHODS).1,
+        disbursed_on,
+        first_due: prng.chance(20).then(|| day.after(disbursed_on, stub).unwrap()),
+        every,
+        roll: if prng.chance(70) { Roll::Unadjusted } else { prng.pick(&Roll::ALL).1 },
+        rate: Decimal::new(i64::try_from(prng.below(3_600)).unwrap(), 4),
+        day_count: prng.pick(&DayCount::ALL).1,
+        rounding: prng.pick(&Rounding::ALL).1,
+    }
+}
+
+#[test]
+fn every_schedule_repays_exactly_what_was_lent() {
+    let mut planned = 0;
+    for seed in 0..4_000 {
+        let mut prng = Prng::stream(seed, "schedule");
+        let terms = any_terms(&mut prng);
+        // A broken first period can be too long or too short, and a tie of rolled dates happens.
+        let Ok(plan) = plan(&terms) else { continue };
+        planned += 1;
+        let count = if terms.method == Method::Bullet { 1 } else { terms.instalments };
+        assert_eq!(plan.len(), usize::try_from(count).unwrap(), "seed {seed}");
+        let repaid: Amount = plan.iter().map(|it| it.principal).sum();
+        assert_eq!(repaid, terms.principal, "seed {seed}");
+        assert!(plan.last().unwrap().balance.is_zero(), "seed {seed}");
+        follow(&terms, &plan, seed);
+    }
+    assert!(planned > 3_500, "{planned}");
+}
+
+/// Follows a plan line by line: dates meet, balances fall, interest is that of the balance.
+fn follow(terms: &Terms, plan: &[Instalment], seed: u64) {
+    let (mut from, mut balance) = (terms.disbursed_on, terms.principal);
+    for (number, it) in (1..).zip(plan) {
+        assert_eq!((it.number, it.from), (number, from), "seed {seed}");
+        assert!(it.due > it.from, "seed {seed}");
+        assert!(!it.principal.is_negative() && !it.interest.is_negative(), "seed {seed}");
+        assert_eq!(balance - it.principal, it.balance, "seed {seed}");
+        assert!(!it.balance.is_negative(), "seed {seed}");
+        let base = if terms.method == Method::Flat { terms.principal } else { balance };
+        let exact = base.to_decimal(terms.currency) * terms.rate * years(terms, it);
+        let interest = Amount::round(exact, terms.currency, terms.rounding).unwrap();
+        let off = (interest - it.interest).minor().abs();
+        // The quotient here is rounded before it meets the amount: a tie may fall either way.
+        assert!(off <= i64::from(is_tie(exact, terms.currency)), "seed {seed} {number}");
+        (from, balance) = (it.due, it.balance);
+    }
+}
+
+/// The part of a year of an instalment, naively.
+fn years(terms: &Terms, it: &Instalment) -> Decimal {
+    let over = |year: i32| Decimal::from(it.days) / Decimal::from(year);
+    match terms.day_count {
+        DayCount::Thirty360 | DayCount::Act360 => over(360),
+        DayCount::Act365Fixed => over(365),
+        DayCount::ActAct => {
+            let days = it.from.series(jiff::ToSpan::days(1)).take_while(|day| *day < it.due);
+            let mut of_year = std::collections::BTreeMap::<i16, i32>::new();
+            days.for_each(|day| *of_year.entry(day.days_in_year()).or_default() += 1);
+            of_year.iter().map(|(year, days)| Decimal::from(*days) / Decimal::from(*year)).sum()
+        }
+    }
+}
+
+fn is_tie(exact: Decimal, currency: Currency) -> bool {
+    let scaled = exact * Decimal::from(2 * 10_i64.pow(currency.digits()));
+    (scaled - scaled.round()).abs() < Decimal::new(1, 12)
+}
+
+#[test]
+fn a_whole_month_of_thirty_days_is_a_twelfth_of_a_year() {
+    let rows = table::parse(
+        "
+        principal n  method         on         first every     roll       rate count
+        1200.00   12 interest-first 2024-01-31 -     \"1 month\" unadjusted 0.12 30/360
+        ",
+    );
+    let plan = plan(&terms(&rows[0])).unwrap();
+    assert!(plan.iter().all(|it| (it.days, it.interest.minor()) == (30, 1_200)), "{plan:?}");
+}
+
+#[test]
+fn level_instalments_are_equal_and_the_last_is_near() {
+    for seed in 0..2_000 {
+        let mut prng = Prng::stream(seed, "level");
+        let count = 2 + u32::try_from(prng.below(59)).unwrap();
+        let terms = Terms {
+            principal: Amount::from_minor(100_000 + i64::try_from(prng.below(10_000_000)).unwrap()),
+            instalments: count,
+            method: Method::EqualInstalment,
+            first_due: None,
+            roll: Roll::Unadjusted,
+            rounding: Rounding::HalfEven,
+            ..any_terms(&mut prng)
+        };
+        let plan = plan(&terms).unwrap();
+        let (last, before) = plan.split_last().unwrap();
+        let level = before[0].total();
+        assert!(before.iter().all(|it| it.total() == level), "seed {seed}");
+        let off = (last.total() - level).minor().abs();
+        assert!(Decimal::from(off) <= drift(&terms, &plan), "seed {seed}: {off}");
+    }
+}
+
+/// How far the last instalment may be off, in minor units: half a unit of the level sum and half
+/// a unit of interest per instalment, each of them carried with interest to the end.
+fn drift(terms: &Terms, plan: &[Instalment]) -> Decimal {
+    let carried = |sum: Decimal, it: &Instalment| {
+        sum * (Decimal::ONE + terms.rate * years(terms, it)) + Decimal::ONE
+    };
+    plan.iter().fold(Decimal::ZERO, carried)
+}
+
+#[test]
+fn level_sums_match_the_compound_formula() {
+    for seed in 0..500 {
+        let mut prng = Prng::stream(seed, "compound");
+        let terms = Terms {
+            principal: Amount::from_minor(1_000_000),
+            instalments: 2 + u32::try_from(prng.below(47)).unwrap(),
+            method: Method::EqualInstalment,
+            rate: Decimal::new(1 + i64::try_from(prng.below(3_600)).unwrap(), 4),
+            rounding: Rounding::HalfUp,
+            first_due: None,
+            ..any_terms(&mut prng)
+        };
+        let Ok(plan) = plan(&terms) else { continue };
+        // E = P × Π(1 + f) ÷ Σⱼ Πₖ﹥ⱼ(1 + fₖ), the other way round than the code.
+        let (mut growth, mut sum) = (Decimal::ONE, Decimal::ZERO);
+        for it in plan.iter().rev() {
+            sum += growth;
+            growth *= Decimal::ONE + terms.rate * years(&terms, it);
+        }
+        let exact = terms.principal.to_decimal(terms.currency) * growth / sum;
+        let level = Amount::round(exact, terms.currency, terms.rounding).unwrap();
+        assert_eq!(plan[0].total(), level, "seed {seed}");
+    }
+}
+
+#[test]
+fn the_largest_loans_do_not_panic() {
+    for seed in 0..300 {
+        let mut prng = Prng::stream(seed, "large");
+        let terms = Terms {
+            principal: PRINCIPAL_MAX,
+            rate: Decimal::from(prng.below(101)),
+            instalments: 480,
+            every: *prng.pick(&["1 day", "1 week", "1 month", "9 years"].map(|it| it.parse().unwrap())),
+            ..any_terms(&mut prng)
+        };
+        if let Ok(plan) = plan(&terms) {
+            assert_eq!(plan.iter().map(|it| it.principal).sum::<Amount>(), PRINCIPAL_MAX);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What an engine must do: read points and ranges, and write a batch atomically and durably.
+//!
+//! Engines hold no rule. They are all run by one test suite.
+
+pub(crate) mod mem;
+pub(crate) mod sqlite;
+
+use std::collections::BTreeMap;
+
+use ledger::{Account, AccountId, InstitutionId, LaneId, Posted, Resolution, TransferId};
+use money::Amount;
+use stdx::{Date, Digest, Id};
+
+use crate::{Due, LogRow, RecordEntry, RecordKey, StoreError, Timer};
+
+/// The head of a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LaneHead {
+    /// The newest row's place in the lane.
+    pub seq: u64,
+    /// Its position in the whole log.
+    pub position: u64,
+    /// Its root.
+    pub root: Digest,
+}
+
+/// A record as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RecordRow {
+    pub id: Id<()>,
+    pub version: u64,
+    pub lane: LaneId,
+    pub links: Vec<(String, String)>,
+    pub body: String,
+}
+
+/// Where a transfer is: a row of the log, and the place in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TransferPlace {
+    pub position: u64,
+    pub item: u32,
+}
+
+/// What a repetition of a command finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AnswerRow {
+    pub digest: Digest,
+    pub position: u64,
+}
+
+/// What moved on one value date: debits and credits posted.
+pub(crate) type DayMoves = BTreeMap<(InstitutionId, AccountId, Date), (Amount, Amount)>;
+
+/// All that one durable write changes. Later entries of the same thing win.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub log: Vec<LogRow>,
+    pub lanes: BTreeMap<(InstitutionId, LaneId), LaneHead>,
+    pub answers: Vec<(InstitutionId, String, AnswerRow)>,
+    pub records: Vec<RecordWrite>,
+    pub accounts: Vec<(InstitutionId, Account)>,
+    pub transfers: Vec<(InstitutionId, TransferId, TransferPlace)>,
+    pub resolutions: Vec<(InstitutionId, TransferId, Resolution)>,
+    pub days: DayMoves,
+    pub timers_set: Vec<(InstitutionId, Timer)>,
+    pub timers_cleared: Vec<(InstitutionId, Timer)>,
+    pub closed_through: BTreeMap<InstitutionId, Date>,
+}
+
+/// A record to write, and the links its earlier version had.
+pub(crate) struct RecordWrite {
+    pub institution: InstitutionId,
+    pub lane: LaneId,
+    pub entry: RecordEntry,
+    pub links_before: Vec<(String, String)>,
+}
+
+/// Which records of a kind a page is of.
+pub(crate) enum Filter<'a> {
+    /// All.
+    All,
+    /// Those with this lookup key.
+    Link { name: &'a str, key: &'a str },
+}
+
+/// Storage without rules.
+pub(crate) trait Engine: Send + Sync {
+    /// Makes a batch durable, whole or not at all.
+    fn write(&self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// The position of the newest log row; 0 when there is none.
+    fn last_position(&self) -> Result<u64, StoreError>;
+    fn lane(&self, of: InstitutionId, lane: LaneId) -> Result<Option<LaneHead>, StoreError>;
+    fn answer(&self, of: InstitutionId, key: &str) -> Result<Option<AnswerRow>, StoreError>;
+    fn record(&self, key: &RecordKey) -> Result<Option<RecordRow>, StoreError>;
+    fn account(&self, of: InstitutionId, id: AccountId) -> Result<Option<Account>, StoreError>;
+    fn place(&self, of: InstitutionId, id: TransferId)
+    -> Result<Option<TransferPlace>, StoreError>;
+    fn resolution(
+        &self,
+        of: InstitutionId,
+        id: TransferId,
+    ) -> Result<Option<Resolution>, StoreError>;
+    fn closed_through(&self, of: InstitutionId) -> Result<Option<Date>, StoreError>;
+    fn log_row(&self, position: u64) -> Result<Option<LogRow>, StoreError>;
+
+    /// Records of a kind after an id, in order of id.
+    fn records(
+        &self,
+        of: InstitutionId,
+        kind: &str,
+        filter: Filter<'_>,
+        after: Option<Id<()>>,
+        limit: usize,
+    ) -> Result<Vec<RecordRow>, StoreError>;
+    /// Accounts after an id, in order of id.
+    fn accounts(
+        &self,
+        of: InstitutionId,
+        after: Option<AccountId>,
+        limit: usize,
+    ) -> Result<Vec<Account>, StoreError>;
+    /// Log rows after a position, in order.
+    fn log(&self, of: InstitutionId, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError>;
+    /// Timers due at or before, after another one, in order.
+    fn timers(
+        &self,
+        of: InstitutionId,
+        through: Due,
+        after: Option<&Timer>,
+        limit: usize,
+    ) -> Result<Vec<Timer>, StoreError>;
+    /// Debits and credits posted with a value date through a day.
+    fn moved_through(
+        &self,
+        of: InstitutionId,
+        id: AccountId,
+        day: Date,
+    ) -> Result<(Amount, Amount), StoreError>;
+    /// Every lane of an institution with its head, in order of lane.
+    fn lanes(&self, of: InstitutionId) -> Result<Vec<(LaneId, LaneHead)>, StoreError>;
+    /// Debits and credits posted through a day, by currency and code of the account.
+    fn book(
+        &self,
+        of: InstitutionId,
+        through: Option<Date>,
+    ) -> Result<Vec<crate::BookLine>, StoreError>;
+
+    /// A transfer and what became of it.
+    fn transfer(
+        &self,
+        of: InstitutionId,
+        id: TransferId,
+    ) -> Result<Option<(Posted, Option<Resolution>)>, StoreError> {
+        let Some(place) = self.place(of, id)? else { return Ok(None) };
+        let missing = || StoreError::Corrupt(format!("transfer {id} has no log row"));
+        let row = self.log_row(place.position)?.ok_or_else(missing)?;
+        let start = place.item as usize * ledger::POSTED_BYTES;
+        let bytes = row.transfers.get(start..start + ledger::POSTED_BYTES).ok_or_else(missing)?;
+        let posted = Posted::decode(bytes).map_err(|_| missing())?;
+        Ok(Some((posted, self.resolution(of, id)?)))
+    }
+}

@@ -1,0 +1,111 @@
+-- The log is the truth; every other table finds something in it faster, or is its newest state.
+-- Ids are 16-byte blobs, moments Unix nanoseconds, days text (yyyy-mm-dd), amounts minor units.
+
+CREATE TABLE log (
+    position    INTEGER PRIMARY KEY,
+    institution BLOB NOT NULL,
+    lane        BLOB NOT NULL,
+    seq         INTEGER NOT NULL,
+    previous    INTEGER NOT NULL,
+    at          INTEGER NOT NULL,
+    actor       TEXT NOT NULL,
+    command     TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    digest      BLOB NOT NULL,
+    body        BLOB NOT NULL,
+    transfers   BLOB NOT NULL,
+    root        BLOB NOT NULL
+);
+
+CREATE TABLE lane (
+    institution BLOB NOT NULL,
+    lane        BLOB NOT NULL,
+    seq         INTEGER NOT NULL,
+    position    INTEGER NOT NULL,
+    root        BLOB NOT NULL,
+    PRIMARY KEY (institution, lane)
+) WITHOUT ROWID;
+
+CREATE TABLE answer (
+    institution BLOB NOT NULL,
+    key         TEXT NOT NULL,
+    digest      BLOB NOT NULL,
+    position    INTEGER NOT NULL,
+    PRIMARY KEY (institution, key)
+) WITHOUT ROWID;
+
+CREATE TABLE record (
+    institution BLOB NOT NULL,
+    kind        TEXT NOT NULL,
+    id          BLOB NOT NULL,
+    version     INTEGER NOT NULL,
+    lane        BLOB NOT NULL,
+    links       TEXT NOT NULL,
+    body        TEXT NOT NULL,
+    PRIMARY KEY (institution, kind, id)
+) WITHOUT ROWID;
+
+CREATE TABLE link (
+    institution BLOB NOT NULL,
+    kind        TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    id          BLOB NOT NULL,
+    PRIMARY KEY (institution, kind, name, key, id)
+) WITHOUT ROWID;
+
+CREATE TABLE account (
+    institution     BLOB NOT NULL,
+    id              BLOB NOT NULL,
+    lane            BLOB NOT NULL,
+    code            TEXT NOT NULL,
+    currency        INTEGER NOT NULL,
+    side            INTEGER NOT NULL,
+    state           INTEGER NOT NULL,
+    debits_posted   INTEGER NOT NULL,
+    credits_posted  INTEGER NOT NULL,
+    debits_pending  INTEGER NOT NULL,
+    credits_pending INTEGER NOT NULL,
+    limits          TEXT,
+    last            BLOB,
+    PRIMARY KEY (institution, id)
+) WITHOUT ROWID;
+
+CREATE TABLE transfer (
+    institution BLOB NOT NULL,
+    id          BLOB NOT NULL,
+    position    INTEGER NOT NULL,
+    item        INTEGER NOT NULL,
+    PRIMARY KEY (institution, id)
+) WITHOUT ROWID;
+
+CREATE TABLE resolution (
+    institution BLOB NOT NULL,
+    id          BLOB NOT NULL,
+    kind        INTEGER NOT NULL,
+    by          BLOB NOT NULL,
+    PRIMARY KEY (institution, id)
+) WITHOUT ROWID;
+
+CREATE TABLE day (
+    institution BLOB NOT NULL,
+    account     BLOB NOT NULL,
+    day         TEXT NOT NULL,
+    debits      INTEGER NOT NULL,
+    credits     INTEGER NOT NULL,
+    PRIMARY KEY (institution, account, day)
+) WITHOUT ROWID;
+
+CREATE TABLE timer (
+    institution BLOB NOT NULL,
+    due         TEXT NOT NULL,
+    kind        TEXT NOT NULL,
+    subject     BLOB NOT NULL,
+    lane        BLOB NOT NULL,
+    PRIMARY KEY (institution, due, kind, subject, lane)
+) WITHOUT ROWID;
+
+CREATE TABLE period (
+    institution    BLOB PRIMARY KEY,
+    closed_through TEXT NOT NULL
+) WITHOUT ROWID;

@@ -305,16 +305,10 @@ impl Ledger {
             Some((last, before)) if last.linked => (before, Some(Err(Reject::ChainNotClosed))),
             Some(_) | None => (chain, None),
         };
-        let mut culprit = None;
-        for (index, transfer) in closed.iter().enumerate() {
-            match self.apply_one(transfer, at) {
-                Ok(applied) => answers.push(Ok(applied)),
-                Err(reject) => {
-                    culprit = Some((index, reject));
-                    break;
-                }
-            }
-        }
+        let culprit = closed.iter().enumerate().find_map(|(index, transfer)| {
+            let applied = self.apply_one(transfer, at).map_err(|reject| (index, reject));
+            applied.map(|applied| answers.push(Ok(applied))).err()
+        });
         if culprit.is_some() || open.is_some() {
             self.rollback(mark);
             answers.truncate(start);
@@ -697,12 +691,13 @@ fn check_caps(account: &Account, side: Side, amount: Amount, at: Moment) -> Resu
 
 fn check_limits(limits: Option<&Limits>) -> Result<(), Reject> {
     let Some(Limits { overdraft, balance_max, caps }) = limits else { return Ok(()) };
-    let amounts = overdraft.iter().chain(balance_max).chain(caps.iter().map(|cap| &cap.max));
+    let mut amounts = overdraft.iter().chain(balance_max).chain(caps.iter().map(|cap| &cap.max));
+    let negative = amounts.any(|amount| amount.is_negative());
     let doubled = |cap| caps.iter().filter(|it| it.counts_what(cap)).nth(1).is_some();
-    let malformed = amounts.into_iter().any(|it| it.is_negative())
-        || caps.len() > Limits::CAPS_MAX
-        || caps.iter().any(doubled);
-    if malformed { Err(Reject::LimitsMalformed) } else { Ok(()) }
+    if negative || caps.len() > Limits::CAPS_MAX || caps.iter().any(doubled) {
+        return Err(Reject::LimitsMalformed);
+    }
+    Ok(())
 }
 
 /// Whether a resubmitted transfer is the one that happened; if not, the first difference.

@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use money::{Amount, Currency};
-use product::eligibility::Failure;
+use money::{Amount, Calendar, Currency};
+use product::{Failure, LoanProduct};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stdx::{Date, Id};
 
 use crate::{
-    disclosure::Disclosure,
+    Reject,
+    disclosure::{Disclosure, disclose},
     loan::{Borrower, Terms},
+    outcome::{Event, Outcome},
 };
 
 /// How many days an offer may be signed after the day it was made.
-pub const OFFER_DAYS: u32 = 30;
+pub const OFFER_DAYS: i64 = 30;
 
 /// Somebody asks for a loan.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,4 +116,108 @@ pub struct Offer {
     pub terms: Terms,
     /// What the applicant is told.
     pub disclosure: Disclosure,
+}
+
+/// Decides an application on business date `on` by the rules of the product.
+///
+/// What the product does not offer at all (an amount, a term, a day) is a reject: there is nothing
+/// to decide. An applicant who fails a rule is declined, with every rule that failed. An approval
+/// comes with an offer, whose plan assumes disbursal on the same day.
+///
+/// # Errors
+/// [`Reject::NotOffered`], [`Reject::FactsInvalid`], and [`Reject::FeeImpossible`],
+/// [`Reject::ScheduleImpossible`], [`Reject::AnnualCostImpossible`] when the loan cannot be made.
+pub fn apply(
+    product: &LoanProduct,
+    calendar: &Calendar,
+    request: Request,
+    on: Date,
+) -> Result<Outcome, Reject> {
+    let term = request.term.unwrap_or_else(|| product.terms().term.chosen());
+    product.offers(request.amount, term, on).map_err(Reject::NotOffered)?;
+    let asked = asked(product, &request, term);
+    let reasons = product.decide(&asked).map_err(Reject::FactsInvalid)?;
+    let decision = if reasons.is_empty() {
+        let offer = offer(product, calendar, request.amount, term, on)?;
+        Decision::Approved { offer: Box::new(offer) }
+    } else {
+        Decision::Declined { reasons }
+    };
+    let definition = product.definition();
+    let application = Application {
+        borrower: request.borrower,
+        product: definition.product.clone(),
+        version: definition.version,
+        currency: product.currency(),
+        amount: request.amount,
+        term,
+        submitted_on: on,
+        applicant: request.applicant,
+        facts: request.facts,
+        decision,
+    };
+    let events = events(&application);
+    Ok(Outcome { application: Some(application), events, ..Outcome::default() })
+}
+
+/// What the rules of the product read.
+fn asked(product: &LoanProduct, request: &Request, term: u32) -> product::Application {
+    let Applicant { age, kind, ref kyc_level, outstanding, days_past_due } = request.applicant;
+    let currency = product.currency();
+    product::Application {
+        amount: request.amount.to_decimal(currency),
+        term,
+        applicant: product::Applicant {
+            age,
+            kind: kind.name(),
+            kyc_level: kyc_level.clone(),
+            outstanding: outstanding.to_decimal(currency),
+            days_past_due,
+        },
+        facts: request.facts.clone(),
+    }
+}
+
+fn offer(
+    product: &LoanProduct,
+    calendar: &Calendar,
+    principal: Amount,
+    term: u32,
+    on: Date,
+) -> Result<Offer, Reject> {
+    let days = jiff::Span::new().days(OFFER_DAYS);
+    let valid_until = on.checked_add(days).map_err(|_| Reject::DateOutOfRange)?;
+    let disclosure = disclose(product, calendar, principal, term, on)?;
+    Ok(Offer { valid_until, terms: Terms::of(product), disclosure })
+}
+
+fn events(application: &Application) -> Vec<Event> {
+    let submitted = Event::ApplicationSubmitted {
+        product: application.product.clone(),
+        version: application.version,
+        amount: application.amount,
+        term: application.term,
+    };
+    let decided = match &application.decision {
+        Decision::Declined { reasons } => Event::ApplicationDeclined {
+            reasons: reasons.iter().map(|it| it.code.clone()).collect(),
+        },
+        Decision::Approved { offer } => Event::ApplicationApproved {
+            valid_until: offer.valid_until,
+            annual_cost_simple: offer.disclosure.annual_cost_simple,
+            annual_cost_compound: offer.disclosure.annual_cost_compound,
+        },
+        Decision::Signed { on } => Event::ContractSigned { on: *on },
+    };
+    vec![submitted, decided]
+}
+
+impl ApplicantKind {
+    /// The name in rules.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Company => "company",
+        }
+    }
 }

@@ -10,13 +10,16 @@
 //! - interest must not be kept back from the principal: 中华人民共和国民法典 art. 670, not
 //!   verified. Fees kept back lower the sum paid out, and the annual cost counts from that sum.
 
-use money::{Amount, Currency, DayCount, Decimal, Period};
+use money::{Amount, Calendar, Currency, DayCount, Decimal, Period};
 use product::{
-    kinds::instalment_loan::{Component, Method, Penalty},
-    schedule::Instalment,
+    LoanProduct,
+    kinds::instalment_loan::{Component, FeeError, Method, Penalty},
+    schedule::{Instalment, annual_cost},
 };
 use serde::{Deserialize, Serialize};
 use stdx::Date;
+
+use crate::Reject;
 
 /// What a borrower is told before signing; amounts are in minor units of `currency`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,11 +47,13 @@ pub struct Disclosure {
     pub annual_cost_simple: Decimal,
     /// Interest over the whole plan.
     pub total_interest: Amount,
-    /// Fees kept back from the sum paid out.
+    /// Fees kept back from the sum paid out, each by its code.
+    pub upfront: Vec<DisclosedFee>,
+    /// The sum of them.
     pub upfront_fees: Amount,
-    /// Fees over the whole plan, those kept back among them.
-    pub total_fees: Amount,
-    /// What the borrower pays back in all: principal, interest, fees of the plan.
+    /// Fees due with the instalments, in all.
+    pub instalment_fees: Amount,
+    /// What the borrower pays back in all: principal, interest and fees of the instalments.
     pub total_repayable: Amount,
     /// What being late costs (罚息), beside the instalment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,4 +69,72 @@ pub struct Disclosure {
     pub disbursed_on: Date,
     /// The instalments (还款计划).
     pub plan: Vec<Instalment>,
+}
+
+/// A fee by its code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DisclosedFee {
+    /// Its code in the product.
+    pub code: String,
+    /// How much.
+    pub amount: Amount,
+}
+
+/// What must be told of a loan disbursed on `disbursed_on`.
+///
+/// # Errors
+/// [`Reject::FeeImpossible`], [`Reject::ScheduleImpossible`], [`Reject::AnnualCostImpossible`].
+pub fn disclose(
+    product: &LoanProduct,
+    calendar: &Calendar,
+    principal: Amount,
+    term: u32,
+    disbursed_on: Date,
+) -> Result<Disclosure, Reject> {
+    let plan = product.schedule(principal, term, disbursed_on, calendar);
+    let plan = plan.map_err(Reject::ScheduleImpossible)?;
+    let upfront = upfront(product, principal, term)?;
+    let upfront_fees: Amount = upfront.iter().map(|it| it.amount).sum();
+    let paid_out = principal - upfront_fees;
+    let schedule_terms = product.schedule_terms(principal, term, disbursed_on);
+    let cost = annual_cost(&schedule_terms, paid_out, &plan).ok_or(Reject::AnnualCostImpossible)?;
+    let terms = product.terms();
+    Ok(Disclosure {
+        currency: product.currency(),
+        principal,
+        paid_out,
+        term,
+        every: terms.repayment.every,
+        method: terms.repayment.method,
+        rate: terms.interest.rate,
+        day_count: terms.interest.day_count,
+        annual_cost_compound: cost.compound,
+        annual_cost_simple: cost.simple,
+        total_interest: plan.iter().map(|it| it.interest).sum(),
+        upfront,
+        upfront_fees,
+        instalment_fees: plan.iter().map(|it| it.fees).sum(),
+        total_repayable: plan.iter().map(Instalment::total).sum(),
+        penalty: terms.penalty.clone(),
+        allocation: terms.allocation.clone(),
+        early_settlement: terms.early_settlement.allowed,
+        early_settlement_fee: terms.early_settlement.fee.clone(),
+        disbursed_on,
+        plan,
+    })
+}
+
+/// The fees kept back. They leave something to pay out.
+fn upfront(
+    product: &LoanProduct,
+    principal: Amount,
+    term: u32,
+) -> Result<Vec<DisclosedFee>, Reject> {
+    let fees = product.disbursal_fees(principal, term).map_err(Reject::FeeImpossible)?;
+    let fee = |(code, amount): (&str, Amount)| DisclosedFee { code: code.to_owned(), amount };
+    let fees: Vec<_> = fees.into_iter().map(fee).collect();
+    let total = fees.iter().try_fold(Amount::ZERO, |sum, it| sum.checked_add(it.amount));
+    let less = total.filter(|total| *total < principal);
+    less.map(|_| fees).ok_or(Reject::FeeImpossible(FeeError::TooLarge))
 }

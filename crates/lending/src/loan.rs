@@ -6,11 +6,14 @@
 
 use money::{Amount, Currency, DayCount, Decimal, Rounding};
 use product::{
+    LoanProduct,
     kinds::instalment_loan::{Component, Method, Penalty},
     schedule::Instalment,
 };
 use serde::{Deserialize, Serialize};
 use stdx::{Date, Id};
+
+use crate::Reject;
 
 /// The party a loan is lent to, as an id names it here: lending knows nothing else of parties.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +35,8 @@ pub struct Loan {
     pub currency: Currency,
     /// The sum lent.
     pub principal: Amount,
+    /// How many instalments were agreed. A bullet loan's plan has one, after so many periods.
+    pub term: u32,
     /// Fees kept back from the sum paid out.
     pub upfront_fees: Amount,
     /// What it costs and how it is served.
@@ -120,6 +125,36 @@ pub struct Open {
     pub penalty_booked: Amount,
 }
 
+impl Terms {
+    /// The terms of a contract made under a product.
+    pub fn of(product: &LoanProduct) -> Self {
+        let terms = product.terms();
+        Self {
+            method: terms.repayment.method,
+            rate: terms.interest.rate,
+            day_count: terms.interest.day_count,
+            rounding: terms.interest.rounding,
+            penalty: terms.penalty.clone(),
+            allocation: terms.allocation.clone(),
+            early_settlement: terms.early_settlement.allowed,
+        }
+    }
+}
+
+impl Loan {
+    /// The last due date of the plan.
+    pub fn matures_on(&self) -> Option<Date> {
+        self.plan.last().map(|it| it.due)
+    }
+
+    /// Refuses a product that is not the one the contract was made under.
+    pub(crate) fn check_product(&self, product: &LoanProduct) -> Result<(), Reject> {
+        let definition = product.definition();
+        let same = (&definition.product, definition.version) == (&self.product, self.version);
+        if same { Ok(()) } else { Err(Reject::OtherProduct) }
+    }
+}
+
 impl Open {
     /// An instalment that has just become due: no penalty yet.
     pub(crate) fn new(number: u32, due: Date, owed: Owed) -> Self {
@@ -203,20 +238,17 @@ impl Owed {
     }
 }
 
-impl std::ops::AddAssign for Owed {
-    fn add_assign(&mut self, other: Self) {
-        self.penalty += other.penalty;
-        self.fee += other.fee;
-        self.interest += other.interest;
-        self.principal += other.principal;
-    }
-}
-
+/// The sum by component.
+///
+/// # Panics
+/// As [`Owed::total`].
 impl std::iter::Sum for Owed {
     fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
-        parts.fold(Self::default(), |mut sum, part| {
-            sum += part;
-            sum
+        parts.fold(Self::default(), |sum, part| Self {
+            penalty: sum.penalty + part.penalty,
+            fee: sum.fee + part.fee,
+            interest: sum.interest + part.interest,
+            principal: sum.principal + part.principal,
         })
     }
 }

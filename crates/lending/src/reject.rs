@@ -2,42 +2,42 @@
 
 use std::fmt;
 
+use product::{OfferReject, Problem, kinds::instalment_loan::FeeError, schedule::ScheduleError};
+
 /// A refusal. It is an answer, not an error: nothing changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reject {
-    /// The product cannot be contracted on this day: before `effective` or after `until`.
-    ProductNotAvailable,
-    /// The amount is outside the product's range or not a multiple of its step.
-    AmountNotOffered,
-    /// The number of instalments is not one the product offers.
-    TermNotOffered,
-    /// A declared fact is missing, unknown, or of another type.
-    FactsInvalid,
-    /// An eligibility rule or a fee could not be computed from these inputs.
-    ExpressionFailed,
-    /// The inputs give no schedule: beyond the calendar, or interest that outgrows every payment.
-    ScheduleImpossible,
-    /// The inputs give no annual cost.
+    /// The product does not lend this amount, over this term, on this day.
+    NotOffered(OfferReject),
+    /// Declared facts are missing, unknown or malformed; all of them are listed.
+    FactsInvalid(Vec<Problem>),
+    /// The inputs give no schedule.
+    ScheduleImpossible(ScheduleError),
+    /// A fee cannot be taken.
+    FeeImpossible(FeeError),
+    /// The payments have no annual cost: nothing would be paid out.
     AnnualCostImpossible,
-    /// The application is declined, signed or withdrawn, so there is no offer to sign.
+    /// The application was declined or is signed already.
     NoOffer,
     /// The offer was valid until an earlier day.
     OfferExpired,
-    /// The contract is already disbursed, settled or cancelled.
+    /// The product is not the one, or not the version, the contract was made under.
+    OtherProduct,
+    /// The contract is disbursed or settled already.
     NotAwaitingDisbursal,
-    /// What is kept back as fees is not less than the sum lent.
-    FeesExceedPrincipal,
+    /// A contract cannot be disbursed before it is signed.
+    DisbursalBeforeSigning,
     /// The loan is not disbursed yet, or is settled.
     NotActive,
     /// This business day is already closed for the loan.
     DayAlreadyClosed,
-    /// An earlier business day of the loan is still open.
+    /// An earlier business day of the loan is not closed yet.
     DayNotReached,
-    /// A payment is more than nothing.
+    /// A payment must be more than nothing.
     AmountNotPositive,
-    /// The payment is more than what settles the loan.
+    /// The payment is more than the loan can take.
     ExceedsSettlement,
-    /// The product does not allow settling before the last due date.
+    /// The contract does not allow settling before the last due date.
     EarlySettlementNotAllowed,
     /// The payment is not the quoted sum of the day.
     NotTheQuotedAmount,
@@ -49,51 +49,80 @@ pub enum Reject {
     DateOutOfRange,
 }
 
-impl Reject {
-    /// Every reject with its frozen number and code.
-    pub const ALL: [(Self, u16, &'static str); 21] = [
-        (Self::ProductNotAvailable, 1, "product-not-available"),
-        (Self::AmountNotOffered, 2, "amount-not-offered"),
-        (Self::TermNotOffered, 3, "term-not-offered"),
-        (Self::FactsInvalid, 4, "facts-invalid"),
-        (Self::ExpressionFailed, 5, "expression-failed"),
-        (Self::ScheduleImpossible, 6, "schedule-impossible"),
-        (Self::AnnualCostImpossible, 7, "annual-cost-impossible"),
-        (Self::NoOffer, 8, "no-offer"),
-        (Self::OfferExpired, 9, "offer-expired"),
-        (Self::NotAwaitingDisbursal, 10, "not-awaiting-disbursal"),
-        (Self::FeesExceedPrincipal, 11, "fees-exceed-principal"),
-        (Self::NotActive, 12, "not-active"),
-        (Self::DayAlreadyClosed, 13, "day-already-closed"),
-        (Self::DayNotReached, 14, "day-not-reached"),
-        (Self::AmountNotPositive, 15, "amount-not-positive"),
-        (Self::ExceedsSettlement, 16, "exceeds-settlement"),
-        (Self::EarlySettlementNotAllowed, 17, "early-settlement-not-allowed"),
-        (Self::NotTheQuotedAmount, 18, "not-the-quoted-amount"),
-        (Self::PrepaidCovers, 19, "prepaid-covers"),
-        (Self::AmountTooLarge, 20, "amount-too-large"),
-        (Self::DateOutOfRange, 21, "date-out-of-range"),
-    ];
+/// Number and code of every reject, in the order of their numbers.
+pub const ALL: [(u16, &str); 20] = [
+    (1, "not-offered"),
+    (2, "facts-invalid"),
+    (3, "schedule-impossible"),
+    (4, "fee-impossible"),
+    (5, "annual-cost-impossible"),
+    (6, "no-offer"),
+    (7, "offer-expired"),
+    (8, "other-product"),
+    (9, "not-awaiting-disbursal"),
+    (10, "disbursal-before-signing"),
+    (11, "not-active"),
+    (12, "day-already-closed"),
+    (13, "day-not-reached"),
+    (14, "amount-not-positive"),
+    (15, "exceeds-settlement"),
+    (16, "early-settlement-not-allowed"),
+    (17, "not-the-quoted-amount"),
+    (18, "prepaid-covers"),
+    (19, "amount-too-large"),
+    (20, "date-out-of-range"),
+];
 
+impl Reject {
     /// The frozen number.
-    pub fn number(self) -> u16 {
-        self.row().1
+    pub fn number(&self) -> u16 {
+        match self {
+            Self::NotOffered(_) => 1,
+            Self::FactsInvalid(_) => 2,
+            Self::ScheduleImpossible(_) => 3,
+            Self::FeeImpossible(_) => 4,
+            Self::AnnualCostImpossible => 5,
+            Self::NoOffer => 6,
+            Self::OfferExpired => 7,
+            Self::OtherProduct => 8,
+            Self::NotAwaitingDisbursal => 9,
+            Self::DisbursalBeforeSigning => 10,
+            Self::NotActive => 11,
+            Self::DayAlreadyClosed => 12,
+            Self::DayNotReached => 13,
+            Self::AmountNotPositive => 14,
+            Self::ExceedsSettlement => 15,
+            Self::EarlySettlementNotAllowed => 16,
+            Self::NotTheQuotedAmount => 17,
+            Self::PrepaidCovers => 18,
+            Self::AmountTooLarge => 19,
+            Self::DateOutOfRange => 20,
+        }
     }
 
     /// The frozen kebab-case code.
-    pub fn code(self) -> &'static str {
-        self.row().2
+    pub fn code(&self) -> &'static str {
+        let number = self.number();
+        let listed = ALL.iter().find(|(it, _)| *it == number);
+        listed.map(|(_, code)| *code).expect("every number is listed, a test says so")
     }
 
-    fn row(self) -> (Self, u16, &'static str) {
-        let row = Self::ALL.into_iter().find(|(reject, ..)| *reject == self);
-        row.expect("the list is complete; a test walks it")
+    /// The code of the cause, where the refusal comes from the product.
+    pub fn cause(&self) -> Option<&'static str> {
+        match self {
+            Self::NotOffered(cause) => Some(cause.code()),
+            Self::ScheduleImpossible(cause) => Some(cause.code()),
+            Self::FeeImpossible(cause) => Some(cause.code()),
+            _ => None,
+        }
     }
 }
 
+/// The code, and that of the cause behind it: `not-offered: amount-too-small`.
 impl fmt::Display for Reject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
+        f.write_str(self.code())?;
+        self.cause().map_or(Ok(()), |cause| write!(f, ": {cause}"))
     }
 }
 

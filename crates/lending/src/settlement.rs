@@ -5,6 +5,7 @@
 //! anything.
 
 use money::Amount;
+use product::LoanProduct;
 use serde::{Deserialize, Serialize};
 use stdx::Date;
 
@@ -33,21 +34,51 @@ pub struct Quote {
     pub total: Amount,
 }
 
-/// What settles the loan on business date `on`. `fee` is the product's price of settling early
-/// from this position; it is not charged once the last instalment is due.
+/// What settles the loan on business date `on`. The product's price of settling early is not
+/// charged once the last instalment is due.
 ///
 /// # Errors
 /// [`Reject::EarlySettlementNotAllowed`]; [`Reject::PrepaidCovers`] when nothing would remain to
-/// be paid; [`Reject::AmountNotPositive`] for a negative fee; and as [`crate::close_day`] those of
-/// a loan that is not active or a day that is not its business date.
-pub fn quote(loan: &Loan, position: &Position, on: Date, fee: Amount) -> Result<Quote, Reject> {
+/// be paid; [`Reject::OtherProduct`] and [`Reject::FeeImpossible`] for the product; and as
+/// [`crate::close_day`] those of a loan that is not active or a day that is not its business date.
+pub fn quote(
+    loan: &Loan,
+    position: &Position,
+    product: &LoanProduct,
+    on: Date,
+) -> Result<Quote, Reject> {
+    loan.check_product(product)?;
+    let Loan { principal, term, .. } = *loan;
+    let fee = product.settlement_fee(principal, term, position.principal, position.paid);
+    quote_with_fee(loan, position, on, fee.map_err(Reject::FeeImpossible)?)
+}
+
+/// Settles the loan on business date `on` with exactly the quoted amount.
+///
+/// # Errors
+/// Those of [`quote`], and [`Reject::NotTheQuotedAmount`].
+pub fn settle(
+    loan: &Loan,
+    position: &Position,
+    product: &LoanProduct,
+    amount: Amount,
+    on: Date,
+) -> Result<Outcome, Reject> {
+    let quote = quote(loan, position, product, on)?;
+    settle_quoted(loan, position, amount, &quote)
+}
+
+/// [`quote`] at a price of settling early.
+pub(crate) fn quote_with_fee(
+    loan: &Loan,
+    position: &Position,
+    on: Date,
+    fee: Amount,
+) -> Result<Quote, Reject> {
     check_open(loan, position, on)?;
     let early = is_early(loan, position);
     if early && !loan.terms.early_settlement {
         return Err(Reject::EarlySettlementNotAllowed);
-    }
-    if fee.is_negative() {
-        return Err(Reject::AmountNotPositive);
     }
     let fee = if early { fee } else { Amount::ZERO };
     let mut owed = position.due();
@@ -61,23 +92,19 @@ pub fn quote(loan: &Loan, position: &Position, on: Date, fee: Amount) -> Result<
     Ok(Quote { on, owed, fee, prepaid, total: gross - prepaid })
 }
 
-/// Settles the loan on business date `on` with exactly the quoted amount.
-///
-/// # Errors
-/// Those of [`quote`], and [`Reject::NotTheQuotedAmount`].
-pub fn settle(
+/// [`settle`] at a quote.
+pub(crate) fn settle_quoted(
     loan: &Loan,
     position: &Position,
     amount: Amount,
-    on: Date,
-    fee: Amount,
+    quote: &Quote,
 ) -> Result<Outcome, Reject> {
-    let quote = quote(loan, position, on, fee)?;
     if amount != quote.total {
         return Err(Reject::NotTheQuotedAmount);
     }
+    let on = quote.on;
     let mut outcome = Outcome::default();
-    let mut after = all_due(position, &quote);
+    let mut after = all_due(position, quote);
     let (applied, _) = allocate(loan, &mut after, quote.prepaid);
     let (paid, _) = allocate(loan, &mut after, quote.total - quote.fee);
     after.paid = after.opened;
@@ -87,7 +114,7 @@ pub fn settle(
     }
     outcome.book("repayment", paid.amounts());
     outcome.book("settlement-fee", vec![("fee", quote.fee)]);
-    outcome.events.push(received(&quote, paid));
+    outcome.events.push(received(quote, paid));
     rate_arrears(loan, &mut after, on, &mut outcome);
     settled(loan, on, is_early(loan, position), &mut outcome);
     outcome.position = Some(after);

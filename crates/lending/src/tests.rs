@@ -1,4 +1,4 @@
 mod life;
 mod lives;
+mod origination;
 mod properties;
-mod rejects;

@@ -73,13 +73,12 @@ impl Accounting {
     /// contract is code, and [`Kind::events`] lists it.
     pub fn postings(&self, event: &str, amounts: &[(&str, Amount)]) -> Vec<Posting> {
         let rules = self.rules.get(event).expect("the event is one of its kind");
-        let booked = |name: &str| rules.iter().filter(move |rule| rule.amount == name);
-        let mut postings = Vec::with_capacity(amounts.len());
-        for (name, amount) in amounts.iter().filter(|(_, amount)| !amount.is_zero()) {
-            assert!(booked(name).next().is_some(), "`{event}` carries no `{name}`");
-            postings.extend(booked(name).map(|rule| rule.posting(*amount)));
-        }
-        postings
+        let some = amounts.iter().filter(|(_, amount)| !amount.is_zero());
+        let posting = |(name, amount): &(&str, Amount)| {
+            let rule = rules.iter().find(|rule| rule.amount == *name);
+            rule.expect("the event carries the amount").posting(*amount)
+        };
+        some.map(posting).collect()
     }
 
     /// How an event is booked.
@@ -98,7 +97,8 @@ impl Accounting {
         }
         let of_contract =
             |code: &AccountCode| chart.get(*code).is_some_and(|it| it.per == Per::Contract);
-        let left = balances.into_iter().filter(|(code, balance)| *balance != 0 && of_contract(code));
+        let left =
+            balances.into_iter().filter(|(code, balance)| *balance != 0 && of_contract(code));
         left.map(|(code, _)| code).collect()
     }
 }

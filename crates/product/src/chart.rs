@@ -203,8 +203,8 @@ impl Chart {
     /// # Errors
     /// [`ChartError`], the first that is found.
     pub fn parse(text: &str) -> Result<Self, ChartError> {
-        let file: ChartFile =
-            serde_saphyr::from_str(text).map_err(|error| ChartError::Malformed(error.to_string()))?;
+        let file: ChartFile = serde_saphyr::from_str(text)
+            .map_err(|error| ChartError::Malformed(error.to_string()))?;
         let mut accounts = BTreeMap::new();
         for account in file.accounts {
             let code = account.code;
@@ -224,7 +224,8 @@ impl Chart {
     /// Never: the data is a part of the program, and a test reads it.
     pub fn china() -> &'static Self {
         static CHINA: LazyLock<Chart> = LazyLock::new(|| {
-            Chart::parse(include_str!("../data/chart-cn.yaml")).expect("our own chart is well formed")
+            Chart::parse(include_str!("../data/chart-cn.yaml"))
+                .expect("our own chart is well formed")
         });
         &CHINA
     }

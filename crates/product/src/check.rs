@@ -164,7 +164,12 @@ impl<'a> Check<'a> {
     pub fn amount(&mut self, pointer: &str) -> Option<Decimal> {
         let amount: Decimal = self.get(pointer)?;
         if amount <= Decimal::ZERO {
-            self.report(pointer, "not-positive", format!("{amount} is not more than 0."), "Raise it.");
+            self.report(
+                pointer,
+                "not-positive",
+                format!("{amount} is not more than 0."),
+                "Raise it.",
+            );
             return None;
         }
         if amount > AMOUNT_MAX {
@@ -172,8 +177,8 @@ impl<'a> Check<'a> {
             self.report(pointer, "too-large", reason, "Amounts are in major units, such as yuan.");
             return None;
         }
-        let currency: Currency = self.get("/currency")?;
-        if amount.normalize().scale() > currency.digits() {
+        let currency: Option<Currency> = self.get("/currency");
+        if let Some(currency) = currency.filter(|it| amount.normalize().scale() > it.digits()) {
             let reason = format!("{amount} has more decimals than {currency}.");
             let fix = format!("Write at most {} decimals.", currency.digits());
             self.report(pointer, "too-many-decimals", reason, fix);
@@ -186,7 +191,12 @@ impl<'a> Check<'a> {
     pub fn rate(&mut self, pointer: &str) -> Option<Decimal> {
         let rate: Decimal = self.get(pointer)?;
         if rate.is_sign_negative() && !rate.is_zero() {
-            self.report(pointer, "negative-rate", format!("The rate {rate} is negative."), "Use 0 or more.");
+            self.report(
+                pointer,
+                "negative-rate",
+                format!("The rate {rate} is negative."),
+                "Use 0 or more.",
+            );
             return None;
         }
         if rate > RATE_MAX {
@@ -226,7 +236,7 @@ impl<'a> Check<'a> {
             Ok(expression) => Some(expression),
             Err(problems) => {
                 for it in problems {
-                    let reason = format!("{} (at character {} of line {})", it.reason, it.column, it.line);
+                    let reason = format!("At {}:{}: {}", it.line, it.column, it.reason);
                     self.report(pointer, it.code, reason, it.fix);
                 }
                 None
@@ -300,25 +310,17 @@ impl<'a> Check<'a> {
 
     fn eligibility(&mut self) {
         self.distinct(&self.each("/eligibility", "code"));
-        let facts = self.keys("/facts").into_iter();
-        let facts = facts.filter_map(|name| Some((name.to_owned(), self.get(&join("/facts", name))?)));
+        let fact = |name: &str| self.get(&join("/facts", name));
+        let names = self.keys("/facts");
+        let facts = names.iter().filter_map(|name| Some(((*name).to_owned(), fact(name)?)));
         let facts: BTreeMap<_, _> = facts.collect();
+        let environment = eligibility::environment(&facts);
         // A malformed fact would make every rule that reads it wrong as well.
-        let complete = facts.len() == self.keys("/facts").len();
-        let Some(environment) = eligibility::environment(&facts).filter(|_| complete) else {
-            return self.rules_alone();
-        };
+        let malformed = names.into_iter().filter(|name| !facts.contains_key(*name));
+        let malformed: Vec<_> = malformed.map(|name| format!("facts.{name}")).collect();
         for place in self.each("/eligibility", "rule") {
-            self.expression(&place, &environment, Type::Bool);
-        }
-    }
-
-    /// Checks the rules when some facts are not known: what they say of other fields.
-    fn rules_alone(&mut self) {
-        let Some(environment) = eligibility::environment(&BTreeMap::new()) else { return };
-        for place in self.each("/eligibility", "rule") {
-            let reads_facts = |rule: &String| rule.contains("facts.");
-            if self.get(&place).is_some_and(|rule| !reads_facts(&rule)) {
+            let rule: Option<String> = self.get(&place);
+            if rule.is_some_and(|rule| !malformed.iter().any(|fact| rule.contains(fact))) {
                 self.expression(&place, &environment, Type::Bool);
             }
         }
@@ -340,26 +342,24 @@ impl<'a> Check<'a> {
         if !self.has(place) {
             return;
         }
-        let mut booked = BTreeMap::new();
+        let names: Vec<_> = event.amounts().collect();
+        let mut booked = BTreeSet::new();
         for index in 0..self.len(place) {
             let place = join(place, index);
             self.accounts(&place);
             let amount_place = join(&place, "amount");
             let Some(amount) = self.get::<String>(&amount_place) else { continue };
-            let names: Vec<_> = event.amounts().collect();
             if !names.contains(&&amount[..]) {
                 let reason = format!("`{}` carries no amount `{amount}`.", event.name);
                 self.report(amount_place, "unknown-amount", reason, choose(&amount, &names));
-            } else if booked.insert(amount.clone(), ()).is_some() {
+            } else if !booked.insert(amount.clone()) {
                 let reason = format!("`{amount}` is booked twice.");
                 self.report(amount_place, "booked-twice", reason, "Keep one of the postings.");
             }
         }
-        // An amount that is misspelled or malformed is said above.
-        if self.get::<Value>(place).is_none() {
-            return;
-        }
-        for amount in event.amounts().filter(|amount| !booked.contains_key(*amount)) {
+        // An amount that is misspelled or malformed may be the one that is not booked.
+        let read = self.each(place, "amount").iter().all(|it| self.get::<String>(it).is_some());
+        for amount in names.into_iter().filter(|it| read && !booked.contains(*it)) {
             let reason = format!("`{amount}` of `{}` is not booked.", event.name);
             let fix = format!("Add a posting with `amount: {amount}`.");
             self.report(place, "unbooked-amount", reason, fix);
@@ -396,10 +396,13 @@ impl<'a> Check<'a> {
             let touched = trip.iter().find(|(event, _)| own.contains_key(*event));
             let left = accounting.leftovers(trip, self.chart);
             let (Some((event, _)), false) = (touched, left.is_empty()) else { continue };
-            let trip: Vec<_> = trip.iter().map(|(event, amount)| format!("{amount} of {event}")).collect();
+            let trip: Vec<_> =
+                trip.iter().map(|(event, amount)| format!("{amount} of {event}")).collect();
             let left: Vec<_> = left.iter().map(ToString::to_string).collect();
-            let reason = format!("After {} something stays in {}.", trip.join(", "), left.join(", "));
-            let fix = "Book what one event debits to a contract's account to the credit of the same one.";
+            let reason =
+                format!("After {} something stays in {}.", trip.join(", "), left.join(", "));
+            let fix =
+                "Book what one event debits to a contract's account to the credit of the same one.";
             self.report(join("/accounting", event), "leaves-balance", reason, fix);
         }
     }

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stdx::Date;
 
-use crate::{accounting::PostingRule, chart::Chart, check, document::Document, problem::Problem, schema};
+use crate::{
+    accounting::PostingRule, chart::Chart, check, document::Document, problem::Problem, schema,
+};
 
 /// The most eligibility rules of a product.
 pub const RULES_MAX: usize = 100;

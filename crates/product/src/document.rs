@@ -37,7 +37,8 @@ impl Document {
     /// The first thing that makes it unreadable.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         if text.len() > TEXT_BYTES_MAX {
-            let reason = format!("The file has {} bytes; {TEXT_BYTES_MAX} are allowed.", text.len());
+            let reason =
+                format!("The file has {} bytes; {TEXT_BYTES_MAX} are allowed.", text.len());
             return Err(Problem::new("", "too-large", reason, "Shorten it."));
         }
         Reader { parser: Parser::new_from_str(text), nodes: 0, lines: BTreeMap::new() }.document()
@@ -72,7 +73,8 @@ impl Document {
     pub fn set(&mut self, place: &str, text: &str) -> Result<(), Problem> {
         let new = Self::parse(text)?.value;
         let (parent, last) = place.rsplit_once('.').unwrap_or(("", place));
-        let pointer = pointer(&if last.contains('[') { place.to_owned() } else { parent.to_owned() });
+        let pointer =
+            pointer(&if last.contains('[') { place.to_owned() } else { parent.to_owned() });
         let target = self.value.pointer_mut(&pointer);
         match target {
             Some(it) if last.contains('[') => *it = new,
@@ -99,9 +101,10 @@ fn pointer(place: &str) -> String {
 fn measure(value: &Value, path: &str, depth: usize, nodes: &mut usize) -> Result<(), Problem> {
     count(path, depth, nodes)?;
     match value {
-        Value::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| {
-            measure(item, &join(path, index), depth + 1, nodes)
-        }),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, item)| measure(item, &join(path, index), depth + 1, nodes)),
         Value::Object(fields) => fields
             .iter()
             .try_for_each(|(key, value)| measure(value, &join(path, key), depth + 1, nodes)),
@@ -146,8 +149,10 @@ impl<'a> Reader<'a> {
     fn skip_to_node(&mut self) -> Result<(Event<'a>, Span), Problem> {
         loop {
             let next = self.next()?;
-            let frame =
-                matches!(next.0, Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd);
+            let frame = matches!(
+                next.0,
+                Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd
+            );
             if !frame {
                 return Ok(next);
             }
@@ -161,12 +166,21 @@ impl<'a> Reader<'a> {
             Some(Err(error)) => {
                 let reason = format!("This is not YAML: {}.", error.info());
                 let fix = "Look at the indentation, quotes and brackets up to here.";
-                Err(Problem { line: Some(error.marker().line()), ..Problem::new("", "not-yaml", reason, fix) })
+                Err(Problem {
+                    line: Some(error.marker().line()),
+                    ..Problem::new("", "not-yaml", reason, fix)
+                })
             }
         }
     }
 
-    fn node(&mut self, event: Event<'a>, span: Span, path: &str, depth: usize) -> Result<Value, Problem> {
+    fn node(
+        &mut self,
+        event: Event<'a>,
+        span: Span,
+        path: &str,
+        depth: usize,
+    ) -> Result<Value, Problem> {
         let line = span.start.line();
         self.lines.entry(path.to_owned()).or_insert(line);
         let placed = |problem: Problem| Problem { line: Some(line), ..problem };
@@ -207,13 +221,19 @@ impl<'a> Reader<'a> {
                 (Event::MappingEnd, _) => return Ok(Value::Object(fields)),
                 (Event::Scalar(key, ..), span) => (key.into_owned(), span.start.line()),
                 (_, span) => {
-                    let problem = Problem::new(path, "key", "A key must be a text.", "Write `key: value`.");
+                    let problem =
+                        Problem::new(path, "key", "A key must be a text.", "Write `key: value`.");
                     return Err(Problem { line: Some(span.start.line()), ..problem });
                 }
             };
             let place = join(path, &key);
             if fields.contains_key(&key) {
-                let problem = Problem::new(place, "duplicate-key", format!("`{key}` is there twice."), "Keep one.");
+                let problem = Problem::new(
+                    place,
+                    "duplicate-key",
+                    format!("`{key}` is there twice."),
+                    "Keep one.",
+                );
                 return Err(Problem { line: Some(line), ..problem });
             }
             self.lines.insert(place.clone(), line);

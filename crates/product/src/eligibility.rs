@@ -56,9 +56,9 @@ pub struct Eligibility {
     rules: Vec<(Expression, Failure)>,
 }
 
-/// The standard fields and the declared facts, as expressions see them. `None` when a fact's name
-/// cannot be written.
-pub fn environment(facts: &BTreeMap<String, Fact>) -> Option<Environment> {
+/// The standard fields and the declared facts, as expressions see them. A fact whose name cannot
+/// be written in an expression is left out.
+pub fn environment(facts: &BTreeMap<String, Fact>) -> Environment {
     let standard = [
         Field::new("amount", Type::Number, "What is asked for, in major units."),
         Field::new("term", Type::Number, "How many instalments are asked for."),
@@ -80,7 +80,8 @@ pub fn environment(facts: &BTreeMap<String, Fact>) -> Option<Environment> {
             FactType::Text => Field::one_of(name, fact.values.iter().cloned(), doc),
         }
     });
-    Environment::new(standard.into_iter().chain(declared)).ok()
+    let fields = standard.into_iter().chain(declared);
+    Environment::new(fields).expect("the names are distinct and well formed, and only texts choose")
 }
 
 /// A name that a rule can write behind `facts.`.
@@ -97,10 +98,7 @@ impl Eligibility {
     /// Every rule that does not compile; none for a definition that was checked.
     pub fn compile(definition: &Definition) -> Result<Self, Vec<Problem>> {
         let declared = definition.facts.clone();
-        let Some(environment) = environment(&declared) else {
-            let reason = "A fact's name cannot be written in a rule.";
-            return Err(vec![Problem::new("/facts", "malformed-name", reason, "Rename it.")]);
-        };
+        let environment = environment(&declared);
         let mut rules = Vec::with_capacity(definition.eligibility.len());
         let mut problems = Vec::new();
         for (index, it) in definition.eligibility.iter().enumerate() {
@@ -163,7 +161,8 @@ impl Eligibility {
         let mut problems = Vec::new();
         for name in given.keys().filter(|name| !self.declared.contains_key(*name)) {
             let near = closest(name, self.declared.keys().map(String::as_str));
-            let fix = near.map_or_else(|| "Remove it.".to_owned(), |it| format!("Did you mean `{it}`?"));
+            let fix =
+                near.map_or_else(|| "Remove it.".to_owned(), |it| format!("Did you mean `{it}`?"));
             let reason = format!("The product asks for no fact `{name}`.");
             problems.push(Problem::new(join("/facts", name), "unknown-fact", reason, fix));
         }

@@ -3,8 +3,8 @@
 use schemars::{Schema, SchemaGenerator};
 
 use crate::{
-    check::Check,
     chart::Chart,
+    check::Check,
     definition::Definition,
     simulate::{Request, Simulation, SimulationReject},
 };

@@ -99,7 +99,9 @@ impl fmt::Display for Reject {
         match self {
             Self::WrongStatus { status } => write!(f, "a version that is {status} cannot do this"),
             Self::SamePerson => f.write_str("somebody else than the author must approve"),
-            Self::Immutable => f.write_str("an approved version does not change; make the next one"),
+            Self::Immutable => {
+                f.write_str("an approved version does not change; make the next one")
+            }
             Self::OtherProduct => f.write_str("an edit keeps product, version and currency"),
             Self::BeforeEffective => f.write_str("the definition is not effective on that day"),
             Self::InThePast => f.write_str("a version is published from today on, or later"),
@@ -173,7 +175,12 @@ impl ProductVersion {
     ///
     /// # Errors
     /// [`Reject::Immutable`], [`Reject::OtherProduct`].
-    pub fn edit(self, definition: Definition, author: &str, now: Timestamp) -> Result<Self, Reject> {
+    pub fn edit(
+        self,
+        definition: Definition,
+        author: &str,
+        now: Timestamp,
+    ) -> Result<Self, Reject> {
         if !matches!(self.status, Status::Draft | Status::Checked) {
             return Err(Reject::Immutable);
         }

@@ -71,8 +71,7 @@ fn unescape(step: &str) -> String {
 /// The candidate nearest to `text`, when it is near enough to be a slip of the pen.
 pub fn closest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let near = 1 + text.chars().count() / 4;
-    let distances =
-        candidates.into_iter().map(|it| (strsim::damerau_levenshtein(text, it), it));
+    let distances = candidates.into_iter().map(|it| (strsim::damerau_levenshtein(text, it), it));
     let nearest = distances.filter(|(distance, _)| *distance <= near).min_by_key(|(it, _)| *it);
     nearest.map(|(_, candidate)| candidate)
 }

@@ -7,7 +7,8 @@
 use std::fmt;
 
 use money::{
-    Amount, Calendar, Currency, DayCount, Decimal, Period, Roll, Rounding, YearFraction,
+    Amount, AnnualCost, Calendar, Currency, DayCount, Decimal, Period, RATE_DIGITS, Roll, Rounding,
+    Unit, YearFraction,
 };
 use serde::{Deserialize, Serialize};
 use stdx::Date;
@@ -338,4 +339,47 @@ fn level_principal(terms: &Terms, spans: &[Span]) -> Result<Level, ScheduleError
             round(terms, principal / worth).map(Level::Sum)
         }
     }
+}
+
+/// The annual cost of a loan that pays out `paid_out` on the day of disbursal and is repaid by
+/// `plan`; `None` when no rate solves it, such as for a loan that pays out nothing.
+///
+/// Where periods make up a year it is the rate of a period, times them or compounded over them,
+/// as the example of 中国人民银行公告〔2021〕第3号 counts; rolls to business days are not seen. Other
+/// periods compound by actual days over 365, and their simple rate is that of a period times the
+/// periods of 365 days. A broken first period counts by days as well.
+pub fn annual_cost(terms: &Terms, paid_out: Amount, plan: &[Instalment]) -> Option<AnnualCost> {
+    let major = |amount: Amount| amount.to_decimal(terms.currency);
+    let repaid = plan.iter().map(|it| -major(it.total()));
+    if let (Some(periods), None) = (terms.every.per_year(), terms.first_due) {
+        return money::annual_cost(&regular_flows(terms, major(paid_out), repaid), periods);
+    }
+    let dated = plan.iter().map(|it| it.due).zip(repaid.clone());
+    let flows: Vec<_> =
+        std::iter::once((terms.disbursed_on, major(paid_out))).chain(dated).collect();
+    let per_period = money::irr(&regular_flows(terms, major(paid_out), repaid))?;
+    let simple = per_period.checked_mul(periods_of_a_year(terms.every))?.round_dp(RATE_DIGITS);
+    Some(AnnualCost { simple: simple.normalize(), compound: money::xirr(&flows)? })
+}
+
+/// The flows one period apart, the sum paid out first. A bullet loan has idle periods.
+fn regular_flows(
+    terms: &Terms,
+    paid_out: Decimal,
+    repaid: impl Iterator<Item = Decimal>,
+) -> Vec<Decimal> {
+    let idle = if terms.method == Method::Bullet { terms.instalments.saturating_sub(1) } else { 0 };
+    let idle = std::iter::repeat_n(Decimal::ZERO, idle as usize);
+    std::iter::once(paid_out).chain(idle).chain(repaid).collect()
+}
+
+/// How often a period goes into a year.
+fn periods_of_a_year(every: Period) -> Decimal {
+    let (year, count) = match every.unit() {
+        Unit::Day => (365, u64::from(every.count())),
+        Unit::Week => (365, u64::from(every.count()).saturating_mul(7)),
+        Unit::Month => (12, u64::from(every.count())),
+        Unit::Year => (1, u64::from(every.count())),
+    };
+    Decimal::from(year) / Decimal::from(count)
 }

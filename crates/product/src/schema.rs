@@ -12,11 +12,9 @@ use stdx::Date;
 use crate::{
     chart::AccountCode,
     definition::{CODE_MAX, Definition},
+    expression::limits::SOURCE_BYTES,
     kinds::Kind,
 };
-
-/// The longest expression, in characters. It bounds what an evaluation can cost.
-pub const EXPRESSION_MAX: usize = 2_000;
 
 /// A text whose form a JSON Schema names but cannot describe.
 pub struct Format {
@@ -50,7 +48,12 @@ pub const FORMATS: &[Format] = &[
         is: |text| text.parse::<Currency>().is_ok(),
         how: "a code of ISO 4217 that has a minor unit, like `CNY`",
     },
-    Format { name: "date", is: is_date, how: "year-month-day, like `2025-01-31`" },
+    Format {
+        name: "date",
+        code: "malformed-date",
+        is: is_date,
+        how: "year-month-day, like `2025-01-31`",
+    },
     Format {
         name: "decimal",
         code: "malformed-decimal",
@@ -118,7 +121,7 @@ pub fn decimal(_: &mut SchemaGenerator) -> Schema {
 
 /// An expression.
 pub fn expression(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "format": "expression", "maxLength": EXPRESSION_MAX })
+    json_schema!({ "type": "string", "format": "expression", "maxLength": SOURCE_BYTES })
 }
 
 /// A length of time.
@@ -163,9 +166,11 @@ pub fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 /// The schema of every definition of a kind, complete in itself.
 pub fn schema(kind: &Kind) -> Value {
     // A field that may be absent is absent: `null` is not another way to say so.
-    let settings = SchemaSettings::draft2020_12().with_transform(schemars::transform::RecursiveTransform(
-        |schema: &mut Schema| without_null(schema.ensure_object()),
-    ));
+    let settings =
+        SchemaSettings::draft2020_12().with_transform(schemars::transform::RecursiveTransform(
+            // `additionalProperties: false` is a schema too, and stays as it is.
+            |schema: &mut Schema| schema.as_object_mut().map_or((), without_null),
+        ));
     let mut generator = settings.into_generator();
     let terms = (kind.terms_schema)(&mut generator);
     let mut schema = generator.into_root_schema_for::<Definition>().to_value();

@@ -87,7 +87,7 @@ pub struct Line {
 }
 
 /// Sums over the periods.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Totals {
     /// Principal repaid.
     pub principal: Decimal,

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use stdx::{Date, Digest, Id, Timestamp};
 
-use crate::{COMMIT_RECORDS_MAX, COMMIT_TRANSFERS_MAX, RecordEntry, RecordKey, StoreError, Table};
+use crate::{
+    COMMIT_ACCOUNTS_MAX, COMMIT_EVENTS_MAX, COMMIT_RECORDS_MAX, COMMIT_TIMERS_MAX,
+    COMMIT_TRANSFERS_MAX, KEY_LEN_MAX, RecordEntry, RecordKey, StoreError, Table,
+};
 
 /// Everything one command changes.
 #[derive(Clone, Debug)]
@@ -20,7 +23,7 @@ pub struct Commit {
     pub actor: String,
     /// The command's name, such as `repay`.
     pub command: &'static str,
-    /// The idempotency key, unique within the institution.
+    /// The idempotency key, unique within the institution; never empty.
     pub key: String,
     /// The digest of the request: the same key with another digest is refused.
     pub digest: Digest,
@@ -212,19 +215,22 @@ impl Commit {
         }
     }
 
-    /// Writes a record; `before` is the version that was read, 0 for a new one.
+    /// Writes a record; `before` is the version that was read, 0 for a new one. Written again in
+    /// the same commit, the later body stands.
     pub fn put<T, I>(&mut self, table: &Table<T>, id: Id<I>, before: u64, record: &T)
     where
         T: Serialize + DeserializeOwned,
     {
+        let (kind, id, body) = (table.kind.to_owned(), id.cast(), raw(record));
         let links = (table.links)(record);
-        self.records.push(RecordEntry {
-            kind: table.kind.to_owned(),
-            id: id.cast(),
-            version: before + 1,
-            links: links.into_iter().map(|(name, key)| (name.to_owned(), key)).collect(),
-            body: raw(record),
-        });
+        let links = links.into_iter().map(|(name, key)| (name.to_owned(), key)).collect();
+        match self.records.iter_mut().find(|it| it.id == id && it.kind == kind) {
+            Some(written) => (written.links, written.body) = (links, body),
+            None => {
+                let version = before.saturating_add(1);
+                self.records.push(RecordEntry { kind, id, version, links, body });
+            }
+        }
     }
 
     /// Expects a record that is only read to be still at the version it was read at.
@@ -266,9 +272,12 @@ impl Commit {
     pub(crate) fn check_size(&self) -> Result<(), StoreError> {
         let records = self.records.len().saturating_add(self.expected.len());
         let limits = [
+            ("KEY_LEN_MAX", self.key.len(), KEY_LEN_MAX),
             ("COMMIT_TRANSFERS_MAX", self.transfers.len(), COMMIT_TRANSFERS_MAX),
-            ("COMMIT_TRANSFERS_MAX", self.accounts.len(), COMMIT_TRANSFERS_MAX),
+            ("COMMIT_ACCOUNTS_MAX", self.accounts.len(), COMMIT_ACCOUNTS_MAX),
             ("COMMIT_RECORDS_MAX", records, COMMIT_RECORDS_MAX),
+            ("COMMIT_EVENTS_MAX", self.events.len(), COMMIT_EVENTS_MAX),
+            ("COMMIT_TIMERS_MAX", self.timers.len(), COMMIT_TIMERS_MAX),
         ];
         match limits.into_iter().find(|(_, len, max)| len > max) {
             Some((limit, _, max)) => Err(StoreError::TooLarge { limit, max }),

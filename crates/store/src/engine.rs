@@ -11,7 +11,7 @@ use ledger::{Account, AccountId, InstitutionId, LaneId, Posted, Resolution, Tran
 use money::Amount;
 use stdx::{Date, Digest, Id};
 
-use crate::{Due, LogRow, RecordEntry, RecordKey, StoreError, Timer};
+use crate::{Due, LogRow, Receipt, RecordEntry, RecordKey, StoreError, Timer};
 
 /// The head of a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,9 @@ pub(crate) struct AnswerRow {
     pub position: u64,
 }
 
+/// A transfer and what became of it.
+pub(crate) type Resolved = (Posted, Option<Resolution>);
+
 /// What moved on one value date: debits and credits posted.
 pub(crate) type DayMoves = BTreeMap<(InstitutionId, AccountId, Date), (Amount, Amount)>;
 
@@ -56,14 +59,14 @@ pub(crate) type DayMoves = BTreeMap<(InstitutionId, AccountId, Date), (Amount, A
 pub(crate) struct Batch {
     pub log: Vec<LogRow>,
     pub lanes: BTreeMap<(InstitutionId, LaneId), LaneHead>,
-    pub answers: Vec<(InstitutionId, String, AnswerRow)>,
+    pub answers: BTreeMap<(InstitutionId, String), AnswerRow>,
     pub records: Vec<RecordWrite>,
     pub accounts: Vec<(InstitutionId, Account)>,
     pub transfers: Vec<(InstitutionId, TransferId, TransferPlace)>,
     pub resolutions: Vec<(InstitutionId, TransferId, Resolution)>,
     pub days: DayMoves,
-    pub timers_set: Vec<(InstitutionId, Timer)>,
-    pub timers_cleared: Vec<(InstitutionId, Timer)>,
+    /// Whether each is set; otherwise it is cleared.
+    pub timers: BTreeMap<(InstitutionId, Timer), bool>,
     pub closed_through: BTreeMap<InstitutionId, Date>,
 }
 
@@ -94,13 +97,9 @@ pub(crate) trait Engine: Send + Sync {
     fn answer(&self, of: InstitutionId, key: &str) -> Result<Option<AnswerRow>, StoreError>;
     fn record(&self, key: &RecordKey) -> Result<Option<RecordRow>, StoreError>;
     fn account(&self, of: InstitutionId, id: AccountId) -> Result<Option<Account>, StoreError>;
-    fn place(&self, of: InstitutionId, id: TransferId)
-    -> Result<Option<TransferPlace>, StoreError>;
-    fn resolution(
-        &self,
-        of: InstitutionId,
-        id: TransferId,
-    ) -> Result<Option<Resolution>, StoreError>;
+    /// A transfer and what became of it.
+    fn transfer(&self, of: InstitutionId, id: TransferId)
+    -> Result<Option<Resolved>, StoreError>;
     fn closed_through(&self, of: InstitutionId) -> Result<Option<Date>, StoreError>;
     fn log_row(&self, position: u64) -> Result<Option<LogRow>, StoreError>;
 
@@ -139,25 +138,22 @@ pub(crate) trait Engine: Send + Sync {
     ) -> Result<(Amount, Amount), StoreError>;
     /// Every lane of an institution with its head, in order of lane.
     fn lanes(&self, of: InstitutionId) -> Result<Vec<(LaneId, LaneHead)>, StoreError>;
-    /// Debits and credits posted through a day, by currency and code of the account.
+    /// Debits and credits posted through a day, by currency and code of the account, in that
+    /// order; [`StoreError::TooLarge`] when a sum is beyond [`Amount::MAX`].
     fn book(
         &self,
         of: InstitutionId,
         through: Option<Date>,
     ) -> Result<Vec<crate::BookLine>, StoreError>;
 
-    /// A transfer and what became of it.
-    fn transfer(
-        &self,
-        of: InstitutionId,
-        id: TransferId,
-    ) -> Result<Option<(Posted, Option<Resolution>)>, StoreError> {
-        let Some(place) = self.place(of, id)? else { return Ok(None) };
-        let missing = || StoreError::Corrupt(format!("transfer {id} has no log row"));
-        let row = self.log_row(place.position)?.ok_or_else(missing)?;
-        let start = place.item as usize * ledger::POSTED_BYTES;
-        let bytes = row.transfers.get(start..start + ledger::POSTED_BYTES).ok_or_else(missing)?;
-        let posted = Posted::decode(bytes).map_err(|_| missing())?;
-        Ok(Some((posted, self.resolution(of, id)?)))
+    /// What the commit whose row is at this position is answered again.
+    fn receipt(&self, position: u64) -> Result<Receipt, StoreError> {
+        let missing = || StoreError::Corrupt(format!("no log row at {position}"));
+        self.log_row(position)?.ok_or_else(missing)?.receipt()
     }
+}
+
+/// A sum over many accounts does not fit an amount, though each of them does.
+fn sum_too_large() -> StoreError {
+    StoreError::TooLarge { limit: "Amount::MAX", max: usize::MAX >> 1 }
 }

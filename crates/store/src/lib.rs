@@ -10,7 +10,7 @@
 //! lane. All other tables can be rebuilt from the log; they only find things faster.
 //!
 //! Suggested reading order: [`commit`] (what goes in and what comes out), [`pipeline`] (how),
-//! [`engine`] (what an engine must do), [`query`] (how things are read), [`table`].
+//! [`engine`] (what an engine must do), [`query`] (how things are read), [`verify`], [`table`].
 
 mod commit;
 mod engine;
@@ -19,6 +19,7 @@ mod log;
 mod pipeline;
 mod query;
 mod table;
+mod verify;
 
 pub use commit::{
     AccountChange, Booked, Commit, Due, Event, Expected, Mode, Outcome, Receipt, Timer, TimerChange,
@@ -27,6 +28,7 @@ pub use error::StoreError;
 pub use log::{LogBody, LogRow, RecordEntry};
 pub use query::{AccountMove, BookLine, Page, Stored, Versioned};
 pub use table::{RecordKey, Table};
+pub use verify::Verified;
 
 use std::{path::Path, sync::Arc};
 
@@ -34,16 +36,26 @@ use engine::Engine;
 
 /// The most transfers one commit may carry.
 pub const COMMIT_TRANSFERS_MAX: usize = 8_000;
-/// The most records one commit may write or expect.
+/// The most accounts one commit may open or change.
+pub const COMMIT_ACCOUNTS_MAX: usize = 8_000;
+/// The most records one commit may write and expect.
 pub const COMMIT_RECORDS_MAX: usize = 1_000;
+/// The most events one commit may tell.
+pub const COMMIT_EVENTS_MAX: usize = 8_000;
+/// The most timers one commit may set and clear.
+pub const COMMIT_TIMERS_MAX: usize = 8_000;
+/// The most bytes of an idempotency key.
+pub const KEY_LEN_MAX: usize = 255;
 /// The most commits made durable together.
 pub const BATCH_COMMITS_MAX: usize = 1_024;
 /// The most transfers made durable together, beyond what one commit alone may bring.
 pub const BATCH_TRANSFERS_MAX: usize = 16_000;
 /// The most commits waiting; a further one waits to be taken in.
 pub const QUEUE_MAX: usize = 4_096;
-/// The most accounts of an institution kept in memory between batches.
+/// The most accounts kept in memory between batches.
 pub const ACCOUNTS_CACHED_MAX: usize = 4_000_000;
+/// The most heads of lanes kept in memory between batches.
+pub const LANES_CACHED_MAX: usize = 1_000_000;
 /// The most things on one page.
 pub const PAGE_MAX: usize = 1_000;
 
@@ -57,7 +69,7 @@ pub struct Store {
 impl Store {
     /// In memory, gone at the end: for tests and simulation.
     pub fn in_memory() -> Self {
-        Self::on(Arc::new(engine::mem::MemEngine::default())).expect("memory is readable")
+        Self::on(Arc::new(engine::mem::MemEngine::default())).expect("memory is readable and a thread starts")
     }
 
     /// In a directory: one SQLite file, made when missing and migrated when older. Only one
@@ -82,7 +94,12 @@ impl Store {
     /// [`StoreError::TooLarge`] beyond a named limit; [`StoreError::Unavailable`] when the engine
     /// failed, in which case the commit may or may not have happened and is safely repeated
     /// under the same key.
+    ///
+    /// # Panics
+    /// When the commit has no idempotency key, which is a programmer's error: without one, the
+    /// next commit without one would be taken for its repetition.
     pub async fn commit(&self, commit: Commit) -> Result<Outcome, StoreError> {
+        assert!(!commit.key.is_empty(), "`{}` has no idempotency key", commit.command);
         commit.check_size()?;
         self.pipeline.submit(commit).await
     }

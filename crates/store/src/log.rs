@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use stdx::{Date, Digest, Id, Timestamp};
 
-use crate::{AccountChange, Booked, Event, StoreError, TimerChange};
+use crate::{AccountChange, Booked, Event, Receipt, StoreError, TimerChange, commit::raw};
 
 /// One row of the event log: all that a commit did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +85,23 @@ pub struct RecordEntry {
     pub body: Box<RawValue>,
 }
 
+impl LogBody {
+    /// What stands in a lane that a commit only touched.
+    pub(crate) fn told(today: Date, told_in: (LaneId, u64)) -> Self {
+        Self {
+            today,
+            records: Vec::new(),
+            accounts: Vec::new(),
+            close_period: None,
+            events: Vec::new(),
+            timers: Vec::new(),
+            answer: raw(&()),
+            results: Vec::new(),
+            told_in: Some(told_in),
+        }
+    }
+}
+
 impl LogRow {
     /// The root that follows from the root before and this row's content.
     pub fn chained(&self, before: Digest) -> Digest {
@@ -121,7 +138,16 @@ impl LogRow {
         parsed.map_err(|error| self.corrupt(&error.to_string()))
     }
 
-    fn corrupt(&self, what: &str) -> StoreError {
+    /// What a repetition of the commit is answered.
+    pub(crate) fn receipt(&self) -> Result<Receipt, StoreError> {
+        let body = self.body()?;
+        let created = self.transfers.len() / POSTED_BYTES;
+        let results = results_from_numbers(&body.results, created);
+        let results = results.ok_or_else(|| self.corrupt("unknown results"))?;
+        Ok(Receipt { lane: self.lane, seq: self.seq, answer: body.answer, results })
+    }
+
+    pub(crate) fn corrupt(&self, what: &str) -> StoreError {
         StoreError::Corrupt(format!("log row {} of lane {}: {what}", self.seq, self.lane))
     }
 }
@@ -140,10 +166,7 @@ pub(crate) fn results_to_numbers(results: &[Result<Booked, Reject>]) -> Vec<u16>
 }
 
 /// The results of these numbers; `count` transfers were ordered.
-pub(crate) fn results_from_numbers(
-    numbers: &[u16],
-    count: usize,
-) -> Option<Vec<Result<Booked, Reject>>> {
+fn results_from_numbers(numbers: &[u16], count: usize) -> Option<Vec<Result<Booked, Reject>>> {
     if numbers.is_empty() {
         return Some(vec![Ok(Booked::Created); count]);
     }

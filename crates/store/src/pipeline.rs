@@ -5,16 +5,17 @@
 //! is not cached; decide each commit alone, in order, on the state the ones before it left; write
 //! everything in one engine transaction; answer. A commit that is refused drops out by itself. If
 //! the write fails nobody is told "committed", and the caches are dropped, since they are ahead
-//! of what is stored.
+//! of what is stored. A panic, which is a bug, fails its batch in the same way.
 
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex},
     thread::{self, JoinHandle},
 };
 
 use ledger::{
-    Applied, InstitutionId, LaneId, Ledger, Mark, Reject, Resolution, Side, Transfer, TransferId,
+    Applied, InstitutionId, LaneId, Ledger, Mark, Posted, Reject, Resolution, Transfer, TransferId,
 };
 use money::Amount;
 use stdx::Digest;
@@ -22,10 +23,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     ACCOUNTS_CACHED_MAX, AccountChange, BATCH_COMMITS_MAX, BATCH_TRANSFERS_MAX, Booked, Commit,
-    LogBody, LogRow, Mode, Outcome, QUEUE_MAX, Receipt, RecordKey, StoreError, TimerChange,
-    commit::raw,
+    LANES_CACHED_MAX, LogBody, LogRow, Mode, Outcome, QUEUE_MAX, Receipt, RecordEntry, RecordKey,
+    StoreError, TimerChange,
     engine::{AnswerRow, Batch, Engine, LaneHead, RecordWrite, TransferPlace},
-    log::{results_from_numbers, results_to_numbers},
+    log::results_to_numbers,
 };
 
 type Reply = oneshot::Sender<Result<Outcome, StoreError>>;
@@ -76,10 +77,12 @@ struct Writer {
 /// What a batch has read, and what it will write.
 #[derive(Default)]
 struct Work {
+    /// Of keys used before this batch.
     answers: BTreeMap<(InstitutionId, String), AnswerRow>,
-    /// Receipts of commits of this very batch, whose rows are not stored yet.
-    receipts: BTreeMap<u64, Receipt>,
-    versions: BTreeMap<RecordKey, (u64, Vec<(String, String)>)>,
+    /// Version and links of the records the batch names, as the commits so far left them.
+    records: BTreeMap<RecordKey, (u64, Vec<(String, String)>)>,
+    /// Where each ledger stood before the batch.
+    marks: BTreeMap<InstitutionId, Mark>,
     batch: Batch,
 }
 
@@ -104,17 +107,19 @@ impl Writer {
 
     fn serve(&mut self, batch: Vec<(Commit, Reply)>) {
         let (commits, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let outcomes = self.commit_batch(&commits);
-        if outcomes.is_err() {
-            self.forget();
-        }
-        match outcomes {
+        let panicked = |_| Err(StoreError::Unavailable("the writer panicked".to_owned()));
+        // What a panic leaves half-changed is dropped with the caches.
+        let outcomes = catch_unwind(AssertUnwindSafe(|| self.commit_batch(commits)));
+        match outcomes.unwrap_or_else(panicked) {
             Ok(outcomes) => {
                 for (reply, outcome) in replies.into_iter().zip(outcomes) {
                     answer(reply, outcome);
                 }
             }
-            Err(error) => replies.into_iter().for_each(|it| answer(it, Err(error.clone()))),
+            Err(error) => {
+                self.forget();
+                replies.into_iter().for_each(|it| answer(it, Err(error.clone())));
+            }
         }
     }
 
@@ -128,31 +133,34 @@ impl Writer {
 
     fn commit_batch(
         &mut self,
-        commits: &[Commit],
+        commits: Vec<Commit>,
     ) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
-        let mut work = self.load(commits)?;
-        let marks: BTreeMap<InstitutionId, Mark> = self
-            .ledgers
-            .iter()
-            .map(|(institution, ledger)| (*institution, ledger.mark()))
-            .collect();
-        let outcomes = commits.iter().map(|commit| self.decide(commit, &mut work)).collect();
-        for (institution, mark) in marks {
-            let ledger = &self.ledgers[&institution];
-            let changed = ledger.changed_since(mark).into_iter().cloned();
-            work.batch.accounts.extend(changed.map(|account| (institution, account)));
+        let mut work = self.load(&commits)?;
+        let outcomes = commits.into_iter().map(|commit| self.decide(commit, &mut work)).collect();
+        for (of, mark) in &work.marks {
+            let changed = self.ledgers[of].changed_since(*mark).into_iter().cloned();
+            work.batch.accounts.extend(changed.map(|account| (*of, account)));
         }
         if !work.batch.log.is_empty() {
             self.engine.write(&work.batch)?;
         }
-        self.lanes.append(&mut work.batch.lanes);
-        for ledger in self.ledgers.values_mut() {
-            ledger.settle();
-            if ledger.accounts_loaded() > ACCOUNTS_CACHED_MAX {
-                ledger.forget();
-            }
-        }
+        self.settle(work);
         Ok(outcomes)
+    }
+
+    /// Takes what is now durable for the state to go on from.
+    fn settle(&mut self, mut work: Work) {
+        self.lanes.append(&mut work.batch.lanes);
+        if self.lanes.len() > LANES_CACHED_MAX {
+            self.lanes.clear();
+        }
+        for (_, ledger) in self.ledgers.iter_mut().filter(|(of, _)| work.marks.contains_key(of)) {
+            ledger.settle();
+        }
+        let accounts: usize = self.ledgers.values().map(Ledger::accounts_loaded).sum();
+        if accounts > ACCOUNTS_CACHED_MAX {
+            self.ledgers.clear();
+        }
     }
 
     /// Reads what the batch touches, once.
@@ -164,14 +172,15 @@ impl Writer {
                 work.answers.insert((institution, commit.key.clone()), answer);
             }
             for key in touched_records(commit) {
-                if let Entry::Vacant(unknown) = work.versions.entry(key) {
+                if let Entry::Vacant(unknown) = work.records.entry(key) {
                     let row = self.engine.record(unknown.key())?;
                     unknown.insert(row.map_or((0, Vec::new()), |row| (row.version, row.links)));
                 }
             }
             self.load_books(commit)?;
-            let lanes = self.touched_lanes(commit);
-            for lane in lanes {
+            let mark = self.ledgers[&institution].mark();
+            work.marks.entry(institution).or_insert(mark);
+            for lane in self.touched_lanes(commit) {
                 self.load_lane(institution, lane)?;
             }
         }
@@ -241,20 +250,20 @@ impl Writer {
     }
 
     /// Decides one commit on the state the ones before it left.
-    fn decide(&mut self, commit: &Commit, work: &mut Work) -> Result<Outcome, StoreError> {
-        if let Some(answer) = work.answers.get(&(commit.institution, commit.key.clone())) {
+    fn decide(&mut self, mut commit: Commit, work: &mut Work) -> Result<Outcome, StoreError> {
+        if let Some(answer) = work.answer(&commit) {
             if answer.digest != commit.digest {
                 return Ok(Outcome::KeyReused);
             }
             return self.receipt(answer.position, work).map(Outcome::Replayed);
         }
-        if let Some(key) = conflict(commit, work) {
+        if let Some(key) = conflict(&commit, work) {
             return Ok(Outcome::Conflict(key));
         }
         let ledger = self.ledgers.get_mut(&commit.institution).expect("loaded before");
         let mark = ledger.mark();
-        match book(ledger, commit) {
-            Ok(booking) => Ok(Outcome::Committed(self.accept(commit, booking, mark, work))),
+        match book(ledger, &mut commit) {
+            Ok(results) => Ok(Outcome::Committed(self.accept(commit, results, mark, work))),
             Err((transfer, reject)) => {
                 ledger.rollback(mark);
                 Ok(Outcome::Rejected { transfer, reject })
@@ -262,112 +271,46 @@ impl Writer {
         }
     }
 
-    /// The receipt of an earlier commit.
+    /// The receipt of an earlier commit, maybe one of this very batch.
     fn receipt(&self, position: u64, work: &Work) -> Result<Receipt, StoreError> {
-        if let Some(receipt) = work.receipts.get(&position) {
-            return Ok(receipt.clone());
+        let log = &work.batch.log;
+        if let Ok(index) = log.binary_search_by_key(&position, |row| row.position) {
+            return log[index].receipt();
         }
-        let missing = || StoreError::Corrupt(format!("no log row at {position}"));
-        let row = self.engine.log_row(position)?.ok_or_else(missing)?;
-        let body = row.body()?;
-        let count = row.transfers.len() / ledger::POSTED_BYTES;
-        let results = results_from_numbers(&body.results, count).ok_or_else(missing)?;
-        Ok(Receipt { lane: row.lane, seq: row.seq, answer: body.answer, results })
+        self.engine.receipt(position)
     }
 
     /// Turns a commit whose checks have all passed into rows.
     fn accept(
         &mut self,
-        commit: &Commit,
-        booking: Booking,
+        commit: Commit,
+        results: Vec<Result<Applied, Reject>>,
         mark: Mark,
         work: &mut Work,
     ) -> Receipt {
-        let institution = commit.institution;
-        let ledger = &self.ledgers[&institution];
-        let moved: BTreeSet<LaneId> =
-            ledger.changed_since(mark).iter().map(|account| account.lane).collect();
-        let results: Vec<_> = booking.results.iter().map(booked).collect();
-        let created = booking.results.into_iter().flatten().filter_map(|applied| match applied {
-            Applied::Created(posted) => Some(posted),
-            Applied::Exists(_) => None,
-        });
-
-        let mut transfers = Vec::new();
-        let position = self.position + 1;
-        let batch = &mut work.batch;
-        for (item, posted) in (0..).zip(created) {
-            posted.encode(&mut transfers);
-            let place = TransferPlace { position, item };
-            batch.transfers.push((institution, posted.transfer.id, place));
-            batch
-                .resolutions
-                .extend(resolved(&posted.transfer).map(|(id, by)| (institution, id, by)));
-            if moves(&posted.transfer) {
-                let (debit, credit) = (posted.transfer.debit, posted.transfer.credit);
-                let (day, amount) = (posted.transfer.value_date, posted.transfer.amount);
-                let mut add = |account, side| {
-                    let moves = batch.days.entry((institution, account, day)).or_default();
-                    match side {
-                        Side::Debit => moves.0 += amount,
-                        Side::Credit => moves.1 += amount,
-                    }
-                };
-                add(debit, Side::Debit);
-                add(credit, Side::Credit);
-            }
-        }
-
+        let (institution, lane, position) = (commit.institution, commit.lane, self.position + 1);
+        let changed = self.ledgers[&institution].changed_since(mark);
+        let mut touched: BTreeSet<LaneId> = changed.iter().map(|account| account.lane).collect();
+        touched.remove(&lane);
+        let booked: Vec<_> = results.iter().map(booked).collect();
+        let transfers = write_transfers(&mut work.batch, institution, position, results);
         let body = LogBody {
             today: commit.at.today,
-            records: commit.records.clone(),
-            accounts: booking.accounts,
+            records: commit.records,
+            accounts: commit.accounts,
             close_period: commit.close_period,
-            events: commit.events.clone(),
-            timers: commit.timers.clone(),
-            answer: commit.answer.clone(),
-            results: results_to_numbers(&results),
+            events: commit.events,
+            timers: commit.timers,
+            answer: commit.answer,
+            results: results_to_numbers(&booked),
             told_in: None,
         };
-        let seq = self.append(commit, commit.lane, &body, transfers, work);
-        let told = LogBody {
-            records: Vec::new(),
-            accounts: Vec::new(),
-            close_period: None,
-            events: Vec::new(),
-            timers: Vec::new(),
-            answer: raw(&()),
-            results: Vec::new(),
-            told_in: Some((commit.lane, seq)),
-            ..body
-        };
-        for lane in moved.into_iter().filter(|lane| *lane != commit.lane) {
-            self.append(commit, lane, &told, Vec::new(), work);
-        }
-        self.write_down(commit, position, work);
-        let receipt = Receipt { lane: commit.lane, seq, answer: commit.answer.clone(), results };
-        work.receipts.insert(position, receipt.clone());
-        receipt
-    }
-
-    /// Appends a row to a lane; its place in it.
-    fn append(
-        &mut self,
-        commit: &Commit,
-        lane: LaneId,
-        body: &LogBody,
-        transfers: Vec<u8>,
-        work: &mut Work,
-    ) -> u64 {
-        let place = (commit.institution, lane);
-        let head = work.batch.lanes.get(&place).unwrap_or(&self.lanes[&place]);
-        self.position += 1;
-        let mut row = LogRow {
-            position: self.position,
-            institution: commit.institution,
+        let row = |lane, body: &LogBody, transfers| LogRow {
+            position: 0,
+            institution,
             lane,
-            seq: head.seq + 1,
-            previous: head.position,
+            seq: 0,
+            previous: 0,
             at: commit.at.now,
             actor: commit.actor.clone(),
             command: commit.command.to_owned(),
@@ -375,78 +318,133 @@ impl Writer {
             digest: commit.digest,
             body: serde_json::to_vec(body).expect("a log body is plain data"),
             transfers,
-            root: head.root,
+            root: Digest::ZERO,
         };
-        row.root = row.chained(head.root);
+        let seq = self.append(row(lane, &body, transfers), work);
+        let told = LogBody::told(body.today, (lane, seq));
+        for other in touched {
+            self.append(row(other, &told, Vec::new()), work);
+        }
+        let answer = AnswerRow { digest: commit.digest, position };
+        work.batch.answers.insert((institution, commit.key), answer);
+        work.write_records(institution, lane, body.records);
+        work.write_timers(institution, body.timers);
+        work.batch.closed_through.extend(body.close_period.map(|day| (institution, day)));
+        Receipt { lane, seq, answer: body.answer, results: booked }
+    }
+
+    /// Gives a row its place in the log and in its lane; answers the place in the lane.
+    fn append(&mut self, mut row: LogRow, work: &mut Work) -> u64 {
+        let place = (row.institution, row.lane);
+        let before = *work.batch.lanes.get(&place).unwrap_or(&self.lanes[&place]);
+        self.position += 1;
+        row.position = self.position;
+        row.seq = before.seq + 1;
+        row.previous = before.position;
+        row.root = row.chained(before.root);
         let head = LaneHead { seq: row.seq, position: row.position, root: row.root };
         work.batch.lanes.insert(place, head);
         work.batch.log.push(row);
         head.seq
     }
+}
 
-    /// The rows beside the log.
-    fn write_down(&mut self, commit: &Commit, position: u64, work: &mut Work) {
-        let institution = commit.institution;
-        let answer = AnswerRow { digest: commit.digest, position };
-        work.answers.insert((institution, commit.key.clone()), answer);
-        work.batch.answers.push((institution, commit.key.clone(), answer));
-        for entry in &commit.records {
+impl Work {
+    fn answer(&self, commit: &Commit) -> Option<AnswerRow> {
+        let key = (commit.institution, commit.key.clone());
+        self.answers.get(&key).or_else(|| self.batch.answers.get(&key)).copied()
+    }
+
+    fn write_records(&mut self, institution: InstitutionId, lane: LaneId, to: Vec<RecordEntry>) {
+        for entry in to {
             let key = RecordKey { institution, kind: entry.kind.clone(), id: entry.id };
             let now = (entry.version, entry.links.clone());
-            let before = work.versions.insert(key, now).unwrap_or_default();
-            let (lane, links_before, entry) = (commit.lane, before.1, entry.clone());
-            work.batch.records.push(RecordWrite { institution, lane, entry, links_before });
+            let (_, links_before) = self.records.insert(key, now).unwrap_or_default();
+            self.batch.records.push(RecordWrite { institution, lane, entry, links_before });
         }
-        for change in &commit.timers {
-            // Set and cleared in one batch: the later one stands.
-            let timers = &mut work.batch;
-            match change {
-                TimerChange::Set(timer) => {
-                    timers.timers_cleared.retain(|it| *it != (institution, timer.clone()));
-                    timers.timers_set.push((institution, timer.clone()));
-                }
-                TimerChange::Clear(timer) => {
-                    timers.timers_set.retain(|it| *it != (institution, timer.clone()));
-                    timers.timers_cleared.push((institution, timer.clone()));
-                }
-            }
-        }
-        if let Some(day) = commit.close_period {
-            work.batch.closed_through.insert(institution, day);
-        }
+    }
+
+    fn write_timers(&mut self, institution: InstitutionId, changes: Vec<TimerChange>) {
+        self.batch.timers.extend(changes.into_iter().map(|change| match change {
+            TimerChange::Set(timer) => ((institution, timer), true),
+            TimerChange::Clear(timer) => ((institution, timer), false),
+        }));
     }
 }
 
-/// What the ledger did for one commit.
-struct Booking {
-    /// The account changes that changed something.
-    accounts: Vec<AccountChange>,
+/// Writes what is found about the transfers that happened; answers their bytes for the log.
+fn write_transfers(
+    batch: &mut Batch,
+    institution: InstitutionId,
+    position: u64,
     results: Vec<Result<Applied, Reject>>,
-}
-
-/// Accounts first, then transfers, then the period.
-fn book(ledger: &mut Ledger, commit: &Commit) -> Result<Booking, (Option<usize>, Reject)> {
-    let mut accounts = Vec::new();
-    for change in &commit.accounts {
-        let before = ledger.mark();
-        let done = match change.clone() {
-            AccountChange::Open(account) => ledger.open(account),
-            AccountChange::State(id, state) => ledger.set_state(id, state),
-            AccountChange::Limits(id, limits) => ledger.set_limits(id, limits),
-        };
-        done.map_err(|reject| (None, reject))?;
-        if !ledger.changed_since(before).is_empty() {
-            accounts.push(change.clone());
+) -> Vec<u8> {
+    let created = results.into_iter().filter_map(|result| match result {
+        Ok(Applied::Created(posted)) => Some(posted),
+        Ok(Applied::Exists(_)) | Err(_) => None,
+    });
+    let mut bytes = Vec::new();
+    for (item, posted) in (0..).zip(created) {
+        posted.encode(&mut bytes);
+        let it = &posted.transfer;
+        batch.transfers.push((institution, it.id, TransferPlace { position, item }));
+        batch.resolutions.extend(resolved(it).map(|(id, by)| (institution, id, by)));
+        let moved = moved(&posted);
+        if moved > Amount::ZERO {
+            let mut day = |account| {
+                batch.days.entry((institution, account, it.value_date)).or_default()
+            };
+            day(it.debit).0 += moved;
+            day(it.credit).1 += moved;
         }
     }
+    bytes
+}
+
+/// Accounts first, then transfers, then the period. Leaves in the commit the account changes that
+/// changed something.
+fn book(
+    ledger: &mut Ledger,
+    commit: &mut Commit,
+) -> Result<Vec<Result<Applied, Reject>>, (Option<usize>, Reject)> {
+    let other = |reject| (None, reject);
+    let mut accounts = Vec::with_capacity(commit.accounts.len());
+    for change in commit.accounts.drain(..) {
+        accounts.extend(change_account(ledger, change).map_err(other)?);
+    }
+    commit.accounts = accounts;
     let results = ledger.apply(&commit.transfers, commit.at);
     if commit.mode == Mode::Whole {
         refused(&results)?;
     }
     if let Some(day) = commit.close_period {
-        ledger.close_period(day, commit.at).map_err(|reject| (None, reject))?;
+        ledger.close_period(day, commit.at).map_err(other)?;
     }
-    Ok(Booking { accounts, results })
+    Ok(results)
+}
+
+/// The change as it was made; `None` when it changed nothing.
+fn change_account(
+    ledger: &mut Ledger,
+    change: AccountChange,
+) -> Result<Option<AccountChange>, Reject> {
+    let (before, id) = (ledger.mark(), change.id());
+    let made = match change {
+        AccountChange::Open(account) => {
+            ledger.open(account)?;
+            ledger.account(id).cloned().map(AccountChange::Open)
+        }
+        AccountChange::State(_, state) => {
+            ledger.set_state(id, state)?;
+            Some(AccountChange::State(id, state))
+        }
+        AccountChange::Limits(_, limits) => {
+            ledger.set_limits(id, limits.clone())?;
+            Some(AccountChange::Limits(id, limits))
+        }
+    };
+    let changed = !ledger.changed_since(before).is_empty();
+    Ok(made.filter(|_| changed))
 }
 
 /// The first refusal that is not a consequence of another.
@@ -461,7 +459,7 @@ fn refused(results: &[Result<Applied, Reject>]) -> Result<(), (Option<usize>, Re
 
 /// The first record that is not at the version the commit expects.
 fn conflict(commit: &Commit, work: &Work) -> Option<RecordKey> {
-    let version = |key: &RecordKey| work.versions.get(key).map_or(0, |known| known.0);
+    let version = |key: &RecordKey| work.records.get(key).map_or(0, |known| known.0);
     let read = commit.expected.iter().map(|it| (it.key.clone(), it.version));
     let institution = commit.institution;
     let written = commit.records.iter().map(|it| {
@@ -488,7 +486,7 @@ fn booked(result: &Result<Applied, Reject>) -> Result<Booked, Reject> {
 }
 
 /// What becomes of the earlier transfer that this one is about.
-fn resolved(transfer: &Transfer) -> Option<(TransferId, Resolution)> {
+pub(crate) fn resolved(transfer: &Transfer) -> Option<(TransferId, Resolution)> {
     use ledger::Kind::{Expire, Hold, Plain, Post, Reversal, Void};
     match transfer.kind {
         Plain | Hold { .. } => None,
@@ -499,12 +497,12 @@ fn resolved(transfer: &Transfer) -> Option<(TransferId, Resolution)> {
     }
 }
 
-/// Whether the transfer changes posted balances.
-fn moves(transfer: &Transfer) -> bool {
+/// What the transfer adds to the posted sums.
+pub(crate) fn moved(posted: &Posted) -> Amount {
     use ledger::Kind::{Expire, Hold, Plain, Post, Reversal, Void};
-    match transfer.kind {
-        Plain | Post(_) | Reversal(_) => transfer.amount > Amount::ZERO,
-        Hold { .. } | Void(_) | Expire(_) => false,
+    match posted.transfer.kind {
+        Plain | Post(_) | Reversal(_) => posted.transfer.amount,
+        Hold { .. } | Void(_) | Expire(_) => Amount::ZERO,
     }
 }
 

@@ -10,8 +10,7 @@ use stdx::{Date, Digest, Id};
 
 use crate::{
     Due, LogRow, PAGE_MAX, Receipt, Store, StoreError, Table, Timer,
-    engine::{Filter, RecordRow},
-    log::results_from_numbers,
+    engine::{Filter, RecordRow, Resolved},
 };
 
 /// Some things, and where the next ones start.
@@ -149,13 +148,7 @@ impl Store {
     /// As [`Store::get`].
     pub async fn answered(&self, of: InstitutionId, key: &str) -> Result<Answered, StoreError> {
         let Some(answer) = self.engine.answer(of, key)? else { return Ok(None) };
-        let missing = || StoreError::Corrupt(format!("no log row at {}", answer.position));
-        let row = self.engine.log_row(answer.position)?.ok_or_else(missing)?;
-        let body = row.body()?;
-        let count = row.transfers.len() / ledger::POSTED_BYTES;
-        let results = results_from_numbers(&body.results, count).ok_or_else(missing)?;
-        let receipt = Receipt { lane: row.lane, seq: row.seq, answer: body.answer, results };
-        Ok(Some((answer.digest, receipt)))
+        Ok(Some((answer.digest, self.engine.receipt(answer.position)?)))
     }
 
     /// An account with its balances.
@@ -215,16 +208,15 @@ impl Store {
         let mut next = from.map_or_else(newest, |id| Ok(Some(id)))?;
         let mut data = Vec::new();
         while let Some(id) = next.filter(|_| data.len() < limit) {
-            let Some((posted, resolution)) = self.engine.transfer(of, id)? else { break };
-            next = if posted.transfer.debit == account {
-                posted.debit_previous
-            } else if posted.transfer.credit == account {
-                posted.credit_previous
-            } else {
-                // A cursor of another account leads nowhere.
-                break;
-            };
-            data.push(AccountMove { posted, resolution });
+            let found = self.engine.transfer(of, id)?;
+            let sides = |(it, _): &Resolved| [it.transfer.debit, it.transfer.credit];
+            // A cursor of another account leads nowhere.
+            let found = found.filter(|it| sides(it).contains(&account));
+            next = found.as_ref().and_then(|(posted, _)| match posted.transfer.debit == account {
+                true => posted.debit_previous,
+                false => posted.credit_previous,
+            });
+            data.extend(found.map(|(posted, resolution)| AccountMove { posted, resolution }));
         }
         Ok(Page { data, next })
     }
@@ -242,10 +234,11 @@ impl Store {
         self.engine.moved_through(of, account, day)
     }
 
-    /// The books: debits and credits by currency and code, through a value date or altogether.
+    /// The books: debits and credits by currency and code, through a value date or altogether, in
+    /// order of both.
     ///
     /// # Errors
-    /// As [`Store::get`].
+    /// As [`Store::get`], and [`StoreError::TooLarge`] when a sum is beyond [`Amount::MAX`].
     pub async fn book(
         &self,
         of: InstitutionId,
@@ -301,39 +294,6 @@ impl Store {
             bytes.extend_from_slice(head.root.as_bytes());
         }
         Ok(Digest::of(&[&bytes]))
-    }
-
-    /// Checks that the hash chains of an institution's log are whole: each row follows from the
-    /// one before it in its lane, and the heads are the newest rows. Answers how many rows there
-    /// are.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] naming the first row that does not follow.
-    pub async fn check_log(&self, of: InstitutionId) -> Result<u64, StoreError> {
-        let mut heads = std::collections::BTreeMap::<LaneId, (u64, Digest)>::new();
-        let (mut after, mut count) = (0, 0);
-        loop {
-            let rows = self.engine.log(of, after, PAGE_MAX)?;
-            let Some(last) = rows.last() else { break };
-            after = last.position;
-            for row in &rows {
-                let (seq, root) = heads.get(&row.lane).copied().unwrap_or_default();
-                if row.seq != seq + 1 || row.chained(root) != row.root {
-                    let place = format!("log row {} of lane {}", row.seq, row.lane);
-                    return Err(StoreError::Corrupt(format!("{place} does not follow")));
-                }
-                heads.insert(row.lane, (row.seq, row.root));
-                count += 1;
-            }
-        }
-        let stored = self.engine.lanes(of)?;
-        let same = stored.len() == heads.len()
-            && stored.iter().all(|(lane, head)| heads.get(lane) == Some(&(head.seq, head.root)));
-        if same {
-            Ok(count)
-        } else {
-            Err(StoreError::Corrupt("a lane's head is not its newest row".to_owned()))
-        }
     }
 }
 

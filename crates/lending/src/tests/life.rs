@@ -11,9 +11,10 @@ use product::{
 use stdx::{Date, Id};
 
 use crate::{
-    Entry, Event, Loan, Outcome, Position, Reject, Status, close_day,
+    Entry, Event, Loan, Outcome, Position, Quote, Reject, Status, close_day,
     loan::{Open, Owed, Terms},
-    repay, settle,
+    repay,
+    settlement::{quote_with_fee, settle_quoted},
 };
 
 pub(super) struct Life {
@@ -52,6 +53,10 @@ pub(super) fn cny(text: &str) -> Amount {
 
 pub(super) fn date(text: &str) -> Date {
     text.parse().unwrap()
+}
+
+pub(super) fn later(date: Date, days: u32) -> Date {
+    date.checked_add(jiff::Span::new().days(i64::from(days))).unwrap()
 }
 
 impl Setup {
@@ -106,6 +111,7 @@ impl Setup {
             status: Status::Active,
             currency: Currency::CNY,
             principal: self.principal,
+            term: self.instalments,
             upfront_fees: Amount::ZERO,
             terms: Terms {
                 method: self.method,
@@ -157,12 +163,16 @@ impl Life {
     }
 
     pub(super) fn settle(&mut self, amount: Amount, fee: Amount) -> Result<(), Reject> {
-        let outcome = settle(&self.loan, &self.position, amount, self.position.through, fee)?;
-        self.take(outcome);
+        let quote = self.quote(fee)?;
+        self.take(settle_quoted(&self.loan, &self.position, amount, &quote)?);
         Ok(())
     }
 
-    /// What the instalments ask for in all, and what of it has become due.
+    pub(super) fn quote(&self, fee: Amount) -> Result<Quote, Reject> {
+        quote_with_fee(&self.loan, &self.position, self.position.through, fee)
+    }
+
+    /// What the instalments ask for in all.
     pub(super) fn planned(&self) -> Amount {
         self.loan.plan.iter().map(Instalment::total).sum()
     }

@@ -8,7 +8,7 @@ use product::kinds::instalment_loan::{Component, Method, Penalty, PenaltyBase};
 use stdx::table;
 
 use super::life::{Life, Setup, cny, date};
-use crate::{Event, Reject, Status, quote, view};
+use crate::{Event, Reject, Status, view};
 
 /// Runs a script: `day D` closes days until D is the business date, `pay D AMOUNT`,
 /// `quote D FEE`, `settle D AMOUNT FEE`. Each line shows what came of it: events but those of
@@ -23,8 +23,8 @@ fn check(setup: &Setup, script: &str, expected: Expect) {
             ["day", _] => Ok(()),
             ["pay", _, amount] => life.pay(cny(amount)),
             ["settle", _, amount, fee] => life.settle(cny(amount), cny(fee)),
-            ["quote", day, fee] => {
-                let quoted = quote(&life.loan, &life.position, date(day), cny(fee));
+            ["quote", _, fee] => {
+                let quoted = life.quote(cny(fee));
                 quoted.map(|it| writeln!(shown, "  quoted {}", text(it.total)).unwrap())
             }
             other => panic!("not a line of a script: {other:?}"),
@@ -41,9 +41,8 @@ fn told(shown: &mut String, life: &Life, seen: usize, said: Result<(), Reject>) 
         return;
     }
     let events = life.events.iter().skip(seen);
-    let daily = |it: &&Event| {
-        matches!(it, Event::InterestAccrued { .. } | Event::PenaltyAccrued { .. })
-    };
+    let daily =
+        |it: &&Event| matches!(it, Event::InterestAccrued { .. } | Event::PenaltyAccrued { .. });
     let events: Vec<_> = events.filter(|it| !daily(it)).map(Event::name).collect();
     writeln!(shown, " => {}", events.join(", ")).unwrap();
     let position = &life.position;
@@ -63,7 +62,7 @@ fn told(shown: &mut String, life: &Life, seen: usize, said: Result<(), Reject>) 
     let (late, bucket) = (position.days_past_due, position.bucket().name());
     writeln!(
         shown,
-        "; principal {principal} accrued {interest} prepaid {prepaid}; late {late} ({bucket})"
+        "\n  of {principal}, accrued {interest}, prepaid {prepaid}, late {late} ({bucket})"
     )
     .unwrap();
 }
@@ -85,13 +84,17 @@ fn paid_on_time() {
         ",
         expect![[r#"
             day 2025-01-31 => 
-              due; principal 1200.00 accrued 11.61 prepaid 0.00; late 0 (current)
+              due
+              of 1200.00, accrued 11.61, prepaid 0.00, late 0 (current)
             day 2025-02-01 => instalment-due
-              due interest 12.00 principal 396.03; principal 1200.00 accrued 0.00 prepaid 0.00; late 0 (current)
+              due interest 12.00 principal 396.03
+              of 1200.00, accrued 0.00, prepaid 0.00, late 0 (current)
             pay 2025-02-01 408.03 => repayment-received
-              due; principal 803.97 accrued 0.00 prepaid 0.00; late 0 (current)
+              due
+              of 803.97, accrued 0.00, prepaid 0.00, late 0 (current)
             pay 2025-03-01 408.03 => instalment-due, repayment-received
-              due; principal 403.98 accrued 0.00 prepaid 0.00; late 0 (current)
+              due
+              of 403.98, accrued 0.00, prepaid 0.00, late 0 (current)
             pay 2025-04-01 408.02 => instalment-due, repayment-received, loan-settled
               settled 2025-04-01
         "#]],
@@ -113,15 +116,20 @@ fn late_within_grace_and_beyond() {
         ",
         expect![[r#"
             day 2025-02-04 => instalment-due
-              due interest 12.00 principal 396.03; principal 1200.00 accrued 0.86 prepaid 0.00; late 0 (current)
+              due interest 12.00 principal 396.03
+              of 1200.00, accrued 0.86, prepaid 0.00, late 0 (current)
             day 2025-02-05 => 
-              due penalty 0.79 interest 12.00 principal 396.03; principal 1200.00 accrued 1.15 prepaid 0.00; late 0 (current)
+              due penalty 0.79 interest 12.00 principal 396.03
+              of 1200.00, accrued 1.15, prepaid 0.00, late 0 (current)
             day 2025-02-06 => loan-overdue
-              due penalty 0.99 interest 12.00 principal 396.03; principal 1200.00 accrued 1.44 prepaid 0.00; late 4 (1-30)
+              due penalty 0.99 interest 12.00 principal 396.03
+              of 1200.00, accrued 1.44, prepaid 0.00, late 4 (1-30)
             pay 2025-02-06 408.03 => repayment-received
-              due principal 0.99; principal 804.96 accrued 1.44 prepaid 0.00; late 4 (1-30)
+              due principal 0.99
+              of 804.96, accrued 1.44, prepaid 0.00, late 4 (1-30)
             pay 2025-02-07 0.99 => repayment-received, loan-cured
-              due; principal 803.97 accrued 1.72 prepaid 0.00; late 0 (current)
+              due
+              of 803.97, accrued 1.72, prepaid 0.00, late 0 (current)
         "#]],
     );
     check(
@@ -132,9 +140,11 @@ fn late_within_grace_and_beyond() {
         ",
         expect![[r#"
             pay 2025-02-04 408.03 => instalment-due, repayment-received
-              due; principal 803.97 accrued 0.86 prepaid 0.00; late 0 (current)
+              due
+              of 803.97, accrued 0.86, prepaid 0.00, late 0 (current)
             day 2025-02-10 => 
-              due; principal 803.97 accrued 2.58 prepaid 0.00; late 0 (current)
+              due
+              of 803.97, accrued 2.58, prepaid 0.00, late 0 (current)
         "#]],
     );
 }
@@ -180,20 +190,28 @@ fn a_part_pays_by_the_order_of_the_contract() {
         pay 2025-02-11 8.00
         pay 2025-02-11 100.00
         ";
-    check(&setup, script, expect![[r#"
+    check(
+        &setup,
+        script,
+        expect![[r#"
         pay 2025-02-11 8.00 => instalment-due, loan-overdue, repayment-received
           due interest 10.98 principal 396.03; principal 1200.00 accrued 2.87 prepaid 0.00; late 9 (1-30)
         pay 2025-02-11 100.00 => repayment-received
           due principal 307.01; principal 1110.98 accrued 2.87 prepaid 0.00; late 9 (1-30)
-    "#]]);
+    "#]],
+    );
     let allocation =
         vec![Component::Principal, Component::Interest, Component::Fee, Component::Penalty];
-    check(&Setup { allocation, ..setup }, script, expect![[r#"
+    check(
+        &Setup { allocation, ..setup },
+        script,
+        expect![[r#"
         pay 2025-02-11 8.00 => instalment-due, loan-overdue, repayment-received
           due penalty 1.98 fee 5.00 interest 12.00 principal 388.03; principal 1192.00 accrued 2.87 prepaid 0.00; late 9 (1-30)
         pay 2025-02-11 100.00 => repayment-received
           due penalty 1.98 fee 5.00 interest 12.00 principal 288.03; principal 1092.00 accrued 2.87 prepaid 0.00; late 9 (1-30)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -235,8 +253,9 @@ fn settled_early() {
         pay 2025-02-01 408.03
         pay 2025-02-10 100.00
         quote 2025-02-15 8.04
+        settle 2025-02-15 716.02 8.04
         settle 2025-02-15 716.03 8.04
-        settle 2025-02-15 715.75 8.04
+        settle 2025-02-15 716.03 8.04
         pay 2025-02-15 1.00
         ",
         expect![[r#"
@@ -247,9 +266,10 @@ fn settled_early() {
               quoted 716.03
             quote 2025-02-15 8.04 => 
               due; principal 803.97 accrued 4.02 prepaid 100.00; late 0 (current)
+            settle 2025-02-15 716.02 8.04 => not-the-quoted-amount
             settle 2025-02-15 716.03 8.04 => prepayment-applied, repayment-received, loan-settled
               settled 2025-02-15
-            settle 2025-02-15 715.75 8.04 => not-active
+            settle 2025-02-15 716.03 8.04 => not-active
             pay 2025-02-15 1.00 => not-active
         "#]],
     );
@@ -257,13 +277,14 @@ fn settled_early() {
         &Setup::usual(),
         "
         quote 2025-03-20 0.00
-        settle 2025-03-20 1228.43 0.00
+        settle 2025-03-20 1235.63 0.00
         ",
         expect![[r#"
               quoted 1235.63
             quote 2025-03-20 0.00 => instalment-due, loan-overdue, instalment-due, loan-overdue
               due penalty 13.11 interest 20.04 principal 796.02; principal 1200.00 accrued 2.48 prepaid 0.00; late 46 (31-60)
-            settle 2025-03-20 1228.43 0.00 => not-the-quoted-amount
+            settle 2025-03-20 1235.63 0.00 => repayment-received, loan-cured, loan-settled
+              settled 2025-03-20
         "#]],
     );
 }
@@ -309,13 +330,17 @@ fn a_bullet_loan_under_actual_days() {
         ",
         expect![[r#"
             day 2025-01-02 => 
-              due; principal 1200.00 accrued 0.39 prepaid 0.00; late 0 (current)
+              due
+              of 1200.00, accrued 0.39, prepaid 0.00, late 0 (current)
             day 2025-03-31 => 
-              due; principal 1200.00 accrued 35.11 prepaid 0.00; late 0 (current)
+              due
+              of 1200.00, accrued 35.11, prepaid 0.00, late 0 (current)
             day 2025-04-01 => instalment-due
-              due interest 35.51 principal 1200.00; principal 1200.00 accrued 0.00 prepaid 0.00; late 0 (current)
+              due interest 35.51 principal 1200.00
+              of 1200.00, accrued 0.00, prepaid 0.00, late 0 (current)
             day 2025-04-02 => 
-              due penalty 0.61 interest 35.51 principal 1200.00; principal 1200.00 accrued 0.00 prepaid 0.00; late 0 (current)
+              due penalty 0.61 interest 35.51 principal 1200.00
+              of 1200.00, accrued 0.00, prepaid 0.00, late 0 (current)
         "#]],
     );
 }
@@ -337,7 +362,8 @@ fn instalments_show_what_is_paid_and_what_remains() {
     expect![[r#"
         2025-02-01 Paid: 408.03 paid, 0.00 remain
         2025-03-01 Overdue: 9.00 paid, 399.03 remain
-        2025-04-01 Future: 0.00 paid, 408.02 remain"#]].assert_eq(&shown.join("\n"));
+        2025-04-01 Future: 0.00 paid, 408.02 remain"#]]
+    .assert_eq(&shown.join("\n"));
     assert!(
         view::instalments(&life.loan, None)
             .iter()

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::{
     check::choose,
     document::FLOAT_DIGITS,
-    problem::{Problem, join},
+    problem::{Problem, closest, join},
     schema::FORMATS,
 };
 
@@ -29,7 +29,13 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn report(&mut self, path: &str, code: &'static str, reason: impl Into<String>, fix: impl Into<String>) {
+    fn report(
+        &mut self,
+        path: &str,
+        code: &'static str,
+        reason: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
         self.problems.push(Problem::new(path, code, reason, fix));
     }
 
@@ -84,30 +90,35 @@ impl<'a> Walk<'a> {
         let fits = types.iter().any(|it| is_type(value, it));
         if !fits {
             let wanted: Vec<_> = types.iter().map(|it| type_name(it)).collect();
-            let reason = format!("{} is needed, not {}.", capital(&wanted.join(" or ")), describe(value));
+            let reason =
+                format!("{} is needed, not {}.", capital(&wanted.join(" or ")), describe(value));
             self.report(path, "wrong-type", reason, type_fix(value, &types));
         }
         fits
     }
 
     fn object(&mut self, fields: &Map<String, Value>, schema: &'a Value, path: &str) {
-        let none = Map::new();
         let properties = schema.get("properties").and_then(Value::as_object);
+        let known: Vec<&str> = properties.into_iter().flatten().map(|(key, _)| &key[..]).collect();
+        let property = |key: &str| properties.and_then(|it| it.get(key));
         let rest = schema.get("additionalProperties");
+        let mut misspelled = Vec::new();
         for (key, value) in fields {
             let place = join(path, key);
-            match (properties.and_then(|it| it.get(key)), rest) {
+            match (property(key), rest) {
                 (Some(schema), _) => self.value(value, schema, &place),
                 (None, Some(Value::Bool(false))) => {
-                    self.unknown_field(key, properties.unwrap_or(&none), fields, &place);
+                    misspelled.extend(self.unknown_field(key, &known, &place));
                 }
                 (None, Some(schema)) => self.value(value, schema, &place),
                 (None, None) => {}
             }
         }
         let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
-        for key in required.filter_map(Value::as_str).filter(|key| !fields.contains_key(*key)) {
-            let title = properties.and_then(|it| it.get(key)).and_then(|it| it.get("description"));
+        let required = required.filter_map(Value::as_str);
+        // What is misspelled is there.
+        for key in required.filter(|it| !fields.contains_key(*it) && !misspelled.contains(it)) {
+            let title = property(key).and_then(|it| it.get("description"));
             let title = title.and_then(Value::as_str).and_then(|it| it.split(['\n', '.']).next());
             let fix = title.map_or_else(|| format!("Add `{key}`."), |it| format!("Add it: {it}."));
             self.report(&join(path, key), "missing", format!("`{key}` is missing."), fix);
@@ -115,25 +126,16 @@ impl<'a> Walk<'a> {
         self.size(fields.len(), schema.get("maxProperties"), path);
     }
 
-    fn unknown_field(
-        &mut self,
-        key: &str,
-        properties: &Map<String, Value>,
-        present: &Map<String, Value>,
-        place: &str,
-    ) {
-        // A field that is there already is not what was meant.
-        let free: Vec<&str> =
-            properties.keys().map(String::as_str).filter(|it| !present.contains_key(*it)).collect();
-        let fix = match crate::problem::closest(key, free) {
+    /// Reports a field that is not known; gives the one that was probably meant.
+    fn unknown_field<'s>(&mut self, key: &str, known: &[&'s str], place: &str) -> Option<&'s str> {
+        let near = closest(key, known.iter().copied());
+        let fix = match near {
             Some(near) => format!("Did you mean `{near}`?"),
-            None if properties.is_empty() => "Remove it.".to_owned(),
-            None => {
-                let known: Vec<_> = properties.keys().map(String::as_str).collect();
-                format!("Remove it; the fields here are: {}.", known.join(", "))
-            }
+            None if known.is_empty() => "Remove it.".to_owned(),
+            None => format!("Remove it; the fields here are: {}.", known.join(", ")),
         };
         self.report(place, "unknown-field", format!("There is no field `{key}` here."), fix);
+        near
     }
 
     fn array(&mut self, items: &[Value], schema: &'a Value, path: &str) {

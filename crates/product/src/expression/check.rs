@@ -84,7 +84,7 @@ impl<'a> Checker<'a> {
             Expr::Ident(_) | Expr::Select(_) => self.field(expr),
             Expr::List(list) => self.list(expr, &list.elements),
             Expr::Call(call) => self.call(expr, call),
-            Expr::Comprehension(_) => self.refused(expr, self.word_before(expr)),
+            Expr::Comprehension(_) => self.macro_refused(expr),
             Expr::Map(_) => self.refused(expr, "{…}"),
             Expr::Struct(_) => self.refused(expr, "Name{…}"),
             Expr::Unspecified => self.refused(expr, "this"),
@@ -133,7 +133,7 @@ impl<'a> Checker<'a> {
     fn field(&mut self, expr: &IdedExpr) -> Option<Typed> {
         let Some(name) = qualified_name(expr) else {
             return match &expr.expr {
-                Expr::Select(select) if select.test => self.refused(expr, "has"),
+                Expr::Select(select) if select.test => self.macro_refused(expr),
                 _ => self.refused(expr, "a.b"),
             };
         };
@@ -155,7 +155,7 @@ impl<'a> Checker<'a> {
     }
 
     fn known_fields(&self) -> String {
-        let names = self.environment.fields().iter().take(8);
+        let names = self.environment.fields().iter().take(3);
         let names: Vec<_> = names.map(|field| format!("`{}`", field.name)).collect();
         match self.environment.fields().len() {
             0 => "No fields are declared here.".to_owned(),
@@ -203,7 +203,6 @@ impl<'a> Checker<'a> {
 
     fn call(&mut self, expr: &IdedExpr, call: &CallExpr) -> Option<Typed> {
         let Some(function) = find(&call.func_name) else {
-            self.check_arguments(call);
             return self.unknown_function(expr, call);
         };
         if function.is_method() != call.target.is_some() {
@@ -216,7 +215,8 @@ impl<'a> Checker<'a> {
         let (least, most) = arity(function.code);
         if arguments.len() < least || arguments.len() > most {
             self.check_arguments(call);
-            let reason = format!("`{}` does not take {}.", function.name, arguments.len());
+            let count = arguments.len();
+            let reason = format!("`{}` does not take {count} arguments.", function.name);
             let fix = format!("Write `{}`.", function.usage);
             return self.problem(self.name_offset(expr, call), "argument-count", reason, fix);
         }
@@ -233,30 +233,44 @@ impl<'a> Checker<'a> {
 
     fn unknown_function<T>(&mut self, expr: &IdedExpr, call: &CallExpr) -> Option<T> {
         let name = call.func_name.as_str();
-        if name.contains('_') && name.contains('[') {
+        let offset = self.name_offset(expr, call);
+        if !is_word(name) {
             return self.refused(expr, "a[b]");
         }
+        // Its arguments may be names of its own, as in `tags.all(tag, tag == "a")`.
         if REFUSED.iter().any(|(refused, _)| *refused == name) {
-            return self.refused(expr, name);
+            return self.refused_at(offset, name);
         }
+        self.check_arguments(call);
         let names = FUNCTIONS.iter().filter(|function| is_word(function.call));
         let fix = match closest(name, names.clone().map(|function| function.call)) {
             Some(suggestion) => format!("Did you mean `{suggestion}`?"),
             None => {
-                let names: Vec<_> = names.map(|it| format!("`{}`", it.call)).collect();
+                let names = names.filter(|function| !function.is_method());
+                let names: Vec<_> = names.map(|function| function.call).collect();
                 format!("There are {}.", names.join(", "))
             }
         };
         let reason = format!("There is no function `{name}`.");
-        self.problem(self.name_offset(expr, call), "unknown-function", reason, fix)
+        self.problem(offset, "unknown-function", reason, fix)
     }
 
     /// What CEL has and we do not.
     fn refused<T>(&mut self, expr: &IdedExpr, name: &str) -> Option<T> {
+        self.refused_at(self.start(expr), name)
+    }
+
+    /// A macro the parser has expanded: its name stands before its bracket.
+    fn macro_refused<T>(&mut self, expr: &IdedExpr) -> Option<T> {
+        let (offset, name) = self.word_before(self.token(expr).0);
+        self.refused_at(offset, name)
+    }
+
+    fn refused_at<T>(&mut self, offset: usize, name: &str) -> Option<T> {
         let known = REFUSED.iter().find(|(refused, _)| *refused == name);
         let fix = known.map_or("Use a declared field.", |(_, instead)| instead);
         let reason = format!("`{name}` is not in the language.");
-        self.problem(self.start(expr), "not-in-language", reason, fix)
+        self.problem(offset, "not-in-language", reason, fix)
     }
 
     fn applied(&mut self, function: &Function, arguments: &[&IdedExpr]) -> Option<Typed> {
@@ -265,7 +279,7 @@ impl<'a> Checker<'a> {
             Code::Not | Code::And | Code::Or => {
                 self.uniform(function, arguments, &Type::Bool, Type::Bool)
             }
-            Code::Negate | Code::Number(_) | Code::Numbers(_) => {
+            Code::Number(_) | Code::Numbers(_) => {
                 self.uniform(function, arguments, &Type::Number, Type::Number)
             }
             Code::Texts(_) => self.uniform(function, arguments, &Type::Text, Type::Bool),
@@ -304,8 +318,9 @@ impl<'a> Checker<'a> {
         {
             // These two fail by the second number alone, whatever the first is.
             let failure = apply(Decimal::ONE, *second).err();
-            if let Some(error @ (EvaluationError::DivisionByZero | EvaluationError::InvalidDigits)) =
-                failure
+            if let Some(
+                error @ (EvaluationError::DivisionByZero | EvaluationError::InvalidDigits),
+            ) = failure
             {
                 let offset = self.start(arguments[1]);
                 let reason = format!("This always fails: {error}.");
@@ -318,8 +333,7 @@ impl<'a> Checker<'a> {
     /// `f(a, b, c)` is `f(f(a, b), c)`.
     fn fold(&mut self, function: &Function, arguments: &[&IdedExpr]) -> Option<Typed> {
         let nodes = self.nodes(function, arguments, &Type::Number)?;
-        let node =
-            nodes.into_iter().reduce(|a, b| Node::Apply(function.code, Box::new([a, b])))?;
+        let node = nodes.into_iter().reduce(|a, b| Node::Apply(function.code, Box::new([a, b])))?;
         Some(Typed { node, of: Type::Number })
     }
 
@@ -403,9 +417,7 @@ impl<'a> Checker<'a> {
             return self.problem(offset, "date-not-literal", reason, fix);
         };
         match iso_date(text.inner()) {
-            Some(date) => {
-                Some(Typed { node: Node::Literal(Value::Date(date)), of: Type::Date })
-            }
+            Some(date) => Some(Typed { node: Node::Literal(Value::Date(date)), of: Type::Date }),
             None => {
                 let reason = format!("{:?} is no day of the calendar.", text.inner());
                 self.problem(offset, "malformed-date", reason, fix)
@@ -468,18 +480,16 @@ impl<'a> Checker<'a> {
 
     /// Where the name of a called function is: the parser remembers its bracket.
     fn name_offset(&self, expr: &IdedExpr, call: &CallExpr) -> usize {
-        let bracket = self.token(expr).0;
-        if !is_word(&call.func_name) {
-            return bracket;
-        }
-        self.source[..bracket].rfind(&call.func_name).unwrap_or(bracket)
+        let token = self.token(expr).0;
+        if is_word(&call.func_name) { self.word_before(token).0 } else { token }
     }
 
-    /// The word before the bracket of a macro, which the parser has expanded away.
-    fn word_before(&self, expr: &IdedExpr) -> &'a str {
-        let before = self.source[..self.token(expr).0].trim_end();
-        let start = before.rfind(|it: char| !it.is_ascii_alphanumeric() && it != '_');
-        &before[start.map_or(0, |start| start + 1)..]
+    /// The word before a bracket and where it starts.
+    fn word_before(&self, bracket: usize) -> (usize, &'a str) {
+        let before = self.source[..bracket].trim_end();
+        let part = |it: char| it.is_ascii_alphanumeric() || it == '_';
+        let start = before.trim_end_matches(part).len();
+        (start, &before[start..])
     }
 }
 
@@ -505,7 +515,7 @@ fn qualified_name(expr: &IdedExpr) -> Option<String> {
 /// Least and most arguments, a method's target included.
 fn arity(code: Code) -> (usize, usize) {
     match code {
-        Code::Not | Code::Negate | Code::Number(_) | Code::Size | Code::Date => (1, 1),
+        Code::Not | Code::Number(_) | Code::Size | Code::Date => (1, 1),
         Code::If => (3, 3),
         Code::Fold(_) => (2, usize::MAX),
         _ => (2, 2),

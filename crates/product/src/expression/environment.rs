@@ -239,8 +239,9 @@ impl Environment {
     /// The field somebody who wrote `name` probably meant.
     pub(super) fn suggest(&self, name: &str) -> Option<&str> {
         let names = || self.fields.iter().map(|field| field.name.as_str());
-        let last_word = |it: &str| it.rsplit('.').next() == Some(name);
-        closest(name, names()).or_else(|| names().find(|it| last_word(it)))
+        let is_last_word = |it: &str| it.rsplit('.').next() == Some(name);
+        let is_group = |it: &str| name.strip_prefix(it).is_some_and(|rest| rest.starts_with('.'));
+        closest(name, names()).or_else(|| names().find(|it| is_last_word(it) || is_group(it)))
     }
 }
 
@@ -255,8 +256,27 @@ impl Eq for Environment {}
 
 /// Words of CEL's grammar, which cannot name a field.
 const RESERVED: [&str; 21] = [
-    "as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in",
-    "let", "loop", "namespace", "null", "package", "return", "true", "var", "void", "while",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "false",
+    "for",
+    "function",
+    "if",
+    "import",
+    "in",
+    "let",
+    "loop",
+    "namespace",
+    "null",
+    "package",
+    "return",
+    "true",
+    "var",
+    "void",
+    "while",
 ];
 
 /// Whether a field of this name can be written in an expression.
@@ -283,10 +303,19 @@ pub(super) fn closest<'a>(
 }
 
 /// Values for the fields of an environment. A field without a value is missing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Facts {
     environment: Environment,
     slots: Vec<Option<Value>>,
+}
+
+/// Names the fields that have a value and never shows one: it may be personal.
+impl fmt::Debug for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = self.environment.fields.iter().zip(&self.slots);
+        let stated = fields.filter(|(_, value)| value.is_some()).map(|(field, _)| &field.name);
+        f.debug_set().entries(stated).finish()
+    }
 }
 
 /// Why a value is no fact.

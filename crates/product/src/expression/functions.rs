@@ -38,7 +38,7 @@ impl Function {
             Code::Order(_) => "number or date, twice → bool",
             Code::In => "T, list of T → bool",
             Code::Size => "text or list → number",
-            Code::Negate | Code::Number(_) => "number → number",
+            Code::Number(_) => "number → number",
             Code::Numbers(_) => "number, number → number",
             Code::Fold(_) => "number, number, … → number",
             Code::Texts(_) => "text, text → bool",
@@ -60,7 +60,6 @@ pub(super) enum Code {
     Order(fn(Ordering) -> bool),
     In,
     Size,
-    Negate,
     Number(fn(Decimal) -> Decimal),
     Numbers(fn(Decimal, Decimal) -> Result<Decimal, EvaluationError>),
     /// A function of two numbers that takes more, from left to right.
@@ -76,7 +75,13 @@ pub const FUNCTIONS: &[Function] = &[
     row("!", "!a", "Not.", "!_", Code::Not),
     row("&&", "a && b", "Both; `b` is evaluated only when `a` holds.", "_&&_", Code::And),
     row("||", "a || b", "Either; `b` is evaluated only when `a` does not hold.", "_||_", Code::Or),
-    row("?:", "a ? b : c", "`b` when `a` holds, else `c`; the other is not evaluated.", "_?_:_", Code::If),
+    row(
+        "?:",
+        "a ? b : c",
+        "`b` when `a` holds, else `c`; the other is not evaluated.",
+        "_?_:_",
+        Code::If,
+    ),
     row("==", "a == b", "Equal; `1.0 == 1.00`.", "_==_", Code::Equal),
     row("!=", "a != b", "Not equal.", "_!=_", Code::NotEqual),
     row("<", "a < b", "Less, or earlier.", "_<_", Code::Order(Ordering::is_lt)),
@@ -84,24 +89,48 @@ pub const FUNCTIONS: &[Function] = &[
     row(">", "a > b", "More, or later.", "_>_", Code::Order(Ordering::is_gt)),
     row(">=", "a >= b", "Not less, or not earlier.", "_>=_", Code::Order(Ordering::is_ge)),
     row("in", "a in b", "One of the items of a list.", "@in", Code::In),
-    row("-", "-a", "Negative.", "-_", Code::Negate),
+    row("-", "-a", "Negative.", "-_", Code::Number(|a| -a)),
     row("+", "a + b", "Sum.", "_+_", Code::Numbers(add)),
     row("-", "a - b", "Difference.", "_-_", Code::Numbers(subtract)),
     row("*", "a * b", "Product, to at most 28 decimal places.", "_*_", Code::Numbers(multiply)),
     row("/", "a / b", "Quotient, to at most 28 significant digits.", "_/_", Code::Numbers(divide)),
     row("%", "a % b", "Remainder, with the sign of `a`.", "_%_", Code::Numbers(remainder)),
-    row("min", "min(a, b, …)", "The least.", "min", Code::Fold(min)),
-    row("max", "max(a, b, …)", "The greatest.", "max", Code::Fold(max)),
-    row("abs", "abs(a)", "Without the sign.", "abs", Code::Number(abs)),
-    row("floor", "floor(a)", "The whole number at or below.", "floor", Code::Number(floor)),
-    row("ceil", "ceil(a)", "The whole number at or above.", "ceil", Code::Number(ceil)),
-    row("round", "round(a, digits)", "To `digits` (0 to 28) decimal places, a half to even.", "round", Code::Numbers(round)),
+    row("min", "min(a, b, …)", "The least.", "min", Code::Fold(|a, b| Ok(a.min(b)))),
+    row("max", "max(a, b, …)", "The greatest.", "max", Code::Fold(|a, b| Ok(a.max(b)))),
+    row("abs", "abs(a)", "Without the sign.", "abs", Code::Number(|a| a.abs())),
+    row("floor", "floor(a)", "The whole number at or below.", "floor", Code::Number(|a| a.floor())),
+    row("ceil", "ceil(a)", "The whole number at or above.", "ceil", Code::Number(|a| a.ceil())),
+    row(
+        "round",
+        "round(a, digits)",
+        "To `digits` (0 to 28) decimal places, a half to even.",
+        "round",
+        Code::Numbers(round),
+    ),
     row("size", "size(a)", "Characters of a text, items of a list.", "size", Code::Size),
-    row("startsWith", "a.startsWith(b)", "Begins with.", "startsWith", Code::Texts(starts_with)),
-    row("endsWith", "a.endsWith(b)", "Ends with.", "endsWith", Code::Texts(ends_with)),
-    row("contains", "a.contains(b)", "Has within it.", "contains", Code::Texts(contains)),
+    row(
+        "startsWith",
+        "a.startsWith(b)",
+        "Begins with.",
+        "startsWith",
+        Code::Texts(|a, b| a.starts_with(b)),
+    ),
+    row("endsWith", "a.endsWith(b)", "Ends with.", "endsWith", Code::Texts(|a, b| a.ends_with(b))),
+    row(
+        "contains",
+        "a.contains(b)",
+        "Has within it.",
+        "contains",
+        Code::Texts(|a, b| a.contains(b)),
+    ),
     row("date", "date(\"2025-01-31\")", "A day of the calendar.", "date", Code::Date),
-    row("days", "days(a, b)", "Days from `a` to `b`; negative when `b` is earlier.", "days", Code::Dates(days)),
+    row(
+        "days",
+        "days(a, b)",
+        "Days from `a` to `b`; negative when `b` is earlier.",
+        "days",
+        Code::Dates(days),
+    ),
 ];
 
 const fn row(
@@ -116,6 +145,9 @@ const fn row(
 
 /// What CEL has and this language refuses: name, and what to do instead.
 pub(super) const REFUSED: &[(&str, &str)] = &[
+    ("null", "A field that is used has a value, or the evaluation fails with `missing-fact`."),
+    ("a[b]", "Use `in`, or declare a field for the item."),
+    ("{…}", "Use a list, or declare fields."),
     ("has", "A field without a value makes the evaluation fail with `missing-fact`."),
     ("all", "Declare a field that says so."),
     ("exists", "Use `in` for membership."),
@@ -212,42 +244,10 @@ fn nonzero(divisor: Decimal) -> Result<(), EvaluationError> {
     if divisor.is_zero() { Err(EvaluationError::DivisionByZero) } else { Ok(()) }
 }
 
-fn min(a: Decimal, b: Decimal) -> Result<Decimal, EvaluationError> {
-    Ok(a.min(b))
-}
-
-fn max(a: Decimal, b: Decimal) -> Result<Decimal, EvaluationError> {
-    Ok(a.max(b))
-}
-
 fn round(a: Decimal, digits: Decimal) -> Result<Decimal, EvaluationError> {
     let whole = if digits.is_integer() { u32::try_from(digits).ok() } else { None };
     let places = whole.filter(|places| *places <= Decimal::MAX_SCALE);
     Ok(a.round_dp(places.ok_or(EvaluationError::InvalidDigits)?))
-}
-
-fn abs(a: Decimal) -> Decimal {
-    a.abs()
-}
-
-fn floor(a: Decimal) -> Decimal {
-    a.floor()
-}
-
-fn ceil(a: Decimal) -> Decimal {
-    a.ceil()
-}
-
-fn starts_with(a: &str, b: &str) -> bool {
-    a.starts_with(b)
-}
-
-fn ends_with(a: &str, b: &str) -> bool {
-    a.ends_with(b)
-}
-
-fn contains(a: &str, b: &str) -> bool {
-    a.contains(b)
 }
 
 fn days(a: Date, b: Date) -> Decimal {

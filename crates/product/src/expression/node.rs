@@ -64,21 +64,20 @@ fn apply<'a>(code: Code, arguments: &'a [Node], facts: &'a Facts) -> Evaluated<O
         Code::If => return if argument(0)?.bool()? { argument(1) } else { argument(2) },
         Code::Equal => Operand::Bool(argument(0)? == argument(1)?),
         Code::NotEqual => Operand::Bool(argument(0)? != argument(1)?),
-        Code::Order(holds) => {
-            Operand::Bool(holds(argument(0)?.order(argument(1)?)?))
-        }
+        Code::Order(holds) => Operand::Bool(holds(argument(0)?.order(argument(1)?)?)),
         Code::In => {
             let item = argument(0)?;
             let items = argument(1)?.items()?;
             Operand::Bool(items.iter().any(|it| Operand::from(it) == item))
         }
         Code::Size => Operand::Number(argument(0)?.size()?.into()),
-        Code::Negate => Operand::Number(-argument(0)?.number()?),
         Code::Number(function) => Operand::Number(function(argument(0)?.number()?)),
         Code::Numbers(function) | Code::Fold(function) => {
             Operand::Number(function(argument(0)?.number()?, argument(1)?.number()?)?)
         }
-        Code::Texts(function) => Operand::Bool(function(argument(0)?.text()?, argument(1)?.text()?)),
+        Code::Texts(function) => {
+            Operand::Bool(function(argument(0)?.text()?, argument(1)?.text()?))
+        }
         Code::Dates(function) => {
             Operand::Number(function(argument(0)?.date()?, argument(1)?.date()?))
         }

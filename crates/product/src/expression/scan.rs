@@ -100,7 +100,12 @@ impl<'a> Scanner<'a> {
                 Some((_, whole)) => format!("Write `{whole}`."),
                 None => "Remove it, or put it within a text.".to_owned(),
             };
-            self.problem(start, "unexpected-character", format!("`{first}` is no sign."), fix);
+            self.problem(
+                start,
+                "unexpected-character",
+                format!("`{first}` is not in the language."),
+                fix,
+            );
         }
         first.len_utf8()
     }
@@ -121,7 +126,8 @@ impl<'a> Scanner<'a> {
                 '\\' => match characters.next() {
                     Some((_, '\\' | '"' | '\'' | 'n' | 'r' | 't')) => {}
                     _ => {
-                        let fix = "Write one of \\\\ \\\" \\' \\n \\r \\t, or the character itself.";
+                        let fix =
+                            "Write one of \\\\ \\\" \\' \\n \\r \\t, or the character itself.";
                         let reason = "This escape is not in the language.";
                         self.problem(start + at, "unknown-escape", reason, fix);
                     }
@@ -230,11 +236,7 @@ fn is_word(character: char) -> bool {
 }
 
 /// The first syntax error of the parser in readable words.
-pub(super) fn syntax_problem(
-    source: &str,
-    tokens: &[Token<'_>],
-    errors: &ParseErrors,
-) -> Problem {
+pub(super) fn syntax_problem(source: &str, tokens: &[Token<'_>], errors: &ParseErrors) -> Problem {
     let syntax = errors.errors.iter().find(|it| it.msg.starts_with("Syntax error"));
     let Some(error) = syntax.or(errors.errors.first()) else {
         return Problem::new(source, 0, "syntax", "This cannot be read.", SPLIT);

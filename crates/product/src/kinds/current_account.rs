@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The kind.
-pub(super) const KIND: Kind = Kind {
+pub const KIND: Kind = Kind {
     name: "current-account",
     title: Title { en: "Current account", zh: "活期账户" },
     summary: "Money held for a party and payable on demand; it is never overdrawn.",
@@ -224,7 +224,12 @@ impl AccountProduct {
     pub fn compile(definition: &Definition) -> Result<Self, Vec<Problem>> {
         if definition.kind != KIND.name {
             let reason = format!("This is a `{}`, not a `{}`.", definition.kind, KIND.name);
-            return Err(vec![Problem::new("/kind", "other-kind", reason, "Choose another product.")]);
+            return Err(vec![Problem::new(
+                "/kind",
+                "other-kind",
+                reason,
+                "Choose another product.",
+            )]);
         }
         let terms = serde_json::from_value(definition.terms.clone())
             .map_err(|error| vec![unforeseen("/terms", &error)])?;
@@ -289,7 +294,8 @@ impl AccountProduct {
     pub fn next_settlement(&self, day: Date) -> Option<Date> {
         let interest = self.terms.interest.as_ref()?;
         // A period has at least a day, so the steps to `day` are at most the days to it.
-        let (mut low, mut high) = (0_u32, DayCount::Act360.days(interest.settle_on, day).max(0).unsigned_abs());
+        let (mut low, mut high) =
+            (0_u32, DayCount::Act360.days(interest.settle_on, day).max(0).unsigned_abs());
         let at = |step: u32| interest.settle_every.after(interest.settle_on, step);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -332,9 +338,9 @@ fn simulate(
             from: it.from,
             due: it.due,
             days: it.days,
-            principal: Decimal::ZERO,
+            principal: major(Amount::ZERO),
             interest: major(it.interest),
-            fees: Decimal::ZERO,
+            fees: major(Amount::ZERO),
             total: major(it.interest),
             balance: major(balance),
         });
@@ -349,7 +355,12 @@ fn simulate(
         date,
         term: None,
         periods: lines,
-        totals: Totals { interest, total: interest, ..Totals::default() },
+        totals: Totals {
+            principal: major(Amount::ZERO),
+            interest,
+            fees: major(Amount::ZERO),
+            total: interest,
+        },
         cash_flows: vec![CashFlow { date, amount: -major(deposit) }],
         annual_cost: None,
         postings: books.postings(),

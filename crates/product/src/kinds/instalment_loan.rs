@@ -31,7 +31,7 @@ pub const GRACE_DAYS_MAX: u32 = 90;
 pub const YEARS_MAX: i16 = 50;
 
 /// The kind.
-pub(super) const KIND: Kind = Kind {
+pub const KIND: Kind = Kind {
     name: "instalment-loan",
     title: Title { en: "Instalment loan", zh: "分期贷款" },
     summary: "A sum lent once and repaid in instalments.",
@@ -52,7 +52,9 @@ const EVENTS: &[Event] = &[
     },
     Event {
         name: "disbursal-fee",
-        title: Title { en: "A fee is kept back from the sum paid out", zh: "放款时收取费用" },
+        title: Title {
+            en: "A fee is kept back from the sum paid out", zh: "放款时收取费用"
+        },
         postings: &[("fee", "1003", "6021.01")],
     },
     Event {
@@ -289,7 +291,9 @@ pub enum PenaltyBase {
 }
 
 /// A part of what a borrower owes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Component {
     /// Penalty interest (罚息).
@@ -413,16 +417,23 @@ fn terms(check: &mut Check<'_>) {
         if !within(term) {
             outside(check, place, term);
         } else if !seen.insert(term) {
-            check.report(place, "duplicate-value", format!("{term} is there already."), "Keep one.");
+            check.report(
+                place,
+                "duplicate-value",
+                format!("{term} is there already."),
+                "Keep one.",
+            );
         }
     }
-    if let Some(default) = default.filter(|term| !seen.is_empty() && !seen.contains(term)) {
+    let listed = |term: &u32| seen.is_empty() || seen.contains(term);
+    if let Some(default) = default.filter(|term| within(*term) && !listed(term)) {
         let reason = format!("{default} is not one of the `allowed` numbers.");
         check.report("/terms/term/default", "outside-range", reason, "Choose one of them.");
     }
-    if default.is_none() && !seen.is_empty() && !seen.contains(&max) {
-        let reason = format!("`max` is the default, and {max} is not one of the `allowed` numbers.");
-        check.report("/terms/term/max", "outside-range", reason, "Add a `default`.");
+    if default.is_none() && !listed(&max) {
+        let reason =
+            format!("`max` is the default, and {max} is not one of the `allowed` numbers.");
+        check.report("/terms/term/default", "missing", reason, "Add a `default`.");
     }
 }
 
@@ -474,7 +485,9 @@ fn early_settlement(check: &mut Check<'_>) {
 /// Tries the smallest and the largest loan, over the fewest and the most instalments: each must
 /// have a schedule and fees that can be booked.
 fn extremes(check: &mut Check<'_>) {
-    let Ok(definition) = serde_json::from_value::<Definition>(check.value().clone()) else { return };
+    let Ok(definition) = serde_json::from_value::<Definition>(check.value().clone()) else {
+        return;
+    };
     let Ok(product) = LoanProduct::compile(&definition) else { return };
     let range = &product.terms().amount;
     for amount in [range.min, range.max] {

@@ -3,8 +3,8 @@ use money::Decimal;
 use stdx::Prng;
 
 use crate::expression::{
-    Environment, EvaluationError, Expression, FUNCTIONS, Facts, Field, Problem, Type, Value, limits,
-    reference,
+    Environment, EvaluationError, Expression, FUNCTIONS, Facts, Field, Problem, Type, Value,
+    limits, reference,
 };
 
 fn environment() -> Environment {
@@ -83,7 +83,7 @@ const VALUES: &str = r#"
     12 / 2 / 3                                              => 2
     -applicant.age                                          => -42
     - -applicant.age                                        => 42
-    10 / 4                                                  => 2.5
+    10 / 4                                                  => 2.50
     1 / 3                                                   => 0.3333333333333333333333333333
     7 % 4                                                   => 3
     -7 % 4                                                  => -3
@@ -204,10 +204,19 @@ fn a_fact_keeps_its_declaration() {
         refused("facts.housing", "rents".into()),
         refused("facts.housing", "palace".into()),
     ];
-    expect![[r#""#]].assert_eq(&found.join("\n"));
+    expect![[r#"
+        unknown-field: there is no field `applicant.aeg`; did you mean `applicant.age`?
+        unknown-field: there is no field `housing`; did you mean `facts.housing`?
+        unknown-field: there is no field `color`
+        wrong-type: `amount` is a number
+        wrong-type: `applicant.tags` is a list of text
+        value-not-allowed: `facts.housing` does not allow this value; did you mean `rent`?
+        value-not-allowed: `facts.housing` does not allow this value"#]]
+    .assert_eq(&found.join("\n"));
     facts.set("term", 6_i64).unwrap();
     facts.set("term", 7_i64).unwrap();
     assert_eq!(facts.get("term"), Some(&Value::from(7_i64)));
+    assert_eq!(format!("{facts:?}"), "{\"term\"}");
 }
 
 #[test]
@@ -230,7 +239,16 @@ fn fields_that_cannot_be_written_are_refused() {
         format!("{}: {error}", error.code())
     })
     .collect();
-    expect![[r#""#]].assert_eq(&found.join("\n"));
+    expect![[r#"
+        duplicate-field-name: `a` is declared twice
+        malformed-field-name: `a.in.b` is no field name: write words of a-z, 0-9, _ joined by dots
+        malformed-field-name: `a b` is no field name: write words of a-z, 0-9, _ joined by dots
+        malformed-field-name: `a.` is no field name: write words of a-z, 0-9, _ joined by dots
+        malformed-field-name: `` is no field name: write words of a-z, 0-9, _ joined by dots
+        malformed-field-name: `1a` is no field name: write words of a-z, 0-9, _ joined by dots
+        malformed-field-name: `年龄` is no field name: write words of a-z, 0-9, _ joined by dots
+        allowed-without-text: `n` lists allowed values, which only a text has"#]]
+    .assert_eq(&found.join("\n"));
 }
 
 fn check_problems(sources: &[&str], expect: &Expect) {
@@ -239,7 +257,8 @@ fn check_problems(sources: &[&str], expect: &Expect) {
     for source in sources {
         found.push_str(&format!("{source}\n"));
         for problem in Expression::compile(source, &environment, Type::Bool).unwrap_err() {
-            found.push_str(&format!("  {problem}\n"));
+            let Problem { line, column, code, reason, fix, .. } = problem;
+            found.push_str(&format!("  {line}:{column} {code}\n    {reason}\n    {fix}\n"));
         }
     }
     expect.assert_eq(&found);
@@ -250,7 +269,25 @@ fn all_mistakes_are_found_at_once() {
     check_problems(
         &["aplicant.age >= '18' && amount + true > 5 || facts.housing in ['onw', 'rent']
            && siz(applicant.name) > 1 && applicant.since > '2024-01-01'"],
-        &expect![[r#""#]],
+        &expect![[r#"
+            aplicant.age >= '18' && amount + true > 5 || facts.housing in ['onw', 'rent']
+                       && siz(applicant.name) > 1 && applicant.since > '2024-01-01'
+              1:1 unknown-field
+                There is no field `aplicant.age`.
+                Did you mean `applicant.age`?
+              1:34 type-mismatch
+                `+` takes a number; this is a bool.
+                Use a field or function of that type.
+              1:64 value-not-allowed
+                `facts.housing` is never "onw".
+                Did you mean "own"?
+              2:15 unknown-function
+                There is no function `siz`.
+                Did you mean `size`?
+              2:60 type-mismatch
+                The sides of `>` differ in type: date and text.
+                Write `date("2025-01-31")`.
+        "#]],
     );
 }
 
@@ -295,7 +332,155 @@ fn names_and_types_are_checked() {
             "amount.abs() > 1",
             "contains(applicant.name, 'x')",
         ],
-        &expect![[r#""#]],
+        &expect![[r#"
+            age > 18
+              1:1 unknown-field
+                There is no field `age`.
+                Did you mean `applicant.age`?
+            applicant > 18
+              1:1 unknown-field
+                `applicant` has fields.
+                Name one of them, such as `applicant.age`.
+            applicant.age.years > 18
+              1:1 unknown-field
+                There is no field `applicant.age.years`.
+                Did you mean `applicant.age`?
+            color == 'red'
+              1:1 unknown-field
+                There is no field `color`.
+                There are `amount`, `applicant.age`, `applicant.member` and others.
+            .amount > 5
+              1:2 unknown-field
+                There is no field `.amount`.
+                Did you mean `amount`?
+            amount
+              1:1 type-mismatch
+                This place takes a bool; this is a number.
+                Compare it with something.
+            'own'
+              1:1 type-mismatch
+                This place takes a bool; this is a text.
+                Compare it with something.
+            !amount
+              1:2 type-mismatch
+                `!` takes a bool; this is a number.
+                Compare it with something.
+            !!5
+              1:3 type-mismatch
+                This place takes a bool; this is a number.
+                Compare it with something.
+            amount && applicant.member
+              1:1 type-mismatch
+                `&&` takes a bool; this is a number.
+                Compare it with something.
+            applicant.name > 'A'
+              1:1 type-mismatch
+                `>` does not take a text.
+                Use `==`.
+            applicant.member < true
+              1:1 type-mismatch
+                `<` does not take a bool.
+                Use `==`.
+            applicant.tags == applicant.tags
+              1:1 type-mismatch
+                `==` does not take a list of text.
+                Use `in`.
+            amount == '5'
+              1:11 type-mismatch
+                The sides of `==` differ in type: number and text.
+                Write a number without quotes, a text within them.
+            amount in 5
+              1:11 type-mismatch
+                `in` takes a list on its right; this is a number.
+                Write a list, such as `["a", "b"]`.
+            amount in ['5']
+              1:11 type-mismatch
+                A number is never in a list of text.
+                Use a list of that type.
+            amount in []
+              1:11 empty-list
+                The list is empty.
+                Write its items.
+            amount in [5, '6']
+              1:15 mixed-list
+                The list is of number, this is a text.
+                Write items of one type.
+            amount in [5, term]
+              1:15 item-not-literal
+                An item of a list is a number, text, date or bool literal.
+                Compare with it on its own, joined by `||`.
+            amount in [[5]]
+              1:12 item-not-literal
+                An item of a list is a number, text, date or bool literal.
+                Compare with it on its own, joined by `||`.
+            applicant.member ? amount : 'x'
+              1:29 type-mismatch
+                The branches of `?:` differ in type: number and text.
+                Write a number without quotes, a text within them.
+            facts.housing == (applicant.member ? 'owned' : 'rented')
+              1:38 value-not-allowed
+                `facts.housing` is never "owned".
+                Did you mean "own"?
+              1:48 value-not-allowed
+                `facts.housing` is never "rented".
+                Did you mean "rent"?
+            'palace' != facts.housing
+              1:1 value-not-allowed
+                `facts.housing` is never "palace".
+                It is one of "own", "rent", "free".
+            applicant.since == date('2025-02-30')
+              1:25 malformed-date
+                "2025-02-30" is no day of the calendar.
+                Write the day as `date("2025-01-31")`.
+            applicant.since == date('20250201')
+              1:25 malformed-date
+                "20250201" is no day of the calendar.
+                Write the day as `date("2025-01-31")`.
+            applicant.since == date(applicant.name)
+              1:25 date-not-literal
+                `date` takes a text literal.
+                Write the day as `date("2025-01-31")`.
+            size(5) > 1
+              1:6 type-mismatch
+                `size` takes a text or a list; this is a number.
+                Use a text or a list.
+            amount / 0 > 1
+              1:10 division-by-zero
+                This always fails: division by zero.
+                Write another number.
+            round(amount, 29) > 1
+              1:15 invalid-digits
+                This always fails: `round` takes 0 to 28 whole digits.
+                Write another number.
+            round(amount) > 1
+              1:1 argument-count
+                `round` does not take 1 arguments.
+                Write `round(a, digits)`.
+            min(amount) > 1
+              1:1 argument-count
+                `min` does not take 1 arguments.
+                Write `min(a, b, …)`.
+            max('a', 2) > 1
+              1:5 type-mismatch
+                `max` takes a number; this is a text.
+                Write a number without quotes.
+            rond(amount, 2) > 1
+              1:1 unknown-function
+                There is no function `rond`.
+                Did you mean `round`?
+            sqrt (amount) > 1
+              1:1 unknown-function
+                There is no function `sqrt`.
+                There are min, max, abs, floor, ceil, round, size, date, days.
+            amount.abs() > 1
+              1:8 function-form
+                `abs` is not written like this.
+                Write `abs(a)`.
+            contains(applicant.name, 'x')
+              1:1 function-form
+                `contains` is not written like this.
+                Write `a.contains(b)`.
+        "#]],
     );
 }
 
@@ -320,7 +505,75 @@ fn what_cel_has_and_we_do_not_is_refused_by_name() {
             "math.greatest(1, 2) > 1",
             "min(1, 2).value > 1",
         ],
-        &expect![[r#""#]],
+        &expect![[r#"
+            has(applicant.name)
+              1:1 not-in-language
+                `has` is not in the language.
+                A field without a value makes the evaluation fail with `missing-fact`.
+            applicant.tags.all(tag, tag == 'gold')
+              1:16 not-in-language
+                `all` is not in the language.
+                Declare a field that says so.
+            applicant.tags.exists (tag, tag == 'gold')
+              1:16 not-in-language
+                `exists` is not in the language.
+                Use `in` for membership.
+            [1, 2].map(x, x * 2) == [2]
+              1:8 not-in-language
+                `map` is not in the language.
+                Declare a field that holds the result.
+            size(applicant.tags.filter(tag, true)) > 1
+              1:21 not-in-language
+                `filter` is not in the language.
+                Declare a field that holds the result.
+            applicant.tags.exists_one(tag, tag == 'gold')
+              1:16 not-in-language
+                `exists_one` is not in the language.
+                Use `in` for membership.
+            applicant.tags.all(tag)
+              1:16 not-in-language
+                `all` is not in the language.
+                Declare a field that says so.
+            applicant.name.matches('^L')
+              1:16 not-in-language
+                `matches` is not in the language.
+                Use `startsWith`, `endsWith` or `contains`; regular expressions are not bounded.
+            applicant.tags[0] == 'gold'
+              1:1 not-in-language
+                `a[b]` is not in the language.
+                Use `in`, or declare a field for the item.
+            {'a': 1} == {}
+              1:1 not-in-language
+                `{…}` is not in the language.
+                Use a list, or declare fields.
+              1:13 not-in-language
+                `{…}` is not in the language.
+                Use a list, or declare fields.
+            Money{units: 1} == 1
+              1:6 not-in-language
+                `Name{…}` is not in the language.
+                Use a declared field.
+            applicant.name == null
+              1:19 not-in-language
+                `null` is not in the language.
+                A field that is used has a value, or the evaluation fails with `missing-fact`.
+            int('5') > 1
+              1:1 not-in-language
+                `int` is not in the language.
+                All numbers are decimals; use `floor` or `round`.
+            timestamp('2025-01-01T00:00:00Z') > 1
+              1:1 not-in-language
+                `timestamp` is not in the language.
+                Use `date("2025-01-31")`.
+            math.greatest(1, 2) > 1
+              1:6 unknown-function
+                There is no function `greatest`.
+                There are min, max, abs, floor, ceil, round, size, date, days.
+            min(1, 2).value > 1
+              1:1 not-in-language
+                `a.b` is not in the language.
+                Use a declared field.
+        "#]],
     );
 }
 
@@ -350,7 +603,7 @@ fn what_cannot_be_read_is_said_in_words() {
             "applicant.name == r'Li'",
             "applicant.name == b'Li'",
             "applicant.name == '''Li'''",
-            "amount > 0x1F || amount > 1e3 || amount > 5u || amount > .5 || amount > 5. || 1_0 > 2",
+            "0x1F > 1e3 || 5u > .5 || 5. > 1_0",
             "amount > 92233720368547758070",
             "amount > 0.12345678901234567890123456789",
             "`amount` > 5",
@@ -358,7 +611,156 @@ fn what_cannot_be_read_is_said_in_words() {
             "amount.?x > 5",
             "f(1)(2)",
         ],
-        &expect![[r#""#]],
+        &expect![[r#"
+
+              1:1 syntax
+                The expression ends too early.
+                Write the rest of it.
+              // nothing
+              1:13 syntax
+                The expression ends too early.
+                Write the rest of it.
+            amount = 5
+              1:8 unexpected-character
+                `=` is not in the language.
+                Write `==`.
+            amount > 5 & term > 1 | true
+              1:12 unexpected-character
+                `&` is not in the language.
+                Write `&&`.
+              1:23 unexpected-character
+                `|` is not in the language.
+                Write `||`.
+            amount >= 5 and term > 1
+              1:13 syntax
+                `and` cannot stand here.
+                Write `&&`.
+            amount >
+              1:9 syntax
+                The expression ends too early.
+                Write the rest of it.
+            amount > 5)
+              1:11 unbalanced-bracket
+                `)` closes no bracket.
+                Remove it, or open a bracket for it.
+            (amount > 5
+              1:1 unbalanced-bracket
+                `(` is never closed.
+                Close it.
+            (amount > 5]
+              1:12 unbalanced-bracket
+                `]` closes no bracket.
+                Remove it, or open a bracket for it.
+            applicant.member ? true
+              1:24 syntax
+                The expression ends too early.
+                Write the rest of it.
+            applicant..age > 5
+              1:11 syntax
+                `.` cannot stand here.
+                An operator, a comma or a value is missing before it, or it is not wanted.
+            amount 5
+              1:8 syntax
+                `5` cannot stand here.
+                An operator, a comma or a value is missing before it, or it is not wanted.
+            'é李' 5
+              1:6 syntax
+                `5` cannot stand here.
+                An operator, a comma or a value is missing before it, or it is not wanted.
+            term > 1 &&
+              amount => 5
+              2:10 unexpected-character
+                `=` is not in the language.
+                Write `==`.
+            amount ＞ 5 ，1 # x
+              1:8 unexpected-character
+                `＞` is not in the language.
+                Write `>`.
+              1:12 unexpected-character
+                `，` is not in the language.
+                Write `,`.
+              1:15 unexpected-character
+                `#` is not in the language.
+                Remove it, or put it within a text.
+            applicant.name == “Li”
+              1:19 unexpected-character
+                `“` is not in the language.
+                Write `"`.
+              1:22 unexpected-character
+                `”` is not in the language.
+                Write `"`.
+            applicant.name == 'Li
+              1:19 unclosed-text
+                The text does not end.
+                Close it with ' on the same line.
+            applicant.name == 'Li
+            '
+              1:19 unclosed-text
+                The text does not end.
+                Close it with ' on the same line.
+            applicant.name == '\d'
+              1:20 unknown-escape
+                This escape is not in the language.
+                Write one of \\ \" \' \n \r \t, or the character itself.
+            applicant.name == r'Li'
+              1:19 text-form
+                A text with the prefix `r` is not in the language.
+                Remove the prefix.
+            applicant.name == b'Li'
+              1:19 text-form
+                A text with the prefix `b` is not in the language.
+                Remove the prefix.
+            applicant.name == '''Li'''
+              1:19 text-form
+                A text in triple quotes is not in the language.
+                Write it in single or double quotes.
+            0x1F > 1e3 || 5u > .5 || 5. > 1_0
+              1:1 number-form
+                `0x1F` is no decimal number.
+                Write digits with at most one point among them, such as 1250.50.
+              1:8 number-form
+                `1e3` is no decimal number.
+                Write digits with at most one point among them, such as 1250.50.
+              1:15 number-form
+                `5u` is no decimal number.
+                Write digits with at most one point among them, such as 1250.50.
+              1:20 number-form
+                `.5` is no decimal number.
+                Write digits with at most one point among them, such as 1250.50.
+              1:26 number-form
+                `5.` is no decimal number.
+                Write digits with at most one point among them, such as 1250.50.
+              1:31 number-form
+                `1_0` is no decimal number.
+                Write digits with at most one point among them, such as 1250.50.
+            amount > 92233720368547758070
+              1:10 number-too-long
+                `92233720368547758070` has more digits than an exact number holds.
+                Write at most 18 digits, or 28 when there is a point.
+            amount > 0.12345678901234567890123456789
+              1:10 number-too-long
+                `0.12345678901234567890123456789` has more digits than an exact number holds.
+                Write at most 18 digits, or 28 when there is a point.
+            `amount` > 5
+              1:1 unexpected-character
+                ``` is not in the language.
+                Remove it, or put it within a text.
+              1:8 unexpected-character
+                ``` is not in the language.
+                Remove it, or put it within a text.
+            if > 5
+              1:1 reserved-word
+                `if` is a reserved word.
+                Use another name.
+            amount.?x > 5
+              1:7 syntax
+                `.` cannot stand here.
+                An operator, a comma or a value is missing before it, or it is not wanted.
+            f(1)(2)
+              1:5 syntax
+                `(` cannot stand here.
+                An operator, a comma or a value is missing before it, or it is not wanted.
+        "#]],
     );
 }
 
@@ -611,5 +1013,8 @@ fn an_expression_shows_its_source() {
     assert_eq!(expression.to_string(), "amount  > 5");
     assert_eq!(format!("{expression:?}"), "Expression(\"amount  > 5\")");
     assert_eq!(expression, expression.clone());
+    let problem = compile("amount >\n amuont").unwrap_err().remove(0);
+    let shown = "2:2: There is no field `amuont`. Did you mean `amount`? (unknown-field)";
+    assert_eq!(problem.to_string(), shown);
     assert_ne!(expression, compile("amount > 5").unwrap());
 }

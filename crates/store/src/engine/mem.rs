@@ -6,11 +6,15 @@ use std::{
     sync::{RwLock, RwLockReadGuard},
 };
 
-use ledger::{Account, AccountId, InstitutionId, LaneId, Resolution, TransferId};
+use ledger::{
+    Account, AccountId, InstitutionId, LaneId, POSTED_BYTES, Posted, Resolution, TransferId,
+};
 use money::Amount;
 use stdx::{Date, Id};
 
-use super::{AnswerRow, Batch, Engine, Filter, LaneHead, RecordRow, TransferPlace};
+use super::{
+    AnswerRow, Batch, Engine, Filter, LaneHead, RecordRow, Resolved, TransferPlace, sum_too_large,
+};
 use crate::{BookLine, Due, LogRow, RecordKey, StoreError, Timer};
 
 /// Everything in ordered maps behind one lock.
@@ -33,6 +37,13 @@ struct Tables {
     closed_through: BTreeMap<InstitutionId, Date>,
 }
 
+impl Tables {
+    fn row(&self, position: u64) -> Option<&LogRow> {
+        let index = self.log.binary_search_by_key(&position, |row| row.position);
+        index.ok().map(|index| &self.log[index])
+    }
+}
+
 impl MemEngine {
     fn read(&self) -> Result<RwLockReadGuard<'_, Tables>, StoreError> {
         self.0.read().map_err(|_| poisoned())
@@ -48,9 +59,7 @@ impl Engine for MemEngine {
         let mut tables = self.0.write().map_err(|_| poisoned())?;
         tables.log.extend(batch.log.iter().cloned());
         tables.lanes.extend(batch.lanes.iter().map(|(place, head)| (*place, *head)));
-        for (institution, key, answer) in &batch.answers {
-            tables.answers.insert((*institution, key.clone()), *answer);
-        }
+        tables.answers.extend(batch.answers.iter().map(|(key, answer)| (key.clone(), *answer)));
         for write in &batch.records {
             let (of, entry) = (write.institution, &write.entry);
             let link = |(name, key): &(String, String)| {
@@ -84,10 +93,12 @@ impl Engine for MemEngine {
             sums.0 += *debits;
             sums.1 += *credits;
         }
-        for timer in &batch.timers_cleared {
-            tables.timers.remove(timer);
+        for (timer, set) in &batch.timers {
+            match set {
+                true => tables.timers.insert(timer.clone()),
+                false => tables.timers.remove(timer),
+            };
         }
-        tables.timers.extend(batch.timers_set.iter().cloned());
         tables.closed_through.extend(batch.closed_through.iter().map(|(of, day)| (*of, *day)));
         Ok(())
     }
@@ -112,20 +123,18 @@ impl Engine for MemEngine {
         Ok(self.read()?.accounts.get(&(of, id)).cloned())
     }
 
-    fn place(
+    fn transfer(
         &self,
         of: InstitutionId,
         id: TransferId,
-    ) -> Result<Option<TransferPlace>, StoreError> {
-        Ok(self.read()?.transfers.get(&(of, id)).copied())
-    }
-
-    fn resolution(
-        &self,
-        of: InstitutionId,
-        id: TransferId,
-    ) -> Result<Option<Resolution>, StoreError> {
-        Ok(self.read()?.resolutions.get(&(of, id)).copied())
+    ) -> Result<Option<Resolved>, StoreError> {
+        let tables = self.read()?;
+        let Some(place) = tables.transfers.get(&(of, id)) else { return Ok(None) };
+        let missing = || StoreError::Corrupt(format!("transfer {id} has no log row"));
+        let row = tables.row(place.position).ok_or_else(missing)?;
+        let bytes = row.transfers.chunks(POSTED_BYTES).nth(place.item as usize);
+        let posted = Posted::decode(bytes.ok_or_else(missing)?).map_err(|_| missing())?;
+        Ok(Some((posted, tables.resolutions.get(&(of, id)).copied())))
     }
 
     fn closed_through(&self, of: InstitutionId) -> Result<Option<Date>, StoreError> {
@@ -133,9 +142,7 @@ impl Engine for MemEngine {
     }
 
     fn log_row(&self, position: u64) -> Result<Option<LogRow>, StoreError> {
-        let tables = self.read()?;
-        let index = tables.log.binary_search_by_key(&position, |row| row.position);
-        Ok(index.ok().map(|index| tables.log[index].clone()))
+        Ok(self.read()?.row(position).cloned())
     }
 
     fn records(
@@ -239,8 +246,8 @@ impl Engine for MemEngine {
             }
             let line = lines.entry((account.currency, account.code)).or_default();
             for (_, moved) in tables.days.range((of, *id, Date::MIN)..=(of, *id, through)) {
-                line.0 += moved.0;
-                line.1 += moved.1;
+                line.0 = line.0.checked_add(moved.0).ok_or_else(sum_too_large)?;
+                line.1 = line.1.checked_add(moved.1).ok_or_else(sum_too_large)?;
             }
         }
         let line =

@@ -4,14 +4,14 @@
 //! connection writes; readers have connections of their own and never wait for it.
 
 use std::{
-    fs::File,
+    fs::{File, TryLockError},
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use ledger::{
-    Account, AccountId, AccountState, Balances, Code, InstitutionId, LaneId, Resolution, Side,
-    TransferId,
+    Account, AccountId, AccountState, Balances, Code, InstitutionId, LaneId, POSTED_BYTES, Posted,
+    Resolution, Side, TransferId,
 };
 use money::{Amount, Currency};
 use rusqlite::{
@@ -19,7 +19,7 @@ use rusqlite::{
 };
 use stdx::{Date, Digest, Id, Timestamp};
 
-use super::{AnswerRow, Batch, Engine, Filter, LaneHead, RecordRow, TransferPlace};
+use super::{AnswerRow, Batch, Engine, Filter, LaneHead, RecordRow, Resolved, sum_too_large};
 use crate::{BookLine, Due, LogRow, RecordKey, StoreError, Timer};
 
 /// The steps from an empty file to today's tables. A step is never edited once it is released.
@@ -47,7 +47,10 @@ impl SqliteEngine {
         };
         std::fs::create_dir_all(directory).map_err(unavailable)?;
         let lock = File::create(directory.join("lock")).map_err(unavailable)?;
-        lock.try_lock().map_err(|_| StoreError::Locked(directory.display().to_string()))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => StoreError::Locked(directory.display().to_string()),
+            TryLockError::Error(error) => unavailable(error),
+        })?;
         let path = directory.join("suanpan.db");
         let mut writer = connect(&path)?;
         migrate(&mut writer)?;
@@ -60,13 +63,13 @@ impl SqliteEngine {
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let idle = lock(&self.readers)?.pop();
+        let idle = lock(&self.readers).pop();
         let reader = match idle {
             Some(reader) => reader,
             None => connect(&self.path)?,
         };
         let answer = query(&reader).map_err(failed);
-        let mut readers = lock(&self.readers)?;
+        let mut readers = lock(&self.readers);
         if readers.len() < READERS_IDLE_MAX {
             readers.push(reader);
         }
@@ -92,8 +95,9 @@ impl SqliteEngine {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>, StoreError> {
-    mutex.lock().map_err(|_| StoreError::Unavailable("a write was interrupted".to_owned()))
+/// A panic leaves no connection half-changed: dropping its transaction rolls it back.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn failed(error: rusqlite::Error) -> StoreError {
@@ -127,40 +131,46 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let number = |connection: &Connection, pragma| {
         connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0)).map_err(failed)
     };
-    let version = usize::try_from(number(connection, "user_version")?).unwrap_or(usize::MAX);
+    let version = number(connection, "user_version")?;
     let application = number(connection, "application_id")?;
-    if version > MIGRATIONS.len() || (version > 0 && application != APPLICATION_ID) {
+    let tables = "SELECT count(*) FROM sqlite_schema";
+    let tables: u32 = connection.query_row(tables, [], |row| row.get(0)).map_err(failed)?;
+    let empty = (version, application, tables) == (0, 0, 0);
+    let done = usize::try_from(version).ok().filter(|done| *done <= MIGRATIONS.len());
+    let Some(done) = done.filter(|_| empty || application == APPLICATION_ID) else {
         let what = format!("schema version {version} of application {application:#x}");
         return Err(StoreError::Corrupt(format!("{what} is not ours or newer than this binary")));
-    }
-    for (done, migration) in (1_i32..).zip(MIGRATIONS).skip(version) {
-        let step = || {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            transaction.execute_batch(migration)?;
-            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-            transaction.pragma_update(None, "user_version", done)?;
-            transaction.commit()
-        };
-        let mut step = step;
-        step().map_err(failed)?;
+    };
+    for (version, migration) in (1_i32..).zip(MIGRATIONS).skip(done) {
+        migrate_to(connection, version, migration).map_err(failed)?;
     }
     Ok(())
 }
 
+fn migrate_to(
+    connection: &mut Connection,
+    version: i32,
+    migration: &str,
+) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(migration)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", version)?;
+    transaction.commit()
+}
+
+fn write(connection: &mut Connection, batch: &Batch) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    write_log(&transaction, batch)?;
+    write_records(&transaction, batch)?;
+    write_books(&transaction, batch)?;
+    write_timers(&transaction, batch)?;
+    transaction.commit()
+}
+
 impl Engine for SqliteEngine {
     fn write(&self, batch: &Batch) -> Result<(), StoreError> {
-        let mut writer = lock(&self.writer)?;
-        let write = || {
-            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            write_log(&transaction, batch)?;
-            write_records(&transaction, batch)?;
-            write_books(&transaction, batch)?;
-            write_timers(&transaction, batch)?;
-            transaction.commit()
-        };
-        let mut write = write;
-        write().map_err(failed)
+        write(&mut lock(&self.writer), batch).map_err(failed)
     }
 
     fn last_position(&self) -> Result<u64, StoreError> {
@@ -193,38 +203,24 @@ impl Engine for SqliteEngine {
         self.one(sql, &[of.as_bytes(), id.as_bytes()], account)
     }
 
-    fn place(
+    fn transfer(
         &self,
         of: InstitutionId,
         id: TransferId,
-    ) -> Result<Option<TransferPlace>, StoreError> {
-        let sql = "SELECT position, item FROM transfer WHERE institution = ? AND id = ?";
-        self.one(sql, &[of.as_bytes(), id.as_bytes()], |row| {
-            Ok(TransferPlace { position: row.get(0)?, item: row.get(1)? })
-        })
-    }
-
-    fn resolution(
-        &self,
-        of: InstitutionId,
-        id: TransferId,
-    ) -> Result<Option<Resolution>, StoreError> {
-        let sql = "SELECT kind, by FROM resolution WHERE institution = ? AND id = ?";
-        self.one(sql, &[of.as_bytes(), id.as_bytes()], |row| {
-            let by = self::id(row, 1)?;
-            match row.get::<_, u8>(0)? {
-                0 => Ok(Resolution::Posted(by)),
-                1 => Ok(Resolution::Voided(by)),
-                2 => Ok(Resolution::Expired(by)),
-                3 => Ok(Resolution::Reversed(by)),
-                _ => Err(wrong(0, "a resolution")),
-            }
+    ) -> Result<Option<Resolved>, StoreError> {
+        let sql = "SELECT substr(log.transfers, 1 + ?1 * item, ?1), resolution.kind, by
+            FROM transfer JOIN log USING (position) LEFT JOIN resolution USING (institution, id)
+            WHERE transfer.institution = ?2 AND transfer.id = ?3";
+        let params: [&dyn ToSql; 3] = [&limit_of(POSTED_BYTES), of.as_bytes(), id.as_bytes()];
+        self.one(sql, &params, |row| {
+            let posted = Posted::decode(&row.get::<_, Vec<u8>>(0)?);
+            Ok((posted.map_err(|_| wrong(0, "a transfer"))?, resolution(row, 1)?))
         })
     }
 
     fn closed_through(&self, of: InstitutionId) -> Result<Option<Date>, StoreError> {
         let sql = "SELECT closed_through FROM period WHERE institution = ?";
-        self.one(sql, &[of.as_bytes()], |row| parsed(row, 0))
+        self.one(sql, &[of.as_bytes()], |row| date(row, 0))
     }
 
     fn log_row(&self, position: u64) -> Result<Option<LogRow>, StoreError> {
@@ -318,7 +314,7 @@ impl Engine for SqliteEngine {
     ) -> Result<(Amount, Amount), StoreError> {
         let sql = "SELECT coalesce(sum(debits), 0), coalesce(sum(credits), 0) FROM day
             WHERE institution = ? AND account = ? AND day <= ?";
-        let params: [&dyn ToSql; 3] = [of.as_bytes(), id.as_bytes(), &day.to_string()];
+        let params: [&dyn ToSql; 3] = [of.as_bytes(), id.as_bytes(), &yyyymmdd(day)];
         let sums = self.one(sql, &params, |row| Ok((amount(row, 0)?, amount(row, 1)?)))?;
         Ok(sums.unwrap_or_default())
     }
@@ -334,14 +330,19 @@ impl Engine for SqliteEngine {
             FROM account a LEFT JOIN day d
             ON d.institution = a.institution AND d.account = a.id AND d.day <= ?
             WHERE a.institution = ? GROUP BY a.currency, a.code";
-        let through = through.unwrap_or(Date::MAX).to_string();
-        let mut lines = self.many(sql, &[&through, of.as_bytes()], |row| {
+        let through = yyyymmdd(through.unwrap_or(Date::MAX));
+        let lines = self.many(sql, &[&through, of.as_bytes()], |row| {
             Ok(BookLine {
                 currency: currency(row, 0)?,
                 code: parsed(row, 1)?,
                 debits: amount(row, 2)?,
                 credits: amount(row, 3)?,
             })
+        });
+        // SQLite has no code of its own for a sum beyond 63 bits.
+        let mut lines = lines.map_err(|error| match error {
+            StoreError::Unavailable(why) if why.contains("integer overflow") => sum_too_large(),
+            other => other,
         })?;
         lines.sort_by_key(|line| (line.currency, line.code));
         Ok(lines)
@@ -360,7 +361,7 @@ fn write_log(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<(
             row.lane.as_bytes(),
             row.seq,
             row.previous,
-            nanoseconds(row.at),
+            nanoseconds(row.at)?,
             row.actor,
             row.command,
             row.key,
@@ -382,7 +383,7 @@ fn write_log(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<(
     let mut answer = transaction.prepare_cached(
         "INSERT INTO answer (institution, key, digest, position) VALUES (?, ?, ?, ?)",
     )?;
-    for (of, key, row) in &batch.answers {
+    for ((of, key), row) in &batch.answers {
         answer.execute(params![of.as_bytes(), key, row.digest.as_bytes(), row.position])?;
     }
     Ok(())
@@ -470,7 +471,7 @@ fn write_books(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result
         credits = credits + excluded.credits",
     )?;
     for ((of, id, date), (debits, credits)) in &batch.days {
-        let (of, id, date) = (of.as_bytes(), id.as_bytes(), date.to_string());
+        let (of, id, date) = (of.as_bytes(), id.as_bytes(), yyyymmdd(*date));
         day.execute(params![of, id, date, debits.minor(), credits.minor()])?;
     }
     let mut period = transaction.prepare_cached(
@@ -478,7 +479,7 @@ fn write_books(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result
         ON CONFLICT DO UPDATE SET closed_through = excluded.closed_through",
     )?;
     for (of, date) in &batch.closed_through {
-        period.execute(params![of.as_bytes(), date.to_string()])?;
+        period.execute(params![of.as_bytes(), yyyymmdd(*date)])?;
     }
     Ok(())
 }
@@ -492,15 +493,10 @@ fn write_timers(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Resul
         "INSERT OR IGNORE INTO timer (institution, due, kind, subject, lane)
         VALUES (?, ?, ?, ?, ?)",
     )?;
-    let execute = |statement: &mut rusqlite::Statement<'_>, of: InstitutionId, it: &Timer| {
+    for ((of, it), is_set) in &batch.timers {
+        let statement = if *is_set { &mut set } else { &mut clear };
         let (due, subject, lane) = (due_text(it.due), it.subject.as_bytes(), it.lane.as_bytes());
-        statement.execute(params![of.as_bytes(), due, it.kind, subject, lane])
-    };
-    for (of, timer) in &batch.timers_cleared {
-        execute(&mut clear, *of, timer)?;
-    }
-    for (of, timer) in &batch.timers_set {
-        execute(&mut set, *of, timer)?;
+        statement.execute(params![of.as_bytes(), due, it.kind, subject, lane])?;
     }
     Ok(())
 }
@@ -558,6 +554,18 @@ fn log_row(row: &Row<'_>) -> rusqlite::Result<LogRow> {
     })
 }
 
+fn resolution(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Resolution>> {
+    let Some(kind) = row.get::<_, Option<u8>>(first)? else { return Ok(None) };
+    let by = id(row, first + 1)?;
+    match kind {
+        0 => Ok(Some(Resolution::Posted(by))),
+        1 => Ok(Some(Resolution::Voided(by))),
+        2 => Ok(Some(Resolution::Expired(by))),
+        3 => Ok(Some(Resolution::Reversed(by))),
+        _ => Err(wrong(first, "a resolution")),
+    }
+}
+
 fn head(row: &Row<'_>, first: usize) -> rusqlite::Result<LaneHead> {
     let (seq, position) = (row.get(first)?, row.get(first + 1)?);
     Ok(LaneHead { seq, position, root: digest(row, first + 2)? })
@@ -604,25 +612,39 @@ fn state(number: u8) -> Option<AccountState> {
     [Open, FrozenIn, FrozenOut, Frozen, Closed].into_iter().find(|it| state_number(*it) == number)
 }
 
-fn nanoseconds(at: Timestamp) -> i64 {
-    i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX)
+/// Fails for a clock before the year 1678 or after 2261.
+fn nanoseconds(at: Timestamp) -> rusqlite::Result<i64> {
+    let nanoseconds = i64::try_from(at.as_nanosecond());
+    nanoseconds.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
-/// Sorts as [`Due`] does: days before moments, each by time.
+/// A number that sorts as the date does, in the years before 0 too.
+fn yyyymmdd(date: Date) -> i32 {
+    i32::from(date.year()) * 10_000 + i32::from(date.month()) * 100 + i32::from(date.day())
+}
+
+fn date(row: &Row<'_>, column: usize) -> rusqlite::Result<Date> {
+    let number: i32 = row.get(column)?;
+    let year = i16::try_from(number.div_euclid(10_000)).ok();
+    let [month, day] = [number.div_euclid(100), number].map(|it| i8::try_from(it.rem_euclid(100)));
+    let (Some(year), Ok(month), Ok(day)) = (year, month, day) else {
+        return Err(wrong(column, "a date"));
+    };
+    Date::new(year, month, day).map_err(|_| wrong(column, "a date"))
+}
+
+/// Sorts as [`Due`] does, in the years from 0 on: days before moments, each by time.
 fn due_text(due: Due) -> String {
     match due {
         Due::Day(date) => format!("d{date}"),
-        Due::Moment(at) => format!("m{:020}", nanoseconds(at).max(0)),
+        Due::Moment(at) => format!("m{at:.9}"),
     }
 }
 
 fn due(text: &str) -> Option<Due> {
     match text.split_at_checked(1)? {
         ("d", date) => date.parse().ok().map(Due::Day),
-        ("m", nanoseconds) => {
-            let nanoseconds = nanoseconds.parse::<i64>().ok()?;
-            Timestamp::from_nanosecond(i128::from(nanoseconds)).ok().map(Due::Moment)
-        }
+        ("m", moment) => moment.parse().ok().map(Due::Moment),
         _ => None,
     }
 }

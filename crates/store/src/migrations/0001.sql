@@ -1,5 +1,5 @@
 -- The log is the truth; every other table finds something in it faster, or is its newest state.
--- Ids are 16-byte blobs, moments Unix nanoseconds, days text (yyyy-mm-dd), amounts minor units.
+-- Ids are 16-byte blobs, moments Unix nanoseconds, days numbers (yyyymmdd), amounts minor units.
 
 CREATE TABLE log (
     position    INTEGER PRIMARY KEY,
@@ -16,6 +16,9 @@ CREATE TABLE log (
     transfers   BLOB NOT NULL,
     root        BLOB NOT NULL
 );
+
+-- One institution's log, without reading the others'.
+CREATE INDEX log_institution ON log (institution);
 
 CREATE TABLE lane (
     institution BLOB NOT NULL,
@@ -90,7 +93,7 @@ CREATE TABLE resolution (
 CREATE TABLE day (
     institution BLOB NOT NULL,
     account     BLOB NOT NULL,
-    day         TEXT NOT NULL,
+    day         INTEGER NOT NULL,
     debits      INTEGER NOT NULL,
     credits     INTEGER NOT NULL,
     PRIMARY KEY (institution, account, day)
@@ -98,7 +101,7 @@ CREATE TABLE day (
 
 CREATE TABLE timer (
     institution BLOB NOT NULL,
-    due         TEXT NOT NULL,
+    due         TEXT NOT NULL, -- d2026-11-30, or m2026-11-30T08:00:00.000000000Z
     kind        TEXT NOT NULL,
     subject     BLOB NOT NULL,
     lane        BLOB NOT NULL,
@@ -107,5 +110,5 @@ CREATE TABLE timer (
 
 CREATE TABLE period (
     institution    BLOB PRIMARY KEY,
-    closed_through TEXT NOT NULL
+    closed_through INTEGER NOT NULL
 ) WITHOUT ROWID;

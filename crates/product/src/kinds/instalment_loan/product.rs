@@ -85,7 +85,7 @@ pub enum FeeError {
     NoValue(EvaluationError),
     /// It is less than nothing.
     Negative,
-    /// It cannot be booked: larger than any amount, or than the sum it is kept back from.
+    /// It is larger than any amount, or leaves nothing of the sum it is kept back from.
     TooLarge,
 }
 
@@ -105,7 +105,7 @@ impl fmt::Display for FeeError {
         match self {
             Self::NoValue(error) => error.fmt(f),
             Self::Negative => f.write_str("a fee is negative"),
-            Self::TooLarge => f.write_str("a fee is more than what is paid out"),
+            Self::TooLarge => f.write_str("the fees leave nothing to pay out"),
         }
     }
 }
@@ -120,7 +120,12 @@ impl LoanProduct {
     pub fn compile(definition: &Definition) -> Result<Self, Vec<Problem>> {
         if definition.kind != KIND.name {
             let reason = format!("This is a `{}`, not an `{}`.", definition.kind, KIND.name);
-            return Err(vec![Problem::new("/kind", "other-kind", reason, "Choose another product.")]);
+            return Err(vec![Problem::new(
+                "/kind",
+                "other-kind",
+                reason,
+                "Choose another product.",
+            )]);
         }
         let terms: InstalmentLoan = serde_json::from_value(definition.terms.clone())
             .map_err(|error| vec![unforeseen("/terms", &error)])?;
@@ -201,7 +206,7 @@ impl LoanProduct {
     /// The fees kept back from the sum paid out, by code.
     ///
     /// # Errors
-    /// [`FeeError`]; also when they are more than the sum.
+    /// [`FeeError`]; also when they leave nothing of the sum.
     pub fn disbursal_fees(
         &self,
         principal: Amount,
@@ -210,7 +215,7 @@ impl LoanProduct {
         let facts = [("principal", self.major(principal)), ("term", term.into())];
         let fees = self.fees_at(FeeMoment::Disbursal, &facts)?;
         let total = fees.iter().try_fold(Amount::ZERO, |sum, (_, fee)| sum.checked_add(*fee));
-        total.filter(|total| *total <= principal).ok_or(FeeError::TooLarge)?;
+        total.filter(|total| *total < principal).ok_or(FeeError::TooLarge)?;
         Ok(fees)
     }
 
@@ -339,9 +344,11 @@ impl LoanProduct {
         match rounded {
             Ok(fee) if fee.is_negative() => Err(FeeError::Negative),
             Ok(fee) => Ok(fee),
-            Err(AmountError::NotANumber | AmountError::TooManyDecimals { .. } | AmountError::TooLarge) => {
-                Err(FeeError::TooLarge)
-            }
+            Err(
+                AmountError::NotANumber
+                | AmountError::TooManyDecimals { .. }
+                | AmountError::TooLarge,
+            ) => Err(FeeError::TooLarge),
         }
     }
 }
@@ -349,6 +356,7 @@ impl LoanProduct {
 fn compile(source: &str, environment: Environment, place: &str) -> Result<Compiled, Vec<Problem>> {
     let compiled = Expression::compile(source, &environment, Type::Number);
     let problem = |it: crate::expression::Problem| Problem::new(place, it.code, it.reason, it.fix);
-    let expression = compiled.map_err(|wrong| wrong.into_iter().map(problem).collect::<Vec<_>>())?;
+    let expression =
+        compiled.map_err(|wrong| wrong.into_iter().map(problem).collect::<Vec<_>>())?;
     Ok(Compiled { expression, environment })
 }

@@ -1,13 +1,13 @@
 //! The life of a loan whose borrower pays everything on the day it is due.
 
-use money::{Amount, Decimal, Period, RATE_DIGITS, Unit, annual_cost, irr, xirr};
+use money::{Amount, Decimal};
 use stdx::Date;
 
-use super::{KIND, LoanProduct, Method};
+use super::{KIND, LoanProduct};
 use crate::{
     chart::Chart,
     definition::Definition,
-    schedule::Instalment,
+    schedule::{Instalment, annual_cost},
     simulate::{Books, CashFlow, Cost, Line, Request, Simulation, SimulationReject, Totals},
 };
 
@@ -34,7 +34,8 @@ pub(super) fn simulate(
     book(&mut books, date, principal, kept_back, &plan);
     let major = |amount: Amount| amount.to_decimal(currency);
     let lines: Vec<_> = plan.iter().map(|it| line(it, major)).collect();
-    let flows = cash_flows(date, principal - kept_back, &plan, major);
+    let terms = product.schedule_terms(principal, term, date);
+    let cost = annual_cost(&terms, principal - kept_back, &plan);
     Ok(Simulation {
         product: definition.product.clone(),
         version: definition.version,
@@ -45,8 +46,8 @@ pub(super) fn simulate(
         term: Some(term),
         totals: totals(&lines, major(kept_back)),
         periods: lines,
-        annual_cost: cost(&product, term, &flows),
-        cash_flows: flows,
+        annual_cost: cost.map(|it| Cost { simple: it.simple, compound: it.compound }),
+        cash_flows: cash_flows(date, principal - kept_back, &plan, major),
         postings: books.postings(),
         accounts: books.accounts(),
     })
@@ -97,35 +98,4 @@ fn cash_flows(
 ) -> Vec<CashFlow> {
     let repaid = plan.iter().map(|it| CashFlow { date: it.due, amount: -major(it.total()) });
     std::iter::once(CashFlow { date, amount: major(paid_out) }).chain(repaid).collect()
-}
-
-/// The annual cost. Where whole periods make a year it is the rate of a period, times them or
-/// compounded over them; else days of a year are counted.
-fn cost(product: &LoanProduct, term: u32, flows: &[CashFlow]) -> Option<Cost> {
-    let repayment = &product.terms().repayment;
-    let mut regular: Vec<_> = flows.iter().map(|it| it.amount).collect();
-    if repayment.method == Method::Bullet {
-        let (first, last) = (*regular.first()?, *regular.last()?);
-        regular = vec![Decimal::ZERO; usize::try_from(term).ok()?.saturating_sub(1)];
-        regular.insert(0, first);
-        regular.push(last);
-    }
-    if let Some(periods) = repayment.every.per_year() {
-        let cost = annual_cost(&regular, periods)?;
-        return Some(Cost { simple: cost.simple, compound: cost.compound });
-    }
-    let dated: Vec<_> = flows.iter().map(|it| (it.date, it.amount)).collect();
-    let simple = irr(&regular)? * periods_of_a_year(repayment.every);
-    Some(Cost { simple: simple.round_dp(RATE_DIGITS), compound: xirr(&dated)? })
-}
-
-/// How often a period that does not divide a year goes into one.
-fn periods_of_a_year(every: Period) -> Decimal {
-    let (year, count) = match every.unit() {
-        Unit::Day => (365, every.count()),
-        Unit::Week => (365, every.count().saturating_mul(7)),
-        Unit::Month => (12, every.count()),
-        Unit::Year => (1, every.count()),
-    };
-    Decimal::from(year) / Decimal::from(count)
 }

@@ -1,0 +1,328 @@
+//! Current accounts: open, deposit, withdraw, and the interest of each day.
+
+use ledger::{Cap, CapUse, Direction, Limits, Side, Window};
+use money::{Amount, Money};
+use product::{AccountCode, kinds::current_account::AccountProduct};
+use serde::{Deserialize, Serialize};
+use stdx::{Date, Id};
+use store::{Due, Page, Stored, Versioned};
+
+use crate::{
+    Bank, Call, Caller, Done, Refusal, Right,
+    books::Books,
+    days::{CLOSE_ACCOUNT_DAY, chart},
+    tables::{CURRENT_ACCOUNTS, CurrentAccountId, PARTIES, PartyId, party_lane},
+};
+
+/// A current account contract, with the interest it has earned and not been paid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CurrentAccount {
+    /// Whose money it is.
+    pub holder: PartyId,
+    /// Under which product.
+    pub product: String,
+    /// And which version of it.
+    pub version: u32,
+    /// Of what.
+    pub currency: money::Currency,
+    /// When it was opened.
+    pub opened_on: Date,
+    /// Sum of the balances at the end of each day since the last settlement, in minor units
+    /// (积数).
+    pub balance_days: i64,
+    /// Interest booked on them and not paid yet.
+    pub interest: Amount,
+}
+
+/// Who wants which account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenAccount {
+    /// Whose money it will be.
+    pub party: PartyId,
+    /// Under which product.
+    pub product: String,
+}
+
+/// The answer to what moves an account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AccountMoved {
+    /// Which account.
+    pub account: CurrentAccountId,
+    /// The business date it was booked on.
+    pub on: Date,
+    /// What moved; zero when the account was opened.
+    pub amount: Money,
+}
+
+/// An account with its balance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccountStanding {
+    /// The account.
+    pub id: CurrentAccountId,
+    /// The contract.
+    pub contract: CurrentAccount,
+    /// What is in it.
+    pub balance: Money,
+    /// What of it is not held.
+    pub available: Money,
+}
+
+/// The account of the chart that holds the customer's money: demand deposits.
+fn deposits() -> AccountCode {
+    "2011.01".parse().expect("a code of the chart")
+}
+
+impl Bank {
+    /// Opens a current account.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] for the party or the product, [`Refusal::OtherKind`],
+    /// [`Refusal::NotEligible`].
+    pub async fn open_account(
+        &self,
+        call: &Call,
+        open: &OpenAccount,
+    ) -> Result<Done<AccountMoved>, Refusal> {
+        call.caller.must(Right::Contracts)?;
+        let of = call.caller.institution;
+        self.carry_out(call, async || {
+            let today = self.institution(&call.caller).await?.record.business_date;
+            let party = self.need(&PARTIES, of, open.party, "party").await?;
+            let product = self.account_product_in_force(&call.caller, &open.product, today).await?;
+            let applicant = self.applicant(call, &party.record, today).await?;
+            let currency = product.currency();
+            let asked = product::Application {
+                amount: money::Decimal::ZERO,
+                term: 0,
+                applicant: product::Applicant {
+                    age: applicant.age,
+                    kind: applicant.kind.name(),
+                    kyc_level: applicant.kyc_level,
+                    outstanding: applicant.outstanding.to_decimal(currency),
+                    days_past_due: applicant.days_past_due,
+                },
+                facts: std::collections::BTreeMap::new(),
+            };
+            let facts = product.eligibility().facts(&asked).map_err(Refusal::Definition)?;
+            let failures = product.eligibility().failures(&facts);
+            if !failures.is_empty() {
+                return Err(Refusal::NotEligible(failures));
+            }
+            let id: CurrentAccountId = Id::new(call.now, &mut call.prng());
+            let mut commit = call.commit("open-account", party_lane(open.party), today);
+            let contract = CurrentAccount {
+                holder: open.party,
+                product: product.definition().product.clone(),
+                version: product.definition().version,
+                currency,
+                opened_on: today,
+                balance_days: 0,
+                interest: Amount::ZERO,
+            };
+            commit.expect(&PARTIES, open.party, party.version);
+            commit.put(&CURRENT_ACCOUNTS, id, 0, &contract);
+            if product.terms().interest.is_some() {
+                commit.set_timer(Due::Day(today), CLOSE_ACCOUNT_DAY, id);
+            }
+            commit.tell("account-opened", id, &contract);
+            let amount = Money::new(Amount::ZERO, currency);
+            commit.answer(&AccountMoved { account: id, on: today, amount });
+            Ok(commit)
+        })
+        .await
+    }
+
+    /// Takes money in.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::OtherCurrency`], [`Refusal::Ledger`] when a limit of the
+    /// product would be passed.
+    pub async fn deposit(
+        &self,
+        call: &Call,
+        id: CurrentAccountId,
+        money: Money,
+    ) -> Result<Done<AccountMoved>, Refusal> {
+        self.move_account(call, id, money, ("deposit", "deposit", "deposit-received")).await
+    }
+
+    /// Pays money out.
+    ///
+    /// # Errors
+    /// As [`Bank::deposit`].
+    pub async fn withdraw(
+        &self,
+        call: &Call,
+        id: CurrentAccountId,
+        money: Money,
+    ) -> Result<Done<AccountMoved>, Refusal> {
+        self.move_account(call, id, money, ("withdraw", "withdrawal", "withdrawal-paid")).await
+    }
+
+    async fn move_account(
+        &self,
+        call: &Call,
+        id: CurrentAccountId,
+        money: Money,
+        (command, event, told): (&'static str, &str, &str),
+    ) -> Result<Done<AccountMoved>, Refusal> {
+        call.caller.must(Right::Payments)?;
+        if !money.amount.is_positive() {
+            return Err(lending::Reject::AmountNotPositive.into());
+        }
+        self.carry_out(call, async || {
+            let institution = self.institution(&call.caller).await?;
+            let today = institution.record.business_date;
+            let (account, product) = self.current_account(&call.caller, id).await?;
+            if account.record.currency != money.currency {
+                return Err(Refusal::OtherCurrency);
+            }
+            let mut commit = call.commit(command, account.lane, today);
+            let amounts = [("amount", money.amount)];
+            let mut prng = call.prng();
+            books(&product, id).book(&mut commit, event, &amounts, today, &mut prng);
+            let moved = AccountMoved { account: id, on: today, amount: money };
+            commit.tell(told, id, &moved);
+            commit.answer(&moved);
+            Ok(commit)
+        })
+        .await
+    }
+
+    /// Closes an account's business day: its balance earns a day's interest, which is booked, and
+    /// paid on the days of settlement.
+    pub(crate) async fn close_account_day(
+        &self,
+        call: &Call,
+        id: CurrentAccountId,
+        day: Date,
+    ) -> Result<Option<Date>, Refusal> {
+        let of = call.caller.institution;
+        let done = self.carry_out::<Option<Date>>(call, async || {
+            let (account, product) = self.current_account(&call.caller, id).await?;
+            let books = books(&product, id);
+            let money = books.contract_account(deposits());
+            let (debits, credits) = self.store().moved_through(of, money, day).await?;
+            let balance = (credits - debits).minor();
+            let before = &account.record;
+            let balance_days = before.balance_days.saturating_add(balance);
+            let earned = product.interest(i128::from(balance_days));
+            let rounding =
+                product.terms().interest.as_ref().map_or_else(Default::default, |it| it.rounding);
+            let earned = earned.and_then(|it| Amount::round(it, before.currency, rounding).ok());
+            let earned = earned.ok_or(lending::Reject::AmountTooLarge)?;
+
+            let mut commit = call.commit("close-account-day", account.lane, day);
+            let mut prng = call.prng();
+            let accrued = [("interest", earned - before.interest)];
+            books.book(&mut commit, "interest-accrual", &accrued, day, &mut prng);
+            let mut after = CurrentAccount { balance_days, interest: earned, ..before.clone() };
+            if product.next_settlement(day) == Some(day) {
+                let paid = [("interest", earned)];
+                books.book(&mut commit, "interest-settlement", &paid, day, &mut prng);
+                after = CurrentAccount { balance_days: 0, interest: Amount::ZERO, ..after };
+                commit.tell("interest-settled", id, &Money::new(earned, before.currency));
+            }
+            commit.put(&CURRENT_ACCOUNTS, id, account.version, &after);
+            let next = day.tomorrow().map_err(|_| lending::Reject::DateOutOfRange)?;
+            commit.clear_timer(Due::Day(day), CLOSE_ACCOUNT_DAY, id);
+            commit.set_timer(Due::Day(next), CLOSE_ACCOUNT_DAY, id);
+            commit.answer(&next);
+            Ok(commit)
+        });
+        Ok(done.await?.answer)
+    }
+
+    async fn current_account(
+        &self,
+        caller: &Caller,
+        id: CurrentAccountId,
+    ) -> Result<(Versioned<CurrentAccount>, std::sync::Arc<AccountProduct>), Refusal> {
+        let account = self.need(&CURRENT_ACCOUNTS, caller.institution, id, "account").await?;
+        let CurrentAccount { product, version, .. } = &account.record;
+        let product = self.account_product(caller, product, *version).await?;
+        Ok((account, product))
+    }
+
+    /// An account with its balance.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`].
+    pub async fn account(
+        &self,
+        caller: &Caller,
+        id: CurrentAccountId,
+    ) -> Result<AccountStanding, Refusal> {
+        caller.must(Right::Read)?;
+        let account = self.need(&CURRENT_ACCOUNTS, caller.institution, id, "account").await?;
+        self.standing(caller, (id.cast(), account)).await
+    }
+
+    /// Accounts, oldest first.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`].
+    pub async fn accounts(
+        &self,
+        caller: &Caller,
+        after: Option<Id<()>>,
+        limit: usize,
+    ) -> Result<Page<AccountStanding, Id<()>>, Refusal> {
+        caller.must(Right::Read)?;
+        let page = self.store().list(&CURRENT_ACCOUNTS, caller.institution, after, limit).await?;
+        let mut data = Vec::with_capacity(page.data.len());
+        for stored in page.data {
+            data.push(self.standing(caller, stored).await?);
+        }
+        Ok(Page { data, next: page.next })
+    }
+
+    async fn standing(
+        &self,
+        caller: &Caller,
+        (id, stored): Stored<CurrentAccount>,
+    ) -> Result<AccountStanding, Refusal> {
+        let contract = stored.record;
+        let product = self.account_product(caller, &contract.product, contract.version).await?;
+        let money = books(&product, id.cast()).contract_account(deposits());
+        let account = self.store().account(caller.institution, money).await?;
+        let balances = account.map(|it| it.balances).unwrap_or_default();
+        Ok(AccountStanding {
+            id: id.cast(),
+            balance: Money::new(balances.posted(Side::Credit), contract.currency),
+            available: Money::new(balances.available(Side::Credit), contract.currency),
+            contract,
+        })
+    }
+}
+
+fn books(product: &AccountProduct, id: CurrentAccountId) -> Books<'_> {
+    Books {
+        chart: chart(),
+        accounting: product.accounting(),
+        currency: product.currency(),
+        contract: id.cast(),
+        limits: Some((deposits(), limits(product))),
+    }
+}
+
+/// What the ledger keeps: no overdraft, and the product's limits.
+fn limits(product: &AccountProduct) -> Limits {
+    let limits = product.limits();
+    let windows = [
+        (Window::Day, limits.daily),
+        (Window::Month, limits.monthly),
+        (Window::Year, limits.yearly),
+    ];
+    let cap = |(window, max): (Window, Option<Amount>)| {
+        let usage = CapUse::default();
+        max.map(|max| Cap { direction: Direction::Out, window, max, usage })
+    };
+    Limits {
+        overdraft: Some(Amount::ZERO),
+        balance_max: limits.max_balance,
+        caps: windows.into_iter().filter_map(cap).collect(),
+    }
+}

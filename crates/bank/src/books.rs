@@ -1,0 +1,100 @@
+//! From what happened to a contract to transfers between accounts.
+//!
+//! A chart account `per: contract` exists once for each contract; one `per: lane` is a house
+//! account (income, settlement, suspense) that exists once for each lane, so that no account is
+//! touched by every customer; reports sum them. The ids of both follow from what they are, so
+//! nothing is looked up, and each commit opens what it needs, which changes nothing where it is
+//! open already.
+
+use ledger::{
+    Account, AccountId, AccountState, Balances, Balancing, Code, Kind, Limits, Side, Transfer,
+};
+use money::{Amount, Currency};
+use product::{
+    AccountCode, Accounting, Chart,
+    chart::{Per, Side as NormalSide},
+};
+use stdx::{Date, Id, Prng};
+use store::{AccountChange, Commit};
+
+/// The books of one contract, as a commit writes to them.
+pub struct Books<'a> {
+    /// The institution's chart of accounts.
+    pub chart: &'a Chart,
+    /// How the product books its events.
+    pub accounting: &'a Accounting,
+    /// The currency of the contract.
+    pub currency: Currency,
+    /// The contract.
+    pub contract: Id<()>,
+    /// The limits of the account that holds the contract's own money.
+    pub limits: Option<(AccountCode, Limits)>,
+}
+
+impl Books<'_> {
+    /// Books one accounting event with a value date.
+    pub fn book(
+        &self,
+        commit: &mut Commit,
+        event: &str,
+        amounts: &[(&str, Amount)],
+        value_date: Date,
+        prng: &mut Prng,
+    ) {
+        let reason = event.get(..Code::LEN_MAX).unwrap_or(event);
+        let reason: Code = reason.parse().expect("accounting events are short and plain");
+        for posting in self.accounting.postings(event, amounts) {
+            let debit = self.open(commit, posting.debit);
+            let credit = self.open(commit, posting.credit);
+            commit.transfers.push(Transfer {
+                id: Id::new(commit.at.now, prng),
+                kind: Kind::Plain,
+                debit,
+                credit,
+                amount: posting.amount,
+                balancing: Balancing::None,
+                linked: false,
+                value_date,
+                reason,
+            });
+        }
+    }
+
+    /// The account of a code, opened if it is not yet.
+    fn open(&self, commit: &mut Commit, code: AccountCode) -> AccountId {
+        let listed = self.chart.get(code).expect("a checked product books on its chart");
+        let owner = match listed.per {
+            Per::Contract => *self.contract.as_bytes(),
+            Per::Lane => *commit.lane.as_bytes(),
+        };
+        let id = account_id(&owner, code, self.currency);
+        if commit.accounts.iter().any(|change| change.id() == id) {
+            return id;
+        }
+        let limits = self.limits.as_ref().filter(|(limited, _)| *limited == code);
+        commit.accounts.push(AccountChange::Open(Account {
+            id,
+            lane: commit.lane,
+            code: code.to_string().parse().expect("an account code is short and plain"),
+            currency: self.currency,
+            side: match listed.side {
+                NormalSide::Debit => Side::Debit,
+                NormalSide::Credit => Side::Credit,
+            },
+            state: AccountState::Open,
+            balances: Balances::default(),
+            limits: limits.map(|(_, limits)| Box::new(limits.clone())),
+            last: None,
+        }));
+        id
+    }
+
+    /// The account of a code that belongs to the contract.
+    pub fn contract_account(&self, code: AccountCode) -> AccountId {
+        account_id(self.contract.as_bytes(), code, self.currency)
+    }
+}
+
+fn account_id(owner: &[u8; 16], code: AccountCode, currency: Currency) -> AccountId {
+    Id::derived(&[owner, &code.number().to_be_bytes(), currency.code().as_bytes()])
+}

@@ -1,0 +1,163 @@
+//! Who asks, when, and under which key.
+
+use ledger::{InstitutionId, LaneId, Moment};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use stdx::{Date, Digest, Prng, Timestamp};
+use store::{Commit, Receipt};
+
+use crate::Refusal;
+
+/// Who asks. It comes from a credential, never from a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Whose data.
+    pub institution: InstitutionId,
+    /// The name in the audit log.
+    pub actor: String,
+    /// What may be done.
+    pub role: Role,
+    /// Whether personal data is shown clear.
+    pub sees_personal_data: bool,
+}
+
+/// What a caller is to the institution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Runs the business.
+    Operator,
+    /// The second pair of eyes on what operators prepare.
+    Approver,
+    /// Reads everything, changes nothing.
+    Auditor,
+    /// Brings customers: an app, a merchant, an agent.
+    Partner,
+}
+
+/// What a command or a read asks of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// Register parties, note consents and checks.
+    Parties,
+    /// Apply for loans, open accounts, sign.
+    Contracts,
+    /// Pay out, take payments, settle; deposits and withdrawals.
+    Payments,
+    /// Write product definitions and have them checked.
+    DraftProducts,
+    /// Approve, publish, suspend and retire products.
+    ReleaseProducts,
+    /// Use the ledger directly.
+    Ledger,
+    /// Close business days and periods.
+    Days,
+    /// Make and revoke API keys.
+    Keys,
+    /// Read parties, products, contracts.
+    Read,
+    /// Read books, reports and the event log.
+    Audit,
+}
+
+impl Role {
+    /// Every role with its name and its rights.
+    pub const TABLE: [(Self, &'static str, &'static [Right]); 4] = [
+        (
+            Self::Operator,
+            "operator",
+            &[
+                Right::Parties,
+                Right::Contracts,
+                Right::Payments,
+                Right::DraftProducts,
+                Right::Ledger,
+                Right::Days,
+                Right::Keys,
+                Right::Read,
+                Right::Audit,
+            ],
+        ),
+        (Self::Approver, "approver", &[Right::ReleaseProducts, Right::Read, Right::Audit]),
+        (Self::Auditor, "auditor", &[Right::Read, Right::Audit]),
+        (Self::Partner, "partner", &[Right::Parties, Right::Contracts, Right::Read]),
+    ];
+
+    /// Whether the role has a right.
+    pub fn has(self, right: Right) -> bool {
+        Self::TABLE.iter().any(|(role, _, rights)| *role == self && rights.contains(&right))
+    }
+}
+
+impl Caller {
+    /// The platform itself, acting for an institution: timers and set-up.
+    pub fn platform(institution: InstitutionId) -> Self {
+        let actor = "platform".to_owned();
+        Self { institution, actor, role: Role::Operator, sees_personal_data: false }
+    }
+
+    /// Refuses a caller without a right.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`].
+    pub fn must(&self, right: Right) -> Result<(), Refusal> {
+        if self.role.has(right) { Ok(()) } else { Err(Refusal::Forbidden(right)) }
+    }
+}
+
+/// One use of a command.
+#[derive(Clone)]
+pub struct Call {
+    /// Who asks.
+    pub caller: Caller,
+    /// The idempotency key, unique within the institution.
+    pub key: String,
+    /// The digest of the request.
+    pub digest: Digest,
+    /// When.
+    pub now: Timestamp,
+    /// What ids, keys and nonces of this command are drawn from. A secret.
+    pub seed: [u8; 32],
+}
+
+impl Call {
+    /// The generator of this command: the same on every attempt.
+    pub fn prng(&self) -> Prng {
+        Prng::new(self.seed)
+    }
+
+    /// A command the platform gives in the course of this one, under a key of its own.
+    pub fn within(&self, key: String) -> Self {
+        let seed = *Digest::of(&[&self.seed, key.as_bytes()]).as_bytes();
+        let caller = Caller::platform(self.caller.institution);
+        Self { caller, digest: Digest::of(&[key.as_bytes()]), key, now: self.now, seed }
+    }
+
+    /// An empty commit for this command.
+    pub(crate) fn commit(&self, command: &'static str, lane: LaneId, today: Date) -> Commit {
+        let at = Moment { now: self.now, today };
+        let mut commit = Commit::new(self.caller.institution, lane, command, at);
+        commit.actor.clone_from(&self.caller.actor);
+        commit.key.clone_from(&self.key);
+        commit.digest = self.digest;
+        commit
+    }
+}
+
+/// The answer to a command that was not refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done<T> {
+    /// The answer.
+    pub answer: T,
+    /// Whether it happened before and this is a repetition.
+    pub replayed: bool,
+}
+
+impl<T: DeserializeOwned> Done<T> {
+    pub(crate) fn now(receipt: &Receipt) -> Result<Self, Refusal> {
+        Ok(Self { answer: receipt.answer()?, replayed: false })
+    }
+
+    pub(crate) fn before(receipt: &Receipt) -> Result<Self, Refusal> {
+        Ok(Self { answer: receipt.answer()?, replayed: true })
+    }
+}

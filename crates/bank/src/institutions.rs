@@ -1,0 +1,90 @@
+//! Institutions: tenants, their business date, their calendar and chart.
+
+use ledger::{InstitutionId, LaneId};
+use money::Calendar;
+use product::Chart;
+use serde::{Deserialize, Serialize};
+use stdx::Date;
+use store::Versioned;
+
+use crate::{
+    Bank, Call, Caller, Done, Refusal,
+    tables::{INSTITUTIONS, PLATFORM, TENANTS, Tenant},
+};
+
+/// An institution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Institution {
+    /// Its name.
+    pub name: String,
+    /// The day being worked on. It moves when the day is closed, never by the clock.
+    pub business_date: Date,
+    /// The name of its business calendar.
+    pub calendar: String,
+}
+
+impl Institution {
+    /// Its business calendar.
+    ///
+    /// # Panics
+    /// When the calendar is not one of the platform's; creating the institution checked it.
+    pub fn calendar(&self) -> &'static Calendar {
+        Calendar::named(&self.calendar).expect("checked when the institution was created")
+    }
+
+    /// Its chart of accounts.
+    pub fn chart(&self) -> &'static Chart {
+        Chart::china()
+    }
+}
+
+/// The lane of what belongs to the institution itself: products, the business date.
+pub fn institution_lane(institution: InstitutionId) -> LaneId {
+    institution.cast()
+}
+
+impl Bank {
+    /// Makes an institution, working on `business_date` first.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] for a calendar that is not the platform's.
+    pub async fn create_institution(
+        &self,
+        call: &Call,
+        name: &str,
+        business_date: Date,
+        calendar: &str,
+    ) -> Result<Done<InstitutionId>, Refusal> {
+        Calendar::named(calendar).map_err(|_| Refusal::NotFound("calendar"))?;
+        let id = call.caller.institution;
+        let entered = call.within(format!("enter-institution/{id}"));
+        let entered = Call { caller: Caller::platform(PLATFORM), ..entered };
+        self.carry_out::<InstitutionId>(&entered, async || {
+            let mut commit = entered.commit("enter-institution", PLATFORM.cast(), business_date);
+            let tenant = Tenant { name: name.to_owned(), created_at: call.now };
+            commit.put(&TENANTS, id, 0, &tenant);
+            commit.answer(&id);
+            Ok(commit)
+        })
+        .await?;
+        self.carry_out(call, async || {
+            let mut commit = call.commit("create-institution", institution_lane(id), business_date);
+            let (name, calendar) = (name.to_owned(), calendar.to_owned());
+            let institution = Institution { name, business_date, calendar };
+            commit.put(&INSTITUTIONS, id, 0, &institution);
+            commit.tell("institution-created", id, &institution);
+            commit.answer(&id);
+            Ok(commit)
+        })
+        .await
+    }
+
+    /// The caller's institution.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::Store`].
+    pub async fn institution(&self, caller: &Caller) -> Result<Versioned<Institution>, Refusal> {
+        let id = caller.institution;
+        self.need(&INSTITUTIONS, id, id, "institution").await
+    }
+}

@@ -1,0 +1,450 @@
+//! Loans: apply, sign, disburse, repay, settle.
+
+use lending::{
+    Application, Loan, Outcome, Owed, Position, Quote, Status,
+    application::{Decision, Request},
+};
+use money::{Amount, Money};
+use product::LoanProduct;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use stdx::{Date, Id};
+use store::{Commit, Due, Page, Stored, Versioned};
+
+use crate::{
+    Bank, Call, Caller, Done, Refusal, Right,
+    books::Books,
+    days::CLOSE_LOAN_DAY,
+    tables::{
+        APPLICATIONS, ApplicationId, LOANS, LoanId, PARTIES, POSITIONS, PartyId, borrower,
+        party_lane,
+    },
+};
+
+/// The most loans of one borrower that count towards what is owed already.
+pub const LOANS_PER_BORROWER_MAX: usize = 1_000;
+
+/// What somebody asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Apply {
+    /// Who.
+    pub party: PartyId,
+    /// Under which product.
+    pub product: String,
+    /// How much.
+    pub amount: Money,
+    /// In how many instalments; the product's usual number when absent.
+    #[serde(default)]
+    pub term: Option<u32>,
+    /// What the product asks beside.
+    #[serde(default)]
+    pub facts: std::collections::BTreeMap<String, Value>,
+}
+
+/// The answer to an application.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Applied {
+    /// The application.
+    pub id: ApplicationId,
+    /// Itself, with the decision.
+    #[serde(flatten)]
+    pub application: Application,
+}
+
+/// The answer to signing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Signed {
+    /// The loan that came of it.
+    pub loan: LoanId,
+}
+
+/// The answer to what moves a loan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LoanMoved {
+    /// Which loan.
+    pub loan: LoanId,
+    /// The business date it was booked on.
+    pub on: Date,
+    /// The loan's status now.
+    pub status: Status,
+    /// What moved: paid out, or paid.
+    pub amount: Money,
+    /// What is due now, by component, in minor units.
+    pub due: Owed,
+    /// Principal still owed, due or not.
+    pub principal: Money,
+}
+
+/// A loan with what is owed on it; nothing is owed before it is paid out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoanState {
+    /// The loan.
+    pub id: LoanId,
+    /// The contract.
+    pub loan: Loan,
+    /// What is owed.
+    pub position: Option<Position>,
+    /// The version of the contract's record.
+    pub version: u64,
+}
+
+/// A loan as a command finds it.
+struct Active {
+    loan: Versioned<Loan>,
+    position: Versioned<Position>,
+    product: std::sync::Arc<LoanProduct>,
+}
+
+impl Bank {
+    /// Applies for a loan: the product's rules decide, and an approval comes with an offer.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] for the party or the product, [`Refusal::OtherCurrency`],
+    /// [`Refusal::Lending`].
+    pub async fn apply(&self, call: &Call, apply: &Apply) -> Result<Done<Applied>, Refusal> {
+        call.caller.must(Right::Contracts)?;
+        let of = call.caller.institution;
+        self.carry_out(call, async || {
+            let institution = self.institution(&call.caller).await?.record;
+            let today = institution.business_date;
+            let party = self.need(&PARTIES, of, apply.party, "party").await?;
+            let product = self.loan_product_in_force(&call.caller, &apply.product, today).await?;
+            let amount = in_currency(apply.amount, product.currency())?;
+            let request = Request {
+                borrower: borrower(apply.party),
+                amount,
+                term: apply.term,
+                applicant: self.applicant(call, &party.record, today).await?,
+                facts: apply.facts.clone(),
+            };
+            let outcome =
+                lending::application::apply(&product, institution.calendar(), request, today)?;
+            let application = outcome.application.clone().expect("an application was decided");
+            let id = Id::new(call.now, &mut call.prng());
+            let mut commit = call.commit("apply", party_lane(apply.party), today);
+            commit.expect(&PARTIES, apply.party, party.version);
+            commit.put(&APPLICATIONS, id, 0, &application);
+            tell(&mut commit, id, &outcome);
+            commit.answer(&Applied { id, application });
+            Ok(commit)
+        })
+        .await
+    }
+
+    /// Takes an offer: the application becomes a contract.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::Lending`] when there is no offer or it is too late.
+    pub async fn sign(&self, call: &Call, id: ApplicationId) -> Result<Done<Signed>, Refusal> {
+        call.caller.must(Right::Contracts)?;
+        let of = call.caller.institution;
+        self.carry_out(call, async || {
+            let today = self.institution(&call.caller).await?.record.business_date;
+            let application = self.need(&APPLICATIONS, of, id, "application").await?;
+            let outcome = lending::contract::sign(&application.record, today)?;
+            let loan: LoanId = Id::new(call.now, &mut call.prng());
+            let mut commit = call.commit("sign", application.lane, today);
+            if let Some(signed) = &outcome.application {
+                commit.put(&APPLICATIONS, id, application.version, signed);
+            }
+            if let Some(contract) = &outcome.loan {
+                commit.put(&LOANS, loan, 0, contract);
+            }
+            tell(&mut commit, loan, &outcome);
+            commit.answer(&Signed { loan });
+            Ok(commit)
+        })
+        .await
+    }
+
+    /// Pays a signed loan out.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::Lending`], [`Refusal::Ledger`].
+    pub async fn disburse(&self, call: &Call, id: LoanId) -> Result<Done<LoanMoved>, Refusal> {
+        call.caller.must(Right::Payments)?;
+        self.carry_out(call, async || {
+            let institution = self.institution(&call.caller).await?;
+            let today = institution.record.business_date;
+            let loan = self.need(&LOANS, call.caller.institution, id, "loan").await?;
+            let Loan { product, version, .. } = &loan.record;
+            let product = self.loan_product(&call.caller, product, *version).await?;
+            let calendar = institution.record.calendar();
+            let outcome = lending::contract::disburse(&loan.record, &product, calendar, today)?;
+            let mut commit = call.commit("disburse", loan.lane, today);
+            // The business date must not move under the first day of interest.
+            let of = call.caller.institution;
+            commit.expect(&crate::tables::INSTITUTIONS, of, institution.version);
+            let paid_out = loan.record.principal - loan.record.upfront_fees;
+            let before = (&loan, 0);
+            self.record(call, &mut commit, id, before, None, &product, &outcome);
+            let position = outcome.position.as_ref().expect("a disbursed loan has a position");
+            commit.answer(&moved(id, &loan.record, &outcome, position, paid_out, today));
+            Ok(commit)
+        })
+        .await
+    }
+
+    /// Takes a payment.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::OtherCurrency`], [`Refusal::Lending`],
+    /// [`Refusal::Ledger`].
+    pub async fn repay(
+        &self,
+        call: &Call,
+        id: LoanId,
+        payment: Money,
+    ) -> Result<Done<LoanMoved>, Refusal> {
+        call.caller.must(Right::Payments)?;
+        self.move_loan(call, "repay", id, async |active| {
+            let amount = in_currency(payment, active.loan.record.currency)?;
+            let (loan, position) = (&active.loan.record, &active.position.record);
+            Ok((lending::repay(loan, position, amount, position.through)?, amount))
+        })
+        .await
+    }
+
+    /// What settles a loan today.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::Lending`].
+    pub async fn settlement_quote(&self, caller: &Caller, id: LoanId) -> Result<Quote, Refusal> {
+        caller.must(Right::Read)?;
+        let active = self.active(caller, id).await?;
+        let (loan, position) = (&active.loan.record, &active.position.record);
+        Ok(lending::quote(loan, position, &active.product, position.through)?)
+    }
+
+    /// Settles a loan with exactly the quoted amount.
+    ///
+    /// # Errors
+    /// As [`Bank::repay`].
+    pub async fn settle(
+        &self,
+        call: &Call,
+        id: LoanId,
+        payment: Money,
+    ) -> Result<Done<LoanMoved>, Refusal> {
+        call.caller.must(Right::Payments)?;
+        self.move_loan(call, "settle", id, async |active| {
+            let amount = in_currency(payment, active.loan.record.currency)?;
+            let (loan, position) = (&active.loan.record, &active.position.record);
+            let on = position.through;
+            let outcome = lending::settle(loan, position, &active.product, amount, on)?;
+            Ok((outcome, amount))
+        })
+        .await
+    }
+
+    /// Closes a loan's business day: interest, penalty, what becomes due. Answers the day to be
+    /// closed next, if there is one.
+    pub(crate) async fn close_loan_day(
+        &self,
+        call: &Call,
+        id: LoanId,
+        day: Date,
+    ) -> Result<Option<Date>, Refusal> {
+        let done = self.carry_out::<Option<Date>>(call, async || {
+            let active = self.active(&call.caller, id).await?;
+            let (loan, position) = (&active.loan.record, &active.position.record);
+            let outcome = lending::close_day(loan, position, day)?;
+            let mut commit = call.commit("close-loan-day", active.loan.lane, day);
+            let before = (&active.loan, active.position.version);
+            self.record(call, &mut commit, id, before, Some(day), &active.product, &outcome);
+            commit.answer(&outcome.timer);
+            Ok(commit)
+        });
+        Ok(done.await?.answer)
+    }
+
+    /// A command that moves an active loan on its business date.
+    async fn move_loan(
+        &self,
+        call: &Call,
+        command: &'static str,
+        id: LoanId,
+        decide: impl AsyncFn(&Active) -> Result<(Outcome, Amount), Refusal>,
+    ) -> Result<Done<LoanMoved>, Refusal> {
+        self.carry_out(call, async || {
+            let active = self.active(&call.caller, id).await?;
+            let (outcome, amount) = decide(&active).await?;
+            let (loan, position) = (&active.loan.record, &active.position.record);
+            let on = position.through;
+            let mut commit = call.commit(command, active.loan.lane, on);
+            let before = (&active.loan, active.position.version);
+            self.record(call, &mut commit, id, before, Some(on), &active.product, &outcome);
+            let after = outcome.position.as_ref().unwrap_or(position);
+            commit.answer(&moved(id, loan, &outcome, after, amount, on));
+            Ok(commit)
+        })
+        .await
+    }
+
+    /// Puts an outcome into a commit: records, transfers, events, the loan's one timer.
+    #[allow(clippy::too_many_arguments, reason = "one outcome, seen from all sides")]
+    fn record(
+        &self,
+        call: &Call,
+        commit: &mut Commit,
+        id: LoanId,
+        (loan, position_version): (&Versioned<Loan>, u64),
+        timer: Option<Date>,
+        product: &LoanProduct,
+        outcome: &Outcome,
+    ) {
+        match &outcome.loan {
+            Some(after) => commit.put(&LOANS, id, loan.version, after),
+            None => commit.expect(&LOANS, id, loan.version),
+        }
+        if let Some(after) = &outcome.position {
+            commit.put(&POSITIONS, id, position_version, after);
+        }
+        let books = Books {
+            chart: product::Chart::china(),
+            accounting: product.accounting(),
+            currency: loan.record.currency,
+            contract: id.cast(),
+            limits: None,
+        };
+        let mut prng = call.prng();
+        let value_date = commit.at.today;
+        for entry in &outcome.entries {
+            books.book(commit, entry.event, &entry.amounts, value_date, &mut prng);
+        }
+        tell(commit, id, outcome);
+        if timer != outcome.timer {
+            if let Some(day) = timer {
+                commit.clear_timer(Due::Day(day), CLOSE_LOAN_DAY, id);
+            }
+            if let Some(day) = outcome.timer {
+                commit.set_timer(Due::Day(day), CLOSE_LOAN_DAY, id);
+            }
+        }
+    }
+
+    async fn active(&self, caller: &Caller, id: LoanId) -> Result<Active, Refusal> {
+        let of = caller.institution;
+        let loan = self.need(&LOANS, of, id, "loan").await?;
+        let position = self.store().get(&POSITIONS, of, id).await?;
+        let position = position.ok_or(lending::Reject::NotActive)?;
+        let Loan { product, version, .. } = &loan.record;
+        let product = self.loan_product(caller, product, *version).await?;
+        Ok(Active { loan, position, product })
+    }
+
+    /// A loan.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`].
+    pub async fn loan(&self, caller: &Caller, id: LoanId) -> Result<LoanState, Refusal> {
+        caller.must(Right::Read)?;
+        let loan = self.need(&LOANS, caller.institution, id, "loan").await?;
+        self.state(caller, (id.cast(), loan)).await
+    }
+
+    /// Loans, oldest first; of one borrower, or all.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`].
+    pub async fn loans(
+        &self,
+        caller: &Caller,
+        of_party: Option<PartyId>,
+        after: Option<Id<()>>,
+        limit: usize,
+    ) -> Result<Page<LoanState, Id<()>>, Refusal> {
+        caller.must(Right::Read)?;
+        let of = caller.institution;
+        let page = match of_party {
+            None => self.store().list(&LOANS, of, after, limit).await?,
+            Some(party) => {
+                let link = ("borrower", &*party.to_string());
+                self.store().find(&LOANS, of, link, after, limit).await?
+            }
+        };
+        let mut data = Vec::with_capacity(page.data.len());
+        for stored in page.data {
+            data.push(self.state(caller, stored).await?);
+        }
+        Ok(Page { data, next: page.next })
+    }
+
+    async fn state(&self, caller: &Caller, stored: Stored<Loan>) -> Result<LoanState, Refusal> {
+        let (id, loan) = stored;
+        let position = self.store().get(&POSITIONS, caller.institution, id).await?;
+        let position = position.map(|it| it.record);
+        Ok(LoanState { id: id.cast(), loan: loan.record, position, version: loan.version })
+    }
+
+    /// An application.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`].
+    pub async fn application(
+        &self,
+        caller: &Caller,
+        id: ApplicationId,
+    ) -> Result<Versioned<Application>, Refusal> {
+        caller.must(Right::Read)?;
+        self.need(&APPLICATIONS, caller.institution, id, "application").await
+    }
+
+    /// What a party owes on all its loans, and the worst days past due.
+    pub(crate) async fn exposure(
+        &self,
+        call: &Call,
+        party: PartyId,
+    ) -> Result<(Amount, u32), Refusal> {
+        let of = call.caller.institution;
+        let link = ("borrower", &*party.to_string());
+        let loans = self.store().find(&LOANS, of, link, None, LOANS_PER_BORROWER_MAX).await?;
+        let (mut outstanding, mut days_past_due) = (Amount::ZERO, 0);
+        for (id, loan) in loans.data {
+            let position = self.store().get(&POSITIONS, of, id).await?;
+            match (position, loan.record.status) {
+                (Some(position), _) => {
+                    outstanding += position.record.principal;
+                    days_past_due = days_past_due.max(position.record.days_past_due);
+                }
+                (None, Status::Signed) => outstanding += loan.record.principal,
+                (None, Status::Active | Status::Settled) => {}
+            }
+        }
+        Ok((outstanding, days_past_due))
+    }
+}
+
+fn in_currency(money: Money, currency: money::Currency) -> Result<Amount, Refusal> {
+    if money.currency == currency { Ok(money.amount) } else { Err(Refusal::OtherCurrency) }
+}
+
+fn tell<I>(commit: &mut Commit, subject: Id<I>, outcome: &Outcome) {
+    for event in &outcome.events {
+        commit.tell(event.name(), subject, event);
+    }
+}
+
+fn moved(
+    id: LoanId,
+    loan: &Loan,
+    outcome: &Outcome,
+    position: &Position,
+    amount: Amount,
+    on: Date,
+) -> LoanMoved {
+    LoanMoved {
+        loan: id,
+        on,
+        status: outcome.loan.as_ref().unwrap_or(loan).status,
+        amount: Money::new(amount, loan.currency),
+        due: position.due(),
+        principal: Money::new(position.principal, loan.currency),
+    }
+}
+
+/// Whether an application was approved.
+pub fn is_approved(application: &Application) -> bool {
+    matches!(application.decision, Decision::Approved { .. })
+}

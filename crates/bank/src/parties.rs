@@ -1,0 +1,238 @@
+//! Parties: registration, consents, checks.
+
+use lending::application::{Applicant, ApplicantKind};
+use party::{
+    Amendment, Check, Document, Kind, KycLevel, Method, Party, PartyView, Purpose, Registration,
+    Sight,
+};
+use serde::{Deserialize, Serialize};
+use stdx::{Date, Id};
+use store::{Page, Stored, Versioned};
+
+use crate::{
+    Bank, Call, Caller, Done, Refusal, Right,
+    tables::{PARTIES, PartyId, party_lane},
+};
+
+/// The answer to every command on a party.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartyChanged {
+    /// Which party.
+    pub id: PartyId,
+    /// How well it is known now.
+    pub kyc_level: KycLevel,
+    /// The version of its record.
+    pub version: u64,
+}
+
+impl Bank {
+    /// Registers a person or a company.
+    ///
+    /// # Errors
+    /// [`Refusal::Party`] with every bad field; [`Refusal::Exists`] when the institution has a
+    /// party with this identity number.
+    pub async fn register_party(
+        &self,
+        call: &Call,
+        registration: &Registration,
+    ) -> Result<Done<PartyChanged>, Refusal> {
+        call.caller.must(Right::Parties)?;
+        let of = call.caller.institution;
+        self.carry_out(call, async || {
+            let institution = self.institution(&call.caller).await?;
+            let today = institution.record.business_date;
+            let keys = self.keys(of);
+            let party = party::register(registration, &keys, today, call.now, &mut call.prng())?;
+            let index = party.index.expect("a new party has its indexes");
+            let known = index.id_number.to_string();
+            let same = self.store().find(&PARTIES, of, ("id-number", &known), None, 1).await?;
+            if !same.data.is_empty() {
+                return Err(Refusal::Exists("party"));
+            }
+            let mut commit = call.commit("register-party", party_lane(party.id), today);
+            commit.put(&PARTIES, party.id, 0, &party);
+            // Two registrations of one number at the same moment: the second finds this taken.
+            let claim = Id::<()>::derived(&[known.as_bytes()]);
+            commit.put(&CLAIMS, claim, 0, &party.id);
+            commit.tell("party-registered", party.id, &party.kind);
+            commit.answer(&PartyChanged { id: party.id, kyc_level: party.kyc_level, version: 1 });
+            Ok(commit)
+        })
+        .await
+    }
+
+    /// Changes a party by one of its commands.
+    async fn change_party(
+        &self,
+        call: &Call,
+        command: &'static str,
+        event: &str,
+        id: PartyId,
+        change: impl Fn(&Party, Date) -> Result<Party, party::Reject>,
+    ) -> Result<Done<PartyChanged>, Refusal> {
+        call.caller.must(Right::Parties)?;
+        let of = call.caller.institution;
+        self.carry_out(call, async || {
+            let today = self.institution(&call.caller).await?.record.business_date;
+            let before = self.need(&PARTIES, of, id, "party").await?;
+            let after = change(&before.record, today)?;
+            let mut commit = call.commit(command, party_lane(id), today);
+            commit.put(&PARTIES, id, before.version, &after);
+            commit.tell(event, id, &after.kyc_level);
+            let version = before.version + 1;
+            commit.answer(&PartyChanged { id, kyc_level: after.kyc_level, version });
+            Ok(commit)
+        })
+        .await
+    }
+
+    /// Notes a consent with its purpose and the version of the text agreed to.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::Party`].
+    pub async fn give_consent(
+        &self,
+        call: &Call,
+        id: PartyId,
+        purpose: Purpose,
+        text_version: &str,
+    ) -> Result<Done<PartyChanged>, Refusal> {
+        self.change_party(call, "give-consent", "consent-given", id, |party, _| {
+            party.give_consent(purpose, text_version, call.now)
+        })
+        .await
+    }
+
+    /// Withdraws the consent for a purpose.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::Party`].
+    pub async fn withdraw_consent(
+        &self,
+        call: &Call,
+        id: PartyId,
+        purpose: Purpose,
+    ) -> Result<Done<PartyChanged>, Refusal> {
+        self.change_party(call, "withdraw-consent", "consent-withdrawn", id, |party, _| {
+            party.withdraw_consent(purpose, call.now)
+        })
+        .await
+    }
+
+    /// Puts a document on file.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::Party`].
+    pub async fn add_document(
+        &self,
+        call: &Call,
+        id: PartyId,
+        document: &Document,
+    ) -> Result<Done<PartyChanged>, Refusal> {
+        self.change_party(call, "add-document", "document-added", id, |party, _| {
+            party.add_document(document.clone())
+        })
+        .await
+    }
+
+    /// Notes a check of the identity and the level it supports.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::Party`].
+    pub async fn raise_kyc(
+        &self,
+        call: &Call,
+        id: PartyId,
+        to: KycLevel,
+        method: Method,
+        reference: &str,
+    ) -> Result<Done<PartyChanged>, Refusal> {
+        self.change_party(call, "raise-kyc", "kyc-raised", id, |party, today| {
+            let reference = reference.to_owned();
+            party.raise_kyc(to, Check { method, reference, checked_at: call.now }, today)
+        })
+        .await
+    }
+
+    /// Changes contact data.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::Party`] with every bad field.
+    pub async fn amend_party(
+        &self,
+        call: &Call,
+        id: PartyId,
+        amendment: &Amendment,
+    ) -> Result<Done<PartyChanged>, Refusal> {
+        let keys = self.keys(call.caller.institution);
+        self.change_party(call, "amend-party", "party-amended", id, |party, _| {
+            party.amend(amendment, &keys, &mut call.prng())
+        })
+        .await
+    }
+
+    /// A party, masked unless the caller may see it clear.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::Party`] when its key cannot be used.
+    pub async fn party(
+        &self,
+        caller: &Caller,
+        id: PartyId,
+    ) -> Result<Versioned<PartyView>, Refusal> {
+        caller.must(Right::Read)?;
+        let Versioned { version, lane, record } =
+            self.need(&PARTIES, caller.institution, id, "party").await?;
+        Ok(Versioned { version, lane, record: self.show(caller, &record)? })
+    }
+
+    /// Parties, oldest first.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`], [`Refusal::Party`] when a key cannot be used.
+    pub async fn parties(
+        &self,
+        caller: &Caller,
+        after: Option<Id<()>>,
+        limit: usize,
+    ) -> Result<Page<PartyView, Id<()>>, Refusal> {
+        caller.must(Right::Read)?;
+        let page = self.store().list(&PARTIES, caller.institution, after, limit).await?;
+        let shown =
+            page.data.iter().map(|(_, party): &Stored<Party>| self.show(caller, &party.record));
+        Ok(Page { data: shown.collect::<Result<_, _>>()?, next: page.next })
+    }
+
+    fn show(&self, caller: &Caller, party: &Party) -> Result<PartyView, Refusal> {
+        let sight = if caller.sees_personal_data { Sight::Clear } else { Sight::Masked };
+        Ok(party::view(party, &self.keys(caller.institution), sight)?)
+    }
+
+    /// What the rules of a product may know of a party.
+    pub(crate) async fn applicant(
+        &self,
+        call: &Call,
+        party: &Party,
+        today: Date,
+    ) -> Result<Applicant, Refusal> {
+        let clear = party.open(&self.keys(call.caller.institution))?;
+        // The age of a company is not known from its number.
+        let age = clear.id_number.resident().map_or(0, |it| u32::from(it.age_on(today)));
+        let kind = match party.kind {
+            Kind::Person => ApplicantKind::Person,
+            Kind::Company => ApplicantKind::Company,
+        };
+        let (outstanding, days_past_due) = self.exposure(call, party.id).await?;
+        let kyc_level = name_of(&party.kyc_level);
+        Ok(Applicant { age, kind, kyc_level, outstanding, days_past_due })
+    }
+}
+
+/// Which party has an identity number: one record for each number.
+const CLAIMS: store::Table<PartyId> = store::Table::new("party-claim", |_| Vec::new());
+
+/// The name a value has in JSON.
+fn name_of(value: &impl Serialize) -> String {
+    let value = serde_json::to_value(value).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,267 @@
+//! The plain ledger, for those who want only that: accounts and transfers without contracts.
+
+use ledger::{
+    Account, AccountId, AccountState, Balances, Code, Kind, LaneId, Limits, Side, Transfer,
+    TransferId,
+};
+use money::{Amount, Currency};
+use serde::{Deserialize, Serialize};
+use stdx::{Date, Id};
+use store::{
+    AccountChange, AccountMove, Booked, COMMIT_TRANSFERS_MAX, Due, Mode, Outcome, Page, Timer,
+    TimerChange,
+};
+
+use crate::{Bank, Call, Caller, Refusal, Right, days::EXPIRE_HOLD};
+
+/// An account to open.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewAccount {
+    /// Its name, chosen by the caller so that a retry is recognized.
+    pub id: AccountId,
+    /// Its place in the chart of accounts.
+    pub code: Code,
+    /// What it counts.
+    pub currency: Currency,
+    /// The side on which it grows.
+    pub side: Side,
+    /// The lane it lives in; the institution's ledger lane when absent. Accounts that move
+    /// together belong in one lane.
+    pub lane: Option<LaneId>,
+    /// What may move.
+    pub limits: Option<Limits>,
+}
+
+/// What came of one item of a bulk request.
+pub type ItemResult = Result<Booked, ledger::Reject>;
+
+/// The answer to a bulk of transfers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Booking {
+    /// What came of each, in order.
+    pub results: Vec<ItemResult>,
+    /// Whether the request happened before and this is a repetition.
+    pub replayed: bool,
+}
+
+/// An account's balances at the end of a value date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BalanceAt {
+    /// The day.
+    pub date: Date,
+    /// Debits posted with a value date through it.
+    pub debits_posted: Amount,
+    /// Credits.
+    pub credits_posted: Amount,
+}
+
+impl Bank {
+    /// Opens accounts, all or none. Opening the same again changes nothing.
+    ///
+    /// # Errors
+    /// [`Refusal::TooMany`]; [`Refusal::Ledger`] when one exists with a different field.
+    pub async fn open_ledger_accounts(
+        &self,
+        call: &Call,
+        accounts: &[NewAccount],
+    ) -> Result<(), Refusal> {
+        call.caller.must(Right::Ledger)?;
+        few(accounts.len())?;
+        let lane = ledger_lane(call);
+        self.carry_out::<()>(call, async || {
+            let today = self.institution(&call.caller).await?.record.business_date;
+            let mut commit = call.commit("open-ledger-accounts", lane, today);
+            commit.accounts =
+                accounts.iter().map(|it| AccountChange::Open(open(it, lane))).collect();
+            commit.answer(&());
+            Ok(commit)
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Freezes, thaws or closes an account.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::Ledger`].
+    pub async fn set_account_state(
+        &self,
+        call: &Call,
+        id: AccountId,
+        state: AccountState,
+    ) -> Result<(), Refusal> {
+        self.change_account(call, id, "set-account-state", AccountChange::State(id, state)).await
+    }
+
+    /// Gives an account other limits.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::Ledger`].
+    pub async fn set_account_limits(
+        &self,
+        call: &Call,
+        id: AccountId,
+        limits: Option<Limits>,
+    ) -> Result<(), Refusal> {
+        self.change_account(call, id, "set-account-limits", AccountChange::Limits(id, limits)).await
+    }
+
+    async fn change_account(
+        &self,
+        call: &Call,
+        id: AccountId,
+        command: &'static str,
+        change: AccountChange,
+    ) -> Result<(), Refusal> {
+        call.caller.must(Right::Ledger)?;
+        self.carry_out::<()>(call, async || {
+            let today = self.institution(&call.caller).await?.record.business_date;
+            let account = self.ledger_account(&call.caller, id).await?;
+            let mut commit = call.commit(command, account.lane, today);
+            commit.accounts.push(change.clone());
+            commit.tell("account-changed", id, &change);
+            commit.answer(&());
+            Ok(commit)
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Books transfers, each chain of linked ones for itself. Holds that end by themselves get a
+    /// timer.
+    ///
+    /// # Errors
+    /// [`Refusal::TooMany`], [`Refusal::IdempotencyKeyReused`]; what the ledger refuses is told
+    /// per item.
+    pub async fn book_transfers(
+        &self,
+        call: &Call,
+        transfers: &[Transfer],
+    ) -> Result<Booking, Refusal> {
+        call.caller.must(Right::Ledger)?;
+        few(transfers.len())?;
+        let today = self.institution(&call.caller).await?.record.business_date;
+        let mut commit = call.commit("book-transfers", ledger_lane(call), today);
+        commit.mode = Mode::EachAlone;
+        commit.transfers = transfers.to_vec();
+        for transfer in transfers {
+            if let Some(expires) = transfer.kind.expires() {
+                commit.set_timer(Due::Moment(expires), EXPIRE_HOLD, transfer.id);
+            }
+        }
+        let (receipt, replayed) = match self.store().commit(commit).await? {
+            Outcome::Committed(receipt) => (receipt, false),
+            Outcome::Replayed(receipt) => (receipt, true),
+            Outcome::Rejected { transfer, reject } => {
+                return Err(Refusal::Ledger { transfer, reject });
+            }
+            Outcome::KeyReused => return Err(Refusal::IdempotencyKeyReused),
+            Outcome::Conflict(_) => return Err(Refusal::Busy),
+        };
+        Ok(Booking { results: receipt.results, replayed })
+    }
+
+    /// Lets one hold expire, unless it was resolved before.
+    pub(crate) async fn expire_hold(&self, call: &Call, timer: &Timer) -> Result<(), Refusal> {
+        let hold: TransferId = timer.subject.cast();
+        let call = call.within(format!("{EXPIRE_HOLD}/{hold}"));
+        let today = self.institution(&call.caller).await?.record.business_date;
+        let id = Id::new(call.now, &mut call.prng());
+        let mut commit = call.commit(EXPIRE_HOLD, timer.lane, today);
+        commit.mode = Mode::EachAlone;
+        let reason = Code::literal(EXPIRE_HOLD);
+        commit.transfers.push(Transfer::about(id, Kind::Expire(hold), today, reason));
+        commit.timers.push(TimerChange::Clear(timer.clone()));
+        self.store().commit(commit).await?;
+        Ok(())
+    }
+
+    /// An account.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`].
+    pub async fn ledger_account(&self, caller: &Caller, id: AccountId) -> Result<Account, Refusal> {
+        caller.must(Right::Audit)?;
+        let account = self.store().account(caller.institution, id).await?;
+        account.ok_or(Refusal::NotFound("account"))
+    }
+
+    /// Accounts, in order of id.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`].
+    pub async fn ledger_accounts(
+        &self,
+        caller: &Caller,
+        after: Option<AccountId>,
+        limit: usize,
+    ) -> Result<Page<Account, AccountId>, Refusal> {
+        caller.must(Right::Audit)?;
+        Ok(self.store().accounts(caller.institution, after, limit).await?)
+    }
+
+    /// A transfer and what became of it.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`].
+    pub async fn transfer(&self, caller: &Caller, id: TransferId) -> Result<AccountMove, Refusal> {
+        caller.must(Right::Audit)?;
+        let transfer = self.store().transfer(caller.institution, id).await?;
+        transfer.ok_or(Refusal::NotFound("transfer"))
+    }
+
+    /// The transfers of an account, newest first.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`].
+    pub async fn account_history(
+        &self,
+        caller: &Caller,
+        id: AccountId,
+        from: Option<TransferId>,
+        limit: usize,
+    ) -> Result<Page<AccountMove, TransferId>, Refusal> {
+        self.ledger_account(caller, id).await?;
+        Ok(self.store().history(caller.institution, id, from, limit).await?)
+    }
+
+    /// An account's balances at the end of a value date.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`].
+    pub async fn balance_at(
+        &self,
+        caller: &Caller,
+        id: AccountId,
+        date: Date,
+    ) -> Result<BalanceAt, Refusal> {
+        self.ledger_account(caller, id).await?;
+        let moved = self.store().moved_through(caller.institution, id, date).await?;
+        let (debits_posted, credits_posted) = moved;
+        Ok(BalanceAt { date, debits_posted, credits_posted })
+    }
+}
+
+/// The lane of plain accounts for which no other is named.
+fn ledger_lane(call: &Call) -> LaneId {
+    Id::derived(&[call.caller.institution.as_bytes(), b"ledger"])
+}
+
+fn open(new: &NewAccount, lane: LaneId) -> Account {
+    Account {
+        id: new.id,
+        lane: new.lane.unwrap_or(lane),
+        code: new.code,
+        currency: new.currency,
+        side: new.side,
+        state: AccountState::Open,
+        balances: Balances::default(),
+        limits: new.limits.clone().map(Box::new),
+        last: None,
+    }
+}
+
+fn few(items: usize) -> Result<(), Refusal> {
+    let max = COMMIT_TRANSFERS_MAX;
+    if items <= max { Ok(()) } else { Err(Refusal::TooMany("COMMIT_TRANSFERS_MAX", max)) }
+}

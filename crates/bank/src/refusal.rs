@@ -1,0 +1,164 @@
+//! Why a command or a read is refused: one hop from each domain, matched exhaustively.
+
+use std::fmt;
+
+use product::Problem;
+use store::StoreError;
+
+use crate::Right;
+
+/// A refusal. Nothing changed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Refusal {
+    /// The caller lacks a right.
+    Forbidden(Right),
+    /// There is no such thing for this institution.
+    NotFound(&'static str),
+    /// The idempotency key was used for another request.
+    IdempotencyKeyReused,
+    /// Others kept changing the same records; trying again helps.
+    Busy,
+    /// The thing is there already.
+    Exists(&'static str),
+    /// The record has another version than the caller last saw.
+    Changed,
+    /// The definition has problems; all of them.
+    Definition(Vec<Problem>),
+    /// The product is of another kind than the command needs.
+    OtherKind,
+    /// The amount is in another currency than the contract.
+    OtherCurrency,
+    /// The product's rules refuse the applicant.
+    NotEligible(Vec<product::Failure>),
+    /// The date is not the business date to be closed.
+    NotTheBusinessDate(stdx::Date),
+    /// Contracts whose day could not be closed; the business date stays.
+    DayIncomplete(Vec<Unclosed>),
+    /// A consent is missing for what is asked.
+    ConsentMissing(party::Purpose),
+    /// Too many items in one request.
+    TooMany(&'static str, usize),
+    /// The party's rules.
+    Party(party::Reject),
+    /// The product's life cycle.
+    Product(product::life::Reject),
+    /// The loan's rules.
+    Lending(lending::Reject),
+    /// The ledger.
+    Ledger {
+        /// Index of the transfer, when one was refused.
+        transfer: Option<usize>,
+        /// Why.
+        reject: ledger::Reject,
+    },
+    /// The store could not do its work.
+    Store(StoreError),
+}
+
+/// A contract whose day could not be closed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unclosed {
+    /// Which record.
+    pub subject: stdx::Id<()>,
+    /// Why.
+    pub why: String,
+}
+
+impl Refusal {
+    /// The stable code, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Forbidden(_) => "forbidden",
+            Self::NotFound(_) => "not-found",
+            Self::IdempotencyKeyReused => "idempotency-key-reused",
+            Self::Busy => "busy",
+            Self::Exists(_) => "exists",
+            Self::Changed => "changed",
+            Self::Definition(_) => "definition-has-problems",
+            Self::OtherKind => "product-of-other-kind",
+            Self::OtherCurrency => "other-currency",
+            Self::NotEligible(_) => "not-eligible",
+            Self::NotTheBusinessDate(_) => "not-the-business-date",
+            Self::DayIncomplete(_) => "day-incomplete",
+            Self::ConsentMissing(_) => "consent-missing",
+            Self::TooMany(..) => "too-many",
+            Self::Party(reject) => reject.code(),
+            Self::Product(reject) => reject.code(),
+            Self::Lending(reject) => reject.code(),
+            Self::Ledger { reject, .. } => reject.code(),
+            Self::Store(StoreError::TooLarge { .. }) => "too-many",
+            Self::Store(_) => "unavailable",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Forbidden(right) => write!(f, "This key does not have the right {right:?}."),
+            Self::NotFound(what) => write!(f, "There is no such {what}."),
+            Self::IdempotencyKeyReused => {
+                f.write_str("This Idempotency-Key was used before for another request.")
+            }
+            Self::Busy => f.write_str("Others are changing the same records; try again."),
+            Self::Exists(what) => write!(f, "There is such a {what} already."),
+            Self::Changed => f.write_str("It has changed since you read it; read it again."),
+            Self::Definition(problems) => {
+                write!(f, "The definition has {} problems.", problems.len())
+            }
+            Self::OtherKind => f.write_str("The product is of another kind."),
+            Self::OtherCurrency => f.write_str("The contract is in another currency."),
+            Self::NotEligible(reasons) => {
+                write!(f, "{} of the product's rules do not hold.", reasons.len())
+            }
+            Self::NotTheBusinessDate(date) => write!(f, "The business date is {date}."),
+            Self::DayIncomplete(unclosed) => {
+                write!(f, "The day of {} contracts could not be closed.", unclosed.len())
+            }
+            Self::ConsentMissing(purpose) => {
+                write!(f, "The party has not consented to {purpose:?}.")
+            }
+            Self::TooMany(limit, max) => write!(f, "More than {limit}, which is {max}."),
+            Self::Party(reject) => reject.fmt(f),
+            Self::Product(reject) => reject.fmt(f),
+            Self::Lending(reject) => reject.fmt(f),
+            Self::Ledger { transfer: Some(index), reject } => {
+                write!(f, "Transfer {index}: {reject}")
+            }
+            Self::Ledger { transfer: None, reject } => reject.fmt(f),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<lending::Reject> for Refusal {
+    fn from(reject: lending::Reject) -> Self {
+        Self::Lending(reject)
+    }
+}
+
+impl From<party::Reject> for Refusal {
+    fn from(reject: party::Reject) -> Self {
+        Self::Party(reject)
+    }
+}
+
+impl From<party::SealError> for Refusal {
+    fn from(error: party::SealError) -> Self {
+        Self::Party(party::Reject::Seal(error))
+    }
+}
+
+impl From<product::life::Reject> for Refusal {
+    fn from(reject: product::life::Reject) -> Self {
+        Self::Product(reject)
+    }
+}

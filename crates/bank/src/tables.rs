@@ -1,0 +1,86 @@
+//! The records there are, and what finds them.
+
+use ledger::{InstitutionId, LaneId};
+use lending::{Application, Loan, Position, loan::Borrower};
+use party::Party;
+use product::life::ProductVersion;
+use serde::{Deserialize, Serialize};
+use stdx::{Id, Timestamp};
+use store::{Table, Versioned};
+
+use crate::{Bank, Refusal, accounts::CurrentAccount, institutions::Institution, keys::ApiKey};
+
+/// Names a loan contract.
+pub type LoanId = Id<Loan>;
+/// Names an application.
+pub type ApplicationId = Id<Application>;
+/// Names a party.
+pub type PartyId = Id<Party>;
+/// Names a current account contract.
+pub type CurrentAccountId = Id<CurrentAccount>;
+
+/// Everything the platform itself keeps: the institutions there are and their API keys.
+pub const PLATFORM: InstitutionId = InstitutionId::NIL;
+
+/// An institution in the platform's directory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Institutions, in the platform's directory.
+pub const TENANTS: Table<Tenant> = Table::new("tenant", |_| Vec::new());
+/// API keys, in the platform's directory.
+pub const API_KEYS: Table<ApiKey> =
+    Table::new("api-key", |key| vec![("institution", key.institution.to_string())]);
+/// The institution itself: one record, under its own id.
+pub const INSTITUTIONS: Table<Institution> = Table::new("institution", |_| Vec::new());
+/// Product versions, by product.
+pub const PRODUCTS: Table<ProductVersion> =
+    Table::new("product", |it| vec![("product", it.definition.product.clone())]);
+/// Parties, by the blind indexes of their numbers.
+pub const PARTIES: Table<Party> = Table::new("party", |party| {
+    let index = party.index.iter();
+    let links = index.flat_map(|it| [("id-number", it.id_number), ("mobile", it.mobile)]);
+    links.map(|(name, digest)| (name, digest.to_string())).collect()
+});
+/// Applications, by borrower.
+pub const APPLICATIONS: Table<Application> =
+    Table::new("application", |it| vec![("borrower", it.borrower.to_string())]);
+/// Loan contracts, by borrower.
+pub const LOANS: Table<Loan> =
+    Table::new("loan", |loan| vec![("borrower", loan.borrower.to_string())]);
+/// What is owed on a loan, under the loan's id.
+pub const POSITIONS: Table<Position> = Table::new("position", |_| Vec::new());
+/// Current accounts, by holder.
+pub const CURRENT_ACCOUNTS: Table<CurrentAccount> =
+    Table::new("current-account", |it| vec![("holder", it.holder.to_string())]);
+
+/// The lane of a party: it and all its contracts.
+pub fn party_lane(party: PartyId) -> LaneId {
+    party.cast()
+}
+
+/// The party a loan is lent to.
+pub fn borrower(party: PartyId) -> Id<Borrower> {
+    party.cast()
+}
+
+impl Bank {
+    /// A record that must be there.
+    pub(crate) async fn need<T, I>(
+        &self,
+        table: &Table<T>,
+        of: InstitutionId,
+        id: Id<I>,
+        what: &'static str,
+    ) -> Result<Versioned<T>, Refusal>
+    where
+        T: Serialize + serde::de::DeserializeOwned,
+    {
+        self.store().get(table, of, id).await?.ok_or(Refusal::NotFound(what))
+    }
+}

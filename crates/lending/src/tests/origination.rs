@@ -1,0 +1,339 @@
+//! From an application to money, by a product file.
+
+use std::collections::BTreeSet;
+
+use expect_test::expect;
+use money::{Amount, Calendar, Currency, Decimal};
+use product::{Chart, Definition, LoanProduct};
+use serde_json::json;
+use stdx::{Date, Id};
+
+use super::life::{cny, date, fen};
+use crate::{
+    Application, Event, Loan, Outcome, Position, Reject, Status,
+    application::{Applicant, ApplicantKind, Decision, Request},
+    apply, close_day, disburse,
+    disclosure::Disclosure,
+    quote, reject, settle, sign,
+};
+
+const PRODUCT: &str = r#"
+product: test-loan
+version: 3
+kind: instalment-loan
+name: { en: Test loan, zh: 测试贷款 }
+currency: CNY
+effective: 2025-01-01
+until: 2025-12-31
+facts:
+  job: { type: text, values: [skilled, unskilled], title: { en: Job, zh: 职业 } }
+eligibility:
+  - code: adult
+    rule: applicant.age >= 18
+    reason: { en: Too young., zh: 未满十八周岁。 }
+  - code: exposure
+    rule: applicant.outstanding + amount <= 20000
+    reason: { en: Too much., zh: 余额过高。 }
+  - code: person
+    rule: applicant.kind == "person" && applicant.kyc_level == "full"
+    reason: { en: Not a known person., zh: 未实名。 }
+terms:
+  amount: { min: 500, max: 100000, step: 100 }
+  term: { min: 3, max: 12, default: 6 }
+  repayment: { method: equal-instalment, every: 1 month }
+  interest: { rate: 0.12, day_count: 30/360 }
+  fees:
+    - { code: service, on: disbursal, amount: principal * 0.01 }
+    - { code: account, on: instalment, amount: "2" }
+  penalty: { rate: 0.18, grace_days: 3 }
+  early_settlement: { allowed: true, fee: outstanding * 0.01 }
+"#;
+
+fn product() -> LoanProduct {
+    product_with("", "")
+}
+
+/// The product with a text of its file replaced.
+fn product_with(from: &str, to: &str) -> LoanProduct {
+    let definition = Definition::parse(&PRODUCT.replace(from, to), Chart::china()).unwrap();
+    LoanProduct::compile(&definition).unwrap()
+}
+
+fn request() -> Request {
+    Request {
+        borrower: Id::from_bytes([7; 16]),
+        amount: cny("10000.00"),
+        term: None,
+        applicant: Applicant {
+            age: 30,
+            kind: ApplicantKind::Person,
+            kyc_level: "full".to_owned(),
+            outstanding: Amount::ZERO,
+            days_past_due: 0,
+        },
+        facts: [("job".to_owned(), json!("skilled"))].into_iter().collect(),
+    }
+}
+
+const DAY: &str = "2025-03-01";
+
+fn applied(request: Request) -> Result<Outcome, Reject> {
+    apply(&product(), Calendar::china(), request, date(DAY))
+}
+
+fn approved() -> Application {
+    applied(request()).unwrap().application.unwrap()
+}
+
+fn disclosure(application: &Application) -> &Disclosure {
+    let Decision::Approved { offer } = &application.decision else { panic!("{application:?}") };
+    &offer.disclosure
+}
+
+/// A loan of the product, disbursed on a day.
+fn active(on: Date) -> (Loan, Position) {
+    let signed = sign(&approved(), date(DAY)).unwrap().loan.unwrap();
+    let outcome = disburse(&signed, &product(), Calendar::china(), on).unwrap();
+    (outcome.loan.unwrap(), outcome.position.unwrap())
+}
+
+#[test]
+fn an_approval_discloses_what_the_loan_costs() {
+    let outcome = applied(request()).unwrap();
+    let names: Vec<_> = outcome.events.iter().map(Event::name).collect();
+    assert_eq!(names, ["application-submitted", "application-approved"]);
+    assert!(outcome.entries.is_empty() && outcome.timer.is_none() && outcome.loan.is_none());
+    let application = outcome.application.unwrap();
+    assert_eq!((application.term, application.version), (6, 3));
+    let told = disclosure(&application);
+    let text = |amount: Amount| amount.text(Currency::CNY);
+    let shown = format!(
+        "out {}, interest {}, upfront {} {}, instalment fees {}, back {}, simple {}, compound {}",
+        text(told.paid_out),
+        text(told.total_interest),
+        told.upfront[0].code,
+        text(told.upfront_fees),
+        text(told.instalment_fees),
+        text(told.total_repayable),
+        told.annual_cost_simple,
+        told.annual_cost_compound,
+    );
+    expect!["out 9900.00, interest 352.91, upfront service 100.00, instalment fees 12.00, back 10364.91, simple 0.159257900711, compound 0.171412591628"].assert_eq(&shown);
+    // The rate that is told discounts the payments to what is paid out.
+    let growth = Decimal::ONE + told.annual_cost_simple / Decimal::from(12);
+    let worth =
+        told.plan.iter().rev().fold(Decimal::ZERO, |worth, it| {
+            (worth + it.total().to_decimal(Currency::CNY)) / growth
+        });
+    let off = worth - told.paid_out.to_decimal(Currency::CNY);
+    assert!(off.abs() < Decimal::new(1, 6), "{off}");
+}
+
+#[test]
+fn the_official_example_of_annual_cost() {
+    // 中国人民银行公告〔2021〕第3号, annex: 100,000 lent, 1,000 kept back, 12 × 8,833.3 repaid: simple
+    // 12.80 %, compound 13.58 %. A flat rate of 6 % repays 12 × 8,833.33.
+    let file = PRODUCT
+        .replace(
+            "exposure\n    rule: applicant.outstanding + amount <= 20000",
+            "exposure\n    rule: amount > 0",
+        )
+        .replace("equal-instalment,", "flat,")
+        .replace("rate: 0.12,", "rate: 0.06,")
+        .replace("    - { code: account, on: instalment, amount: \"2\" }\n", "");
+    let definition = Definition::parse(&file, Chart::china()).unwrap();
+    let product = LoanProduct::compile(&definition).unwrap();
+    let request = Request { amount: cny("100000.00"), term: Some(12), ..request() };
+    let outcome = apply(&product, Calendar::china(), request, date(DAY)).unwrap();
+    let application = outcome.application.unwrap();
+    let told = disclosure(&application);
+    assert_eq!(told.paid_out, cny("99000.00"));
+    assert_eq!(told.plan[0].total(), cny("8833.33"));
+    assert_eq!(told.annual_cost_simple.round_dp(4), Decimal::new(1280, 4));
+    assert_eq!(told.annual_cost_compound.round_dp(4), Decimal::new(1358, 4));
+}
+
+#[test]
+fn a_refusal_names_every_rule_that_failed() {
+    let applicant = Applicant { age: 17, outstanding: cny("10000.01"), ..request().applicant };
+    let outcome = applied(Request { applicant, ..request() }).unwrap();
+    let Some(Event::ApplicationDeclined { reasons }) = outcome.events.last() else { panic!() };
+    assert_eq!(reasons, &["adult", "exposure"]);
+    let application = outcome.application.unwrap();
+    let Decision::Declined { reasons } = &application.decision else { panic!() };
+    assert_eq!(reasons[0].reason.zh, "未满十八周岁。");
+    assert_eq!(sign(&application, date(DAY)), Err(Reject::NoOffer));
+
+    let applicant = Applicant { kind: ApplicantKind::Company, ..request().applicant };
+    let outcome = applied(Request { applicant, ..request() }).unwrap();
+    let Some(Event::ApplicationDeclined { reasons }) = outcome.events.last() else { panic!() };
+    assert_eq!(reasons, &["person"]);
+}
+
+#[test]
+fn what_the_product_does_not_offer_is_rejected() {
+    let amount = |text| Request { amount: cny(text), ..request() };
+    let term = |term| Request { term: Some(term), ..request() };
+    let facts = |name: &str, value| {
+        let facts = [(name.to_owned(), value)].into_iter().collect();
+        Request { facts, ..request() }
+    };
+    let cases = [
+        (amount("499.99"), "not-offered: amount-too-small"),
+        (amount("0.00"), "not-offered: amount-too-small"),
+        (amount("-1.00"), "not-offered: amount-too-small"),
+        (amount("100000.01"), "not-offered: amount-too-large"),
+        (Request { amount: Amount::MAX, ..request() }, "not-offered: amount-too-large"),
+        (amount("1050.00"), "not-offered: amount-not-a-step"),
+        (term(2), "not-offered: term-not-offered"),
+        (term(u32::MAX), "not-offered: term-not-offered"),
+        (facts("job", json!("astronaut")), "facts-invalid"),
+        (facts("jobs", json!("skilled")), "facts-invalid"),
+    ];
+    for (request, code) in cases {
+        assert_eq!(applied(request).unwrap_err().to_string(), code);
+    }
+    for day in ["2024-12-31", "2026-01-01"] {
+        let refused = apply(&product(), Calendar::china(), request(), date(day));
+        assert_eq!(refused.unwrap_err().to_string(), "not-offered: product-not-in-force");
+    }
+    let Err(Reject::FactsInvalid(problems)) = applied(facts("jobs", json!("skilled"))) else {
+        panic!()
+    };
+    assert_eq!(problems.len(), 2, "{problems:?}");
+}
+
+#[test]
+fn an_offer_is_signed_once_and_in_time() {
+    let application = approved();
+    assert_eq!(sign(&application, date("2025-04-01")), Err(Reject::OfferExpired));
+    let outcome = sign(&application, date("2025-03-31")).unwrap();
+    let signed = outcome.application.unwrap();
+    assert_eq!(sign(&signed, date("2025-03-31")), Err(Reject::NoOffer));
+    let loan = outcome.loan.unwrap();
+    assert_eq!((loan.status, loan.plan.len()), (Status::Signed, 6));
+    assert_eq!(&loan.plan, &disclosure(&application).plan);
+    let nothing = Position::new(loan.principal, date(DAY));
+    assert_eq!(close_day(&loan, &nothing, date(DAY)), Err(Reject::NotActive));
+}
+
+#[test]
+fn disbursal_books_the_sum_and_the_fees_and_starts_the_clock() {
+    let signed = sign(&approved(), date(DAY)).unwrap().loan.unwrap();
+    let disburse = |loan: &Loan, product: &LoanProduct, day: &str| {
+        disburse(loan, product, Calendar::china(), date(day))
+    };
+    let outcome = disburse(&signed, &product(), "2025-03-05").unwrap();
+    let booked: Vec<_> = outcome.entries.iter().map(|it| (it.event, it.amounts[0])).collect();
+    let (principal, fee) = (cny("10000.00"), cny("100.00"));
+    assert_eq!(booked, [("disbursal", ("principal", principal)), ("disbursal-fee", ("fee", fee))]);
+    assert_eq!(outcome.timer, Some(date("2025-03-05")));
+    let loan = outcome.loan.unwrap();
+    assert_eq!(loan.plan[0].due, date("2025-04-05"));
+    assert_eq!(loan.matures_on(), Some(date("2025-09-05")));
+
+    let refused =
+        |loan: &Loan, product: &LoanProduct, day| disburse(loan, product, day).unwrap_err();
+    assert_eq!(refused(&loan, &product(), "2025-03-05"), Reject::NotAwaitingDisbursal);
+    assert_eq!(refused(&signed, &product(), "2025-02-28"), Reject::DisbursalBeforeSigning);
+    let newer = product_with("version: 3", "version: 4");
+    assert_eq!(refused(&signed, &newer, "2025-03-05"), Reject::OtherProduct);
+}
+
+#[test]
+fn settling_asks_the_product_for_its_price() {
+    let (loan, position) = active(date("2025-03-01"));
+    let quoted = quote(&loan, &position, &product(), date("2025-03-01")).unwrap();
+    assert_eq!((quoted.fee, quoted.total), (cny("100.00"), cny("10100.00")));
+    let settle = |amount| settle(&loan, &position, &product(), amount, date("2025-03-01"));
+    assert_eq!(settle(quoted.total - fen(1)), Err(Reject::NotTheQuotedAmount));
+    let outcome = settle(quoted.total).unwrap();
+    assert_eq!(outcome.loan.unwrap().status, Status::Settled);
+    let booked: Vec<_> = outcome.entries.iter().map(|it| it.event).collect();
+    assert_eq!(booked, ["repayment", "settlement-fee"]);
+
+    let newer = product_with("version: 3", "version: 4");
+    let refused = quote(&loan, &position, &newer, date("2025-03-01"));
+    assert_eq!(refused, Err(Reject::OtherProduct));
+}
+
+/// What lending says happened is what the product can book.
+#[test]
+fn the_product_books_every_entry() {
+    let product = product();
+    let (mut loan, mut position) = active(date("2025-03-01"));
+    let mut seen = BTreeSet::new();
+    let mut book = |outcome: &Outcome| {
+        for entry in &outcome.entries {
+            seen.insert(entry.event);
+            assert!(!product.accounting().postings(entry.event, &entry.amounts).is_empty());
+        }
+    };
+    for day in 0_u32.. {
+        let outcome = close_day(&loan, &position, position.through).unwrap();
+        book(&outcome);
+        position = outcome.position.unwrap();
+        let on = position.through;
+        let answer = match day {
+            20 => crate::repay(&loan, &position, cny("2000.00"), on),
+            70 => crate::repay(&loan, &position, cny("1000.00"), on),
+            100 => {
+                let quoted = quote(&loan, &position, &product, on).unwrap();
+                settle(&loan, &position, &product, quoted.total, on)
+            }
+            _ => continue,
+        };
+        let outcome = answer.unwrap();
+        book(&outcome);
+        position = outcome.position.unwrap();
+        if let Some(settled) = outcome.loan {
+            loan = settled;
+            break;
+        }
+    }
+    assert_eq!(loan.status, Status::Settled);
+    let expected = [
+        "instalment-fee",
+        "interest-accrual",
+        "penalty-accrual",
+        "prepayment",
+        "prepayment-applied",
+        "repayment",
+        "settlement-fee",
+    ];
+    assert!(seen.iter().eq(&expected), "{seen:?}");
+}
+
+#[test]
+fn records_survive_json() {
+    let application = approved();
+    let text = serde_json::to_string(&application).unwrap();
+    assert_eq!(serde_json::from_str::<Application>(&text).unwrap(), application);
+    let (loan, mut position) = active(date("2025-03-01"));
+    let text = serde_json::to_string(&loan).unwrap();
+    assert_eq!(serde_json::from_str::<Loan>(&text).unwrap(), loan);
+    assert!(serde_json::to_string(&position).unwrap().len() < 300);
+    let mut events = Vec::new();
+    while position.days_past_due < 40 {
+        let outcome = close_day(&loan, &position, position.through).unwrap();
+        position = outcome.position.unwrap();
+        events.extend(outcome.events);
+    }
+    let text = serde_json::to_string(&position).unwrap();
+    assert_eq!(serde_json::from_str::<Position>(&text).unwrap(), position);
+    for event in events {
+        let text = serde_json::to_string(&event).unwrap();
+        assert!(text.starts_with(&format!(r#"{{"type":"{}""#, event.name())), "{text}");
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+    }
+}
+
+#[test]
+fn reject_codes_are_numbered_and_distinct() {
+    let numbers: Vec<_> = reject::ALL.iter().map(|(number, _)| *number).collect();
+    assert!((1_u16..=20).eq(numbers));
+    let codes: BTreeSet<_> = reject::ALL.iter().map(|(_, code)| *code).collect();
+    assert_eq!(codes.len(), reject::ALL.len());
+    assert_eq!((Reject::NotActive.number(), Reject::NotActive.code()), (11, "not-active"));
+    assert_eq!(Reject::DateOutOfRange.code(), "date-out-of-range");
+}

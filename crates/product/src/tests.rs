@@ -1,0 +1,17 @@
+mod definition;
+mod expression;
+mod product;
+mod schedule;
+mod simulation;
+
+/// Every file of `examples/products`.
+const EXAMPLES: &[(&str, &str)] = &[
+    ("consumer-instalment", include_str!("../../../examples/products/consumer-instalment.yaml")),
+    ("farm-loan", include_str!("../../../examples/products/farm-loan.yaml")),
+    ("pay-in-3", include_str!("../../../examples/products/pay-in-3.yaml")),
+    ("wallet", include_str!("../../../examples/products/wallet.yaml")),
+];
+
+fn example(name: &str) -> &'static str {
+    EXAMPLES.iter().find(|(it, _)| *it == name).unwrap().1
+}

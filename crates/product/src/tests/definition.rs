@@ -1,0 +1,500 @@
+use expect_test::{Expect, expect};
+use serde_json::{Value, json};
+use stdx::Prng;
+
+use super::{EXAMPLES, example};
+use crate::{
+    chart::Chart,
+    check,
+    definition::Definition,
+    document::{DEPTH_MAX, Document, NODES_MAX, TEXT_BYTES_MAX},
+    kinds,
+    schema::{self, FORMATS},
+};
+
+fn problems(text: &str) -> Vec<String> {
+    match Document::parse(text) {
+        Ok(document) => {
+            check::check(&document, Chart::china()).iter().map(ToString::to_string).collect()
+        }
+        Err(problem) => vec![problem.to_string()],
+    }
+}
+
+fn check_problems(text: &str, expected: &Expect) {
+    expected.assert_eq(&problems(text).join("\n"));
+}
+
+/// Example `name` with some places set, as `place=value` lines.
+fn changed(name: &str, changes: &str) -> String {
+    let mut document = Document::parse(example(name)).unwrap();
+    for change in changes.lines().map(str::trim).filter(|it| !it.is_empty()) {
+        let (place, value) = change.split_once('=').unwrap();
+        document.set(place, value).unwrap();
+    }
+    serde_json::to_string_pretty(document.value()).unwrap()
+}
+
+fn check_changed(name: &str, changes: &str, expected: &Expect) {
+    let without_lines = problems(&changed(name, changes)).into_iter().map(|problem| {
+        let (line, rest) = problem.split_once(", ").unwrap();
+        assert!(line.starts_with("line "), "{problem}");
+        rest.to_owned()
+    });
+    expected.assert_eq(&without_lines.collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn examples_are_clean() {
+    for (name, text) in EXAMPLES {
+        assert_eq!(problems(text), Vec::<String>::new(), "{name}");
+    }
+    for kind in kinds::ALL {
+        assert_eq!(problems(kind.example), Vec::<String>::new(), "{}", kind.name);
+        let definition = Definition::parse(kind.example, Chart::china()).unwrap();
+        assert_eq!(definition.kind, kind.name);
+    }
+}
+
+#[test]
+fn a_definition_written_and_read_is_the_same() {
+    for (_, text) in EXAMPLES {
+        let definition = Definition::parse(text, Chart::china()).unwrap();
+        let value = serde_json::to_value(&definition).unwrap();
+        assert_eq!(Definition::from_value(value.clone(), Chart::china()).unwrap(), definition);
+        let json = serde_json::to_string(&value).unwrap();
+        assert_eq!(Definition::parse(&json, Chart::china()).unwrap(), definition);
+    }
+}
+
+#[test]
+fn every_mistake_is_reported() {
+    check_problems(
+        r#"
+product: Broken Loan
+version: 0
+kind: instalment-loan
+nmae: { en: Broken, zh: 坏 }
+currency: RMB
+effective: 2022-13-01
+facts:
+  job: { type: txt, title: { en: Job, zh: 职业 } }
+  "first name": { type: text, title: { en: Name, zh: 名 } }
+eligibility:
+  - { code: age, rule: applicant.age > "18", reason: { en: Too young., zh: 年龄不足。 } }
+  - { code: age, rule: aplicant.age < 60, reason: { en: Too old. } }
+terms:
+  amount: { min: 5000, max: 500, setp: 10 }
+  term: { min: 3, max: 24, default: 36, allowed: [6, 48, 6] }
+  repayment: { method: equal-installment, every: monthly }
+  interest: { rate: 9.6, day_count: 30/360, rounding: half-evn }
+  fees:
+    - { code: service, on: disbursal, amount: principal * }
+    - { code: service, on: instalment, amount: principle * 0.01 }
+  penalty: { rate: -0.1, grace_days: three }
+  allocation: [penalty, fee, fee, principal]
+  early_settlement: { allowed: false, fee: outstanding * 0.01 }
+accounting:
+  disbursal:
+    - { debit: "1303", credit: "1004", amount: principal }
+  repayment:
+    - { debit: 1003, credit: "1303", amount: principal }
+  repaiment: []
+"#,
+        &expect![[r#"
+            line 2, product: `Broken Loan` is not a code. Write lower-case letters, digits and `-`, like `service-fee`. (malformed-code)
+            line 3, version: 0 is not in 1 to 4294967295. Choose a number in that range. (out-of-range)
+            line 5, nmae: There is no field `nmae` here. Did you mean `name`? (unknown-field)
+            line 6, currency: `RMB` is not a currency. Write a code of ISO 4217 that has a minor unit, like `CNY`. (unknown-currency)
+            line 7, effective: `2022-13-01` is not a date. Write year-month-day, like `2025-01-31`. (malformed-date)
+            line 9, facts.job.type: `txt` is not one of the choices. Did you mean `text`? (unknown-value)
+            line 10, facts.first name: `first name` cannot be written in a rule. Use lower-case letters, digits and `_`, a letter first. (malformed-name)
+            line 12, eligibility[0].rule: At 1:17: The sides of `>` differ in type: number and text. Write a number without quotes, a text within them. (type-mismatch)
+            line 13, eligibility[1].code: `age` is there already. Give it another code. (duplicate-code)
+            line 13, eligibility[1].rule: At 1:1: There is no field `aplicant.age`. Did you mean `applicant.age`? (unknown-field)
+            line 13, eligibility[1].reason.zh: `zh` is missing. Add it: Chinese (中文). (missing)
+            line 15, terms.amount.min: The smallest, 5000, is more than the largest, 500. Exchange `min` and `max`. (empty-range)
+            line 15, terms.amount.setp: There is no field `setp` here. Did you mean `step`? (unknown-field)
+            line 16, terms.term.default: 36 is not in 3 to 24. Choose one in the range. (outside-range)
+            line 16, terms.term.allowed[1]: 48 is not in 3 to 24. Choose one in the range. (outside-range)
+            line 16, terms.term.allowed[2]: 6 is there already. Keep one. (duplicate-value)
+            line 17, terms.repayment.method: `equal-installment` is not one of the choices. Did you mean `equal-instalment`? (unknown-value)
+            line 17, terms.repayment.every: `monthly` is not a period. Write a number and a unit, like `1 month` or `2 weeks`. (malformed-period)
+            line 18, terms.interest.rate: The rate 9.6 is 960 % a year. Write a fraction: 9.6 % is 0.096. (absurd-rate)
+            line 18, terms.interest.rounding: `half-evn` is not one of the choices. Did you mean `half-even`? (unknown-value)
+            line 20, terms.fees[0].amount: At 1:12: The expression ends too early. Write the rest of it. (syntax)
+            line 21, terms.fees[1].code: `service` is there already. Give it another code. (duplicate-code)
+            line 21, terms.fees[1].amount: At 1:1: There is no field `principle`. Did you mean `principal`? (unknown-field)
+            line 22, terms.penalty.rate: The rate -0.1 is negative. Use 0 or more. (negative-rate)
+            line 22, terms.penalty.grace_days: A whole number is needed, not the text `three`. Write digits without quotes. (wrong-type)
+            line 23, terms.allocation[2]: A part is there twice, so another is never paid. Name each of the four parts once. (duplicate-value)
+            line 24, terms.early_settlement.fee: There is a fee for what is not allowed. Remove it, or allow early settlement. (unused)
+            line 27, accounting.disbursal[0].credit: The chart has no account 1004. Did you mean `1001`? (unknown-account)
+            line 28, accounting.repayment: `fee` of `repayment` is not booked. Add a posting with `amount: fee`. (unbooked-amount)
+            line 28, accounting.repayment: `interest` of `repayment` is not booked. Add a posting with `amount: interest`. (unbooked-amount)
+            line 28, accounting.repayment: `penalty` of `repayment` is not booked. Add a posting with `amount: penalty`. (unbooked-amount)
+            line 29, accounting.repayment[0].debit: A text is needed, not the number 1003. Put it in quotes: "1003". (wrong-type)
+            line 30, accounting.repaiment: There is no field `repaiment` here. Did you mean `repayment`? (unknown-field)"#]],
+    );
+}
+
+#[test]
+fn one_mistake() {
+    check_changed(
+        "consumer-instalment",
+        "currency=JPY
+         terms.amount.min=200.5",
+        &expect![
+            "terms.amount.min: 200.5 has more decimals than JPY. Write at most 0 decimals. (too-many-decimals)"
+        ],
+    );
+    check_changed(
+        "consumer-instalment",
+        "kind=instalment-lone",
+        &expect![
+            "kind: There is no kind `instalment-lone`. Did you mean `instalment-loan`? (unknown-kind)"
+        ],
+    );
+    check_changed(
+        "consumer-instalment",
+        "kind=bond",
+        &expect![
+            "kind: There is no kind `bond`. Write one of: current-account, instalment-loan. (unknown-kind)"
+        ],
+    );
+    check_changed(
+        "consumer-instalment",
+        "until=2021-12-31",
+        &expect![
+            "until: The last day, 2021-12-31, is before the first, 2022-01-01. Move one of them. (ends-before-it-begins)"
+        ],
+    );
+    check_changed(
+        "consumer-instalment",
+        "terms.interest.rate=",
+        &expect![
+            "terms.interest.rate: A number or a text is needed, not nothing. Write a value or remove the field. (wrong-type)"
+        ],
+    );
+    check_changed(
+        "consumer-instalment",
+        "terms.repayment.every=2 years",
+        &expect![
+            "terms.repayment.every: 36 times 2 years is more than 50 years. Lower `every` or `terms.term.max`. (too-long)"
+        ],
+    );
+    check_changed(
+        "consumer-instalment",
+        "terms.fees[0].amount=0 - 5",
+        &expect![
+            "terms.fees: 200 over 3 instalments: a fee is negative. Change the terms so that every loan they allow can be made. (impossible-loan)"
+        ],
+    );
+    check_changed(
+        "consumer-instalment",
+        "terms.fees[0].amount=principal * 2",
+        &expect![
+            "terms.fees: 200 over 3 instalments: a fee is more than what is paid out. Change the terms so that every loan they allow can be made. (impossible-loan)"
+        ],
+    );
+    check_changed(
+        "consumer-instalment",
+        "terms.fees[0].amount=1 / (term - 3)",
+        &expect![
+            "terms.fees: 200 over 3 instalments: division by zero. Change the terms so that every loan they allow can be made. (impossible-loan)"
+        ],
+    );
+    check_changed(
+        "consumer-instalment",
+        "eligibility[1].rule=applicant.age",
+        &expect![
+            "eligibility[1].rule: At 1:1: This place takes a bool; this is a number. Compare it with something. (type-mismatch)"
+        ],
+    );
+    check_changed(
+        "wallet",
+        "terms.outflow.daily=300000",
+        &expect![[r#"
+        terms.outflow.daily: The daily limit, 300000, is more than a longer one, 100000. Lower it: it is never reached. (empty-range)
+        terms.outflow.daily: The daily limit, 300000, is more than a longer one, 200000. Lower it: it is never reached. (empty-range)"#]],
+    );
+    check_changed(
+        "wallet",
+        "terms.interest.day_count=30/360",
+        &expect![
+            "terms.interest.day_count: Balances of days are summed, so all days must be alike. Write `ACT/360` or `ACT/365F`. (unknown-value)"
+        ],
+    );
+    check_changed(
+        "wallet",
+        "terms.interest.settle_every=2 years",
+        &expect![
+            "terms.interest.settle_every: Interest is settled once a year at the least. Shorten it. (too-long)"
+        ],
+    );
+    check_changed(
+        "wallet",
+        "accounting={deposit: [{debit: '1003', credit: '2241.01', amount: amount}]}",
+        &expect![
+            "accounting.deposit: After amount of deposit, amount of withdrawal something stays in 2011.01, 2241.01. Book what one event debits to a contract's account to the credit of the same one. (leaves-balance)"
+        ],
+    );
+}
+
+#[test]
+fn what_is_not_yaml() {
+    check_problems(
+        "terms: [1, 2",
+        &expect![
+            "line 1, (file): This is not YAML: unclosed bracket '['. Look at the indentation, quotes and brackets up to here. (not-yaml)"
+        ],
+    );
+    check_problems(
+        "a: 1\na: 2",
+        &expect!["line 2, a: `a` is there twice. Keep one. (duplicate-key)"],
+    );
+    check_problems(
+        "a: &x [1]\nb: *x",
+        &expect![
+            "line 2, b: YAML aliases are not read. Write the value out where it is used. (alias)"
+        ],
+    );
+    check_problems(
+        "a: !!str 1",
+        &expect!["line 1, a: YAML tags are not read. Remove the tag. (tag)"],
+    );
+    check_problems(
+        "a: 1\n---\nb: 2",
+        &expect![
+            "(file): There is a second document in the file. Write one file each. (several-documents)"
+        ],
+    );
+    check_problems(
+        "",
+        &expect![
+            "(file): A group of fields is needed, not nothing. Write a value or remove the field. (wrong-type)"
+        ],
+    );
+    check_problems(
+        "- 1",
+        &expect![
+            "line 1, (file): A group of fields is needed, not a list. Write a group of fields. (wrong-type)"
+        ],
+    );
+}
+
+#[test]
+fn documents_are_bounded() {
+    let code = |text: &str| Document::parse(text).unwrap_err().code;
+    assert_eq!(code(&"#".repeat(TEXT_BYTES_MAX + 1)), "too-large");
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    assert!(Document::parse(&nested(DEPTH_MAX + 1)).is_ok());
+    assert_eq!(code(&nested(DEPTH_MAX + 2)), "too-deep");
+    assert!(Document::parse(&"[".repeat(TEXT_BYTES_MAX)).is_err());
+    assert_eq!(code(&format!("[{}]", "1,".repeat(NODES_MAX))), "too-large");
+    let mut deep = json!(1);
+    for _ in 0..=DEPTH_MAX {
+        deep = json!([deep]);
+    }
+    assert_eq!(Document::from_value(deep).unwrap_err().code, "too-deep");
+}
+
+#[test]
+fn numbers_stay_exact() {
+    let value = |text: &str| Document::parse(text).unwrap().value().clone();
+    assert_eq!(value("0.096"), json!(0.096));
+    assert_eq!(value("-3"), json!(-3));
+    assert_eq!(value("0.1000000000000000000001"), json!("0.1000000000000000000001"));
+    assert_eq!(value("'0.096'"), json!("0.096"));
+    assert_eq!(value("1e5"), json!("1e5"));
+    assert_eq!(value("30/360"), json!("30/360"));
+    assert_eq!(value("yes"), json!("yes"));
+    let rate = |text: &str| {
+        let text = changed("consumer-instalment", &format!("terms.interest.rate={text}"));
+        let terms = Definition::parse(&text, Chart::china()).unwrap().terms;
+        serde_json::from_value::<money::Decimal>(terms["interest"]["rate"].clone()).unwrap()
+    };
+    assert_eq!(rate("0.0960000000000000000001").to_string(), "0.0960000000000000000001");
+    assert_eq!(rate("0.096"), rate("'0.096'"));
+    // A body that was read as JSON has floats already: too many digits were lost or invented.
+    let mut body: Value =
+        serde_json::to_value(Definition::parse(example("wallet"), Chart::china()).unwrap())
+            .unwrap();
+    body["terms"]["interest"]["rate"] = json!(0.000_512_345_678_901_234_5);
+    let problems = Definition::from_value(body, Chart::china()).unwrap_err();
+    assert_eq!(problems[0].code, "inexact-number");
+}
+
+#[test]
+fn a_place_is_set() {
+    let set = |place: &str| {
+        let mut document = Document::parse("a: { b: [ { c: 1 } ] }").unwrap();
+        document.set(place, "2").map(|()| document.value().to_string()).map_err(|it| it.to_string())
+    };
+    expect![[r#"
+        a.b => Ok("{\"a\":{\"b\":2}}")
+        a.b[0].c => Ok("{\"a\":{\"b\":[{\"c\":2}]}}")
+        a.b[0] => Ok("{\"a\":{\"b\":[2]}}")
+        a.x => Ok("{\"a\":{\"b\":[{\"c\":1}],\"x\":2}}")
+        x => Ok("{\"a\":{\"b\":[{\"c\":1}]},\"x\":2}")
+        a.b[1].c => Err("a.b[1]: There is no place `a.b[1].c` in the definition. Write it like `terms.interest.rate`. (unknown-place)")
+        a.b[1] => Err("a.b[1]: There is no place `a.b[1]` in the definition. Write it like `terms.interest.rate`. (unknown-place)")
+        x.y => Err("x: There is no place `x.y` in the definition. Write it like `terms.interest.rate`. (unknown-place)")
+         => Err("(file): There is no place `` in the definition. Write it like `terms.interest.rate`. (unknown-place)")
+        a..b => Ok("{\"a\":{\"b\":2}}")"#]].assert_eq(
+        &["a.b", "a.b[0].c", "a.b[0]", "a.x", "x", "a.b[1].c", "a.b[1]", "x.y", "", "a..b"]
+            .map(|place| format!("{place} => {:?}", set(place)))
+            .join("\n"),
+    );
+}
+
+#[test]
+fn every_format_is_checked() {
+    let mut used = Vec::new();
+    for kind in kinds::ALL {
+        formats(&schema::schema(kind), &mut used);
+    }
+    used.sort();
+    used.dedup();
+    let known: Vec<_> = FORMATS.iter().map(|it| it.name).collect();
+    let integers = ["uint32"];
+    for format in &used {
+        assert!(known.contains(&&format[..]) || integers.contains(&&format[..]), "{format}");
+    }
+    assert!(known.iter().all(|name| used.iter().any(|it| it == name)), "{used:?}");
+}
+
+fn formats(schema: &Value, found: &mut Vec<String>) {
+    match schema {
+        Value::Object(fields) => {
+            found.extend(fields.get("format").and_then(Value::as_str).map(str::to_owned));
+            fields.values().for_each(|it| formats(it, found));
+        }
+        Value::Array(items) => items.iter().for_each(|it| formats(it, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn schemas_tell_a_form_everything() {
+    for kind in kinds::ALL {
+        let schema = schema::schema(kind);
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+        described(&schema, "");
+    }
+    let schema = schema::schema(kinds::Kind::named("instalment-loan").unwrap());
+    let amount = &schema["$defs"]["AmountRange"]["properties"]["min"];
+    expect![[r#"
+        {
+          "type": [
+            "number",
+            "string"
+          ],
+          "format": "decimal",
+          "pattern": "^-?[0-9]+(\\.[0-9]+)?$",
+          "description": "The smallest amount."
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(amount).unwrap());
+}
+
+/// Every property says what it means, and none may be null.
+fn described(schema: &Value, path: &str) {
+    let Value::Object(fields) = schema else { return };
+    for (name, property) in
+        fields.get("properties").and_then(Value::as_object).into_iter().flatten()
+    {
+        let words = property.get("description").or(property.get("title"));
+        assert!(words.is_some(), "{path}/{name} has no description");
+        assert!(!property.to_string().contains("null"), "{path}/{name}: {property}");
+        described(property, &format!("{path}/{name}"));
+    }
+    for (name, it) in fields.get("$defs").and_then(Value::as_object).into_iter().flatten() {
+        described(it, &format!("{path}/$defs/{name}"));
+    }
+}
+
+#[test]
+fn broken_definitions_never_panic() {
+    for seed in 0..300 {
+        let mut prng = Prng::stream(seed, "definition");
+        let (_, text) = prng.pick(EXAMPLES);
+        let mut value = Document::parse(text).unwrap().value().clone();
+        for _ in 0..=prng.below(4) {
+            mutate(&mut value, &mut prng);
+        }
+        if let Ok(document) = Document::from_value(value.clone()) {
+            let problems = check::check(&document, Chart::china());
+            let read = Definition::from_value(value, Chart::china());
+            assert_eq!(read.is_err(), !problems.is_empty(), "seed {seed}");
+            assert!(problems.iter().all(|it| it.code != "unreadable"), "seed {seed}: {problems:?}");
+        }
+    }
+}
+
+#[test]
+fn broken_texts_never_panic() {
+    for seed in 0..300 {
+        let mut prng = Prng::stream(seed, "text");
+        let (_, text) = prng.pick(EXAMPLES);
+        let mut bytes = text.as_bytes().to_vec();
+        for _ in 0..=prng.below(8) {
+            let at = usize::try_from(prng.below(bytes.len() as u64)).unwrap();
+            bytes[at] = *prng.pick(b"{}[]:,-'\"#&*!|>%@ \n\t0a\xff");
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        if let Err(problems) = Definition::parse(&text, Chart::china()) {
+            assert!(!problems.is_empty(), "seed {seed}");
+        }
+    }
+}
+
+/// Replaces, removes or repeats something somewhere.
+fn mutate(value: &mut Value, prng: &mut Prng) {
+    let leaf = prng.chance(20);
+    match value {
+        Value::Object(fields) if !fields.is_empty() && !leaf => {
+            let keys: Vec<_> = fields.keys().cloned().collect();
+            let key = prng.pick(&keys).clone();
+            if prng.chance(10) {
+                fields.remove(&key);
+            } else {
+                mutate(fields.get_mut(&key).unwrap(), prng);
+            }
+        }
+        Value::Array(items) if !items.is_empty() && !leaf => {
+            let at = usize::try_from(prng.below(items.len() as u64)).unwrap();
+            if prng.chance(20) {
+                items.push(items[at].clone());
+            } else {
+                mutate(&mut items[at], prng);
+            }
+        }
+        other => *other = prng.pick(&replacements()).clone(),
+    }
+}
+
+fn replacements() -> Vec<Value> {
+    vec![
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(-1),
+        json!(u32::MAX),
+        json!(i64::MAX),
+        json!(480),
+        json!(1e300),
+        json!(0.001),
+        json!("79228162514264337593543950335"),
+        json!("-0"),
+        json!(""),
+        json!("x"),
+        json!("1303"),
+        json!("9999-12-31"),
+        json!("4294967295 years"),
+        json!("1 day"),
+        json!("principal * principal * principal"),
+        json!([]),
+        json!({}),
+        json!([[]]),
+    ]
+}

@@ -1,0 +1,234 @@
+use std::collections::BTreeMap;
+
+use expect_test::expect;
+use money::{Amount, Decimal};
+use serde_json::{Value, json};
+use stdx::{Date, Timestamp, table};
+
+use super::example;
+use crate::{
+    AccountProduct, Accounting, Applicant, Application, Definition, LoanProduct,
+    chart::{AccountCode, Chart, ChartError},
+    kinds::Kind,
+    life::{ProductVersion, Reject, in_force, next_version},
+};
+
+fn definition(name: &str) -> Definition {
+    Definition::parse(example(name), Chart::china()).unwrap()
+}
+
+fn yuan(text: &str) -> Amount {
+    Amount::parse(text, money::Currency::CNY).unwrap()
+}
+
+#[test]
+fn applicants_are_decided() {
+    let text = "
+        product              age amount term kyc    outstanding dpd job         purpose  housing => failed
+        consumer-instalment  30   5000   12  full   0           0   skilled     radio-tv own     => -
+        consumer-instalment  17   5000   12  full   0           0   skilled     radio-tv own     => age
+        consumer-instalment  70 100001   12  full   0           0   unskilled   business free    => age,consumption,amount-of-housing,amount-of-job
+        consumer-instalment  30   5000   12  full   195001      31  skilled     radio-tv own     => exposure,arrears
+        pay-in-3             30   5000    3  full   0           0   skilled     car-new  own     => goods
+        farm-loan            66   5000   60  full   0           0   skilled     repairs  own     => age
+        farm-loan            65   5000   60  full   0           0   skilled     repairs  own     => -
+    ";
+    for row in table::parse(text) {
+        let product = LoanProduct::compile(&definition(row.text("product"))).unwrap();
+        let facts = ["job", "purpose", "housing"].map(|it| (it.to_owned(), json!(row.text(it))));
+        let application = Application {
+            amount: row.get("amount"),
+            term: row.get("term"),
+            applicant: Applicant {
+                age: row.get("age"),
+                kind: "person",
+                kyc_level: row.text("kyc").to_owned(),
+                outstanding: row.get("outstanding"),
+                days_past_due: row.get("dpd"),
+            },
+            facts: BTreeMap::from(facts),
+        };
+        let failed = product.decide(&application).unwrap();
+        let codes: Vec<_> = failed.iter().map(|it| &it.code[..]).collect();
+        let expected = row.option::<String>("failed").unwrap_or_default();
+        assert_eq!(codes.join(","), expected, "line {}", row.line);
+    }
+}
+
+#[test]
+fn declared_facts_are_checked() {
+    let product = LoanProduct::compile(&definition("farm-loan")).unwrap();
+    let applicant = Applicant {
+        age: 30,
+        kind: "person",
+        kyc_level: "full".to_owned(),
+        outstanding: Decimal::ZERO,
+        days_past_due: 0,
+    };
+    let facts: [(&str, Value); 3] =
+        [("job", json!("skiled")), ("purpos", json!("others")), ("housing", json!(1))];
+    let facts = facts.map(|(name, value)| (name.to_owned(), value)).into();
+    let application = Application { amount: Decimal::from(500), term: 12, applicant, facts };
+    let problems = product.decide(&application).unwrap_err();
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    expect![[r#"
+        facts.purpos: The product asks for no fact `purpos`. Did you mean `purpose`? (unknown-fact)
+        facts.housing: `housing` does not have a value it may have. Write one of: own, rent, free. (malformed-fact)
+        facts.job: `job` does not have a value it may have. Write one of: unskilled-non-resident, unskilled, skilled, management. (malformed-fact)
+        facts.purpose: The fact `purpose` is missing. Add it: Purpose of the loan. (missing-fact)"#]].assert_eq(&lines.join("\n"));
+}
+
+/// Every applicant of the German credit data finds a product, whatever the scale to yuan.
+#[test]
+fn every_applicant_of_the_data_finds_a_product() {
+    let names = ["consumer-instalment", "farm-loan"];
+    let products = names.map(|it| LoanProduct::compile(&definition(it)).unwrap());
+    let mut count = 0;
+    for line in include_str!("../../../../examples/data/germancredit.csv").lines().skip(1) {
+        // Some labels are quoted and hold a comma; these two columns come before any of them.
+        let columns: Vec<_> = line.split(',').collect();
+        let (months, amount): (u32, i64) =
+            (columns[1].parse().unwrap(), columns[4].parse().unwrap());
+        for scale in 1..=10 {
+            let principal = Amount::from_minor(amount * scale * 100);
+            let day = Date::constant(2025, 1, 1);
+            let offered = products.iter().any(|it| it.offers(principal, months, day).is_ok());
+            assert!(offered, "{months} months, {amount} × {scale}");
+        }
+        count += 1;
+    }
+    assert_eq!(count, 1_000);
+}
+
+#[test]
+fn fees_are_computed() {
+    let product = LoanProduct::compile(&definition("consumer-instalment")).unwrap();
+    assert_eq!(product.disbursal_fees(yuan("999"), 12), Ok(vec![("service", yuan("5.00"))]));
+    assert_eq!(product.disbursal_fees(yuan("50000"), 12), Ok(vec![("service", yuan("100.00"))]));
+    assert_eq!(product.instalment_fees(yuan("999"), 12, 1, yuan("999")), Ok(vec![]));
+    assert_eq!(product.settlement_fee(yuan("999"), 12, yuan("600"), 5), Ok(yuan("6.00")));
+    assert_eq!(product.settlement_fee(yuan("999"), 12, yuan("500"), 6), Ok(Amount::ZERO));
+    let product = LoanProduct::compile(&definition("pay-in-3")).unwrap();
+    let fees = product.instalment_fees(yuan("999"), 3, 1, yuan("999"));
+    assert_eq!(fees, Ok(vec![("service", yuan("5.00"))]));
+    assert!(LoanProduct::compile(&definition("wallet")).is_err());
+}
+
+#[test]
+fn interest_of_an_account() {
+    let product = AccountProduct::compile(&definition("wallet")).unwrap();
+    // 10,000.00 for 90 days at 0.05 % over 360.
+    assert_eq!(product.interest(1_000_000 * 90).unwrap().normalize().to_string(), "1.25");
+    assert_eq!(product.interest(0).unwrap(), Decimal::ZERO);
+    assert_eq!(product.interest(i128::MAX), None);
+    let next = |day: &str| product.next_settlement(day.parse().unwrap()).unwrap().to_string();
+    assert_eq!(next("2021-01-01"), "2021-12-20");
+    assert_eq!(next("2022-03-20"), "2022-03-20");
+    assert_eq!(next("2022-03-21"), "2022-06-20");
+    assert_eq!(next("2031-12-21"), "2032-03-20");
+    assert_eq!(product.next_settlement(Date::MAX), None);
+    assert_eq!(product.limits().daily, Some(yuan("10000")));
+}
+
+#[test]
+fn a_correction_is_booked_the_other_way_round() {
+    let accounting = Accounting::with(Kind::named("instalment-loan").unwrap(), &BTreeMap::new());
+    let booked = |minor: i64| {
+        let postings =
+            accounting.postings("interest-accrual", &[("interest", Amount::from_minor(minor))]);
+        let lines =
+            postings.iter().map(|it| format!("{} {} {}", it.debit, it.credit, it.amount.minor()));
+        lines.collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(booked(5), "1132.01 6011.01 5");
+    assert_eq!(booked(-5), "6011.01 1132.01 5");
+    assert_eq!(booked(0), "");
+}
+
+#[test]
+fn charts_are_read() {
+    let parse = |accounts: &str| Chart::parse(&format!("source: test\naccounts:\n{accounts}"));
+    let line = |code: &str| {
+        format!("  - {{ code: \"{code}\", zh: 甲, en: A, class: asset, side: debit, per: lane }}\n")
+    };
+    let code = |text: &str| text.parse::<AccountCode>().unwrap();
+    assert!(parse(&line("1001")).is_ok());
+    assert_eq!(parse(&(line("1001") + &line("1001"))), Err(ChartError::Duplicate(code("1001"))));
+    assert_eq!(parse(&line("1001.01")), Err(ChartError::NoParent(code("1001.01"))));
+    assert!(matches!(parse(&line("10")), Err(ChartError::Malformed(_))));
+    assert!(Chart::china().accounts().count() > 50);
+}
+
+#[test]
+fn account_codes_are_ordered_and_written() {
+    for text in ["1132", "1132.01", "1132.01.02", "9999.99.99"] {
+        let code: AccountCode = text.parse().unwrap();
+        assert_eq!(code.to_string(), text);
+        assert_eq!(AccountCode::from_number(code.number()), Some(code));
+    }
+    for text in ["", "113", "11320", "1132.", "1132.1", "1132.00", "1132.01.02.03", "0132", "a132"]
+    {
+        assert!(text.parse::<AccountCode>().is_err(), "{text}");
+    }
+    let code = |text: &str| text.parse::<AccountCode>().unwrap();
+    assert!(code("1132") < code("1132.01") && code("1132.01.02") < code("1132.02"));
+    assert_eq!(code("1132.01.02").parent(), Some(code("1132.01")));
+    assert_eq!(code("1132.01").parent(), Some(code("1132")));
+    assert_eq!(code("1132").parent(), None);
+    assert_eq!(AccountCode::from_number(11_320_001), None);
+}
+
+fn version(number: u32) -> Definition {
+    Definition { version: number, ..definition("wallet") }
+}
+
+#[test]
+fn four_eyes_see_a_version() {
+    let now = Timestamp::UNIX_EPOCH;
+    let today = Date::constant(2025, 1, 10);
+    let draft = ProductVersion::draft(version(1), "ann", &[], now).unwrap();
+    assert_eq!(draft.clone().approve("bob", now).unwrap_err().code(), "wrong-status");
+    let checked = draft.checked(now).unwrap();
+    assert_eq!(checked.clone().approve("ann", now), Err(Reject::SamePerson));
+    // An edit is a new author and needs a new check.
+    let edited = checked.clone().edit(version(1), "bob", now).unwrap();
+    assert_eq!(edited.clone().approve("ann", now).unwrap_err().code(), "wrong-status");
+    assert_eq!(edited.edit(version(2), "bob", now), Err(Reject::OtherProduct));
+
+    let approved = checked.approve("bob", now).unwrap();
+    assert_eq!(approved.clone().edit(version(1), "ann", now), Err(Reject::Immutable));
+    let publish = |from: Date| approved.clone().publish(from, today, now);
+    assert_eq!(publish(Date::constant(2025, 1, 9)), Err(Reject::InThePast));
+    assert_eq!(publish(Date::constant(2021, 12, 31)), Err(Reject::BeforeEffective));
+    let published = publish(today).unwrap();
+    assert_eq!(published.clone().resume(now).unwrap_err().code(), "wrong-status");
+    let suspended = published.clone().suspend(now).unwrap();
+    assert_eq!(suspended.clone().resume(now).unwrap(), published);
+    let retired = suspended.retire(now).unwrap();
+    assert_eq!(retired.resume(now).unwrap_err().code(), "wrong-status");
+}
+
+#[test]
+fn the_version_in_force() {
+    let now = Timestamp::UNIX_EPOCH;
+    let publish = |number: u32, before: &[ProductVersion], from: Date| {
+        let draft = ProductVersion::draft(version(number), "ann", before, now).unwrap();
+        let approved = draft.checked(now).unwrap().approve("bob", now).unwrap();
+        approved.publish(from, from, now).unwrap()
+    };
+    let (january, march) = (Date::constant(2025, 1, 1), Date::constant(2025, 3, 1));
+    let first = publish(1, &[], january);
+    let second = publish(2, std::slice::from_ref(&first), march);
+    let versions = [first.clone(), second.clone()];
+    let number =
+        |versions: &[ProductVersion], day| in_force(versions, day).map(|it| it.definition.version);
+    assert_eq!(next_version(&versions), 3);
+    assert_eq!(number(&versions, Date::constant(2024, 12, 31)), None);
+    assert_eq!(number(&versions, january), Some(1));
+    assert_eq!(number(&versions, march), Some(2));
+    let suspended = [first, second.suspend(now).unwrap()];
+    assert_eq!(number(&suspended, january), Some(1));
+    assert_eq!(number(&suspended, march), None);
+    let draft = ProductVersion::draft(version(2), "ann", &versions, now);
+    assert_eq!(draft, Err(Reject::WrongVersion { next: 3 }));
+}

@@ -1,0 +1,245 @@
+use std::{collections::BTreeSet, fmt::Write as _};
+
+use expect_test::expect;
+use money::{Calendar, Decimal};
+use stdx::Prng;
+
+use super::{EXAMPLES, example};
+use crate::{
+    chart::{AccountCode, Chart, Per},
+    definition::Definition,
+    document::Document,
+    kinds,
+    simulate::{Request, Simulation, SimulationReject, simulate},
+};
+
+fn request(amount: &str, term: Option<u32>, date: &str) -> Request {
+    Request {
+        amount: Some(amount.parse().unwrap()),
+        term,
+        date: Some(date.parse().unwrap()),
+        calendar: Calendar::china(),
+    }
+}
+
+fn run(name: &str, request: &Request) -> Result<Simulation, SimulationReject> {
+    let definition = Definition::parse(example(name), Chart::china()).unwrap();
+    simulate(&definition, request, Chart::china())
+}
+
+fn render(simulation: &Simulation) -> String {
+    let mut text = String::new();
+    for it in &simulation.periods {
+        writeln!(
+            text,
+            "{:>2} {} {} {:>3} {:>9} {:>7} {:>6} {:>9} {:>9}",
+            it.number,
+            it.from,
+            it.due,
+            it.days,
+            it.principal,
+            it.interest,
+            it.fees,
+            it.total,
+            it.balance
+        )
+        .unwrap();
+    }
+    for it in &simulation.accounts {
+        writeln!(
+            text,
+            "{:<8} {:>9} {:>9} {:>9} {}",
+            it.code, it.debit, it.credit, it.balance, it.en
+        )
+        .unwrap();
+    }
+    if let Some(cost) = &simulation.annual_cost {
+        writeln!(text, "simple {} compound {}", cost.simple.round_dp(6), cost.compound.round_dp(6))
+            .unwrap();
+    }
+    text
+}
+
+#[test]
+fn examples_are_simulated() {
+    let consumer = run("consumer-instalment", &request("5000", Some(3), "2022-11-01")).unwrap();
+    expect![[r#"
+         1 2022-11-01 2022-12-01  30   1653.40   40.00   0.00   1693.40   3346.60
+         2 2022-12-01 2023-01-01  30   1666.63   26.77   0.00   1693.40   1679.97
+         3 2023-01-01 2023-02-01  30   1679.97   13.44   0.00   1693.41      0.00
+        1003   5105.21   5000.00    105.21 Balances with the central bank
+        1132.01     80.21     80.21      0.00 Loan interest receivable
+        1303   5000.00   5000.00      0.00 Loans
+        6011.01      0.00     80.21    -80.21 Loan interest income
+        6021.01      0.00     25.00    -25.00 Loan fee income
+        simple 0.126445 compound 0.134036
+    "#]]
+    .assert_eq(&render(&consumer));
+    let pay = run("pay-in-3", &request("999.99", None, "2022-01-31")).unwrap();
+    expect![[r#"
+         1 2022-01-31 2022-02-28  30    333.33    0.00   5.00    338.33    666.66
+         2 2022-02-28 2022-03-31  30    333.33    0.00   5.00    338.33    333.33
+         3 2022-03-31 2022-04-30  30    333.33    0.00   5.00    338.33      0.00
+        1003   1014.99    999.99     15.00 Balances with the central bank
+        1221.01     15.00     15.00      0.00 Loan fees receivable
+        1303    999.99    999.99      0.00 Loans
+        6021.01      0.00     15.00    -15.00 Loan fee income
+        simple 0.089778 compound 0.093566
+    "#]]
+    .assert_eq(&render(&pay));
+    let farm = run("farm-loan", &request("100000", Some(3), "2022-09-10")).unwrap();
+    expect![[r#"
+         1 2022-09-10 2022-10-10  30      0.00  362.50   0.00    362.50 100000.00
+         2 2022-10-10 2022-11-10  31      0.00  374.58   0.00    374.58 100000.00
+         3 2022-11-10 2022-12-12  32 100000.00  386.67   0.00 100386.67      0.00
+        1003 101123.75 100000.00   1123.75 Balances with the central bank
+        1132.01   1123.75   1123.75      0.00 Loan interest receivable
+        1303 100000.00 100000.00      0.00 Loans
+        6011.01      0.00   1123.75  -1123.75 Loan interest income
+        simple 0.044946 compound 0.045884
+    "#]]
+    .assert_eq(&render(&farm));
+    let wallet = run("wallet", &request("10000", None, "2022-01-15")).unwrap();
+    expect![[r#"
+         1 2022-01-15 2022-03-20  65      0.00    0.90   0.00      0.90  10000.90
+         2 2022-03-21 2022-06-20  92      0.00    1.28   0.00      1.28  10002.18
+         3 2022-06-21 2022-09-20  92      0.00    1.28   0.00      1.28  10003.46
+         4 2022-09-21 2022-12-20  91      0.00    1.26   0.00      1.26  10004.72
+        1003  10000.00      0.00  10000.00 Balances with the central bank
+        2011.01      0.00  10004.72 -10004.72 Demand deposits
+        2231.01      4.72      4.72      0.00 Demand deposit interest payable
+        6411.01      4.72      0.00      4.72 Demand deposit interest expense
+    "#]]
+    .assert_eq(&render(&wallet));
+}
+
+#[test]
+fn a_simulation_is_json_with_amounts_as_texts() {
+    let pay = run("pay-in-3", &request("300", None, "2022-01-31")).unwrap();
+    let json = serde_json::to_value(&pay).unwrap();
+    assert_eq!(json["periods"][0]["principal"], "100.00");
+    assert_eq!(json["postings"][0]["debit"], "1303");
+    assert_eq!(json["currency"], "CNY");
+}
+
+#[test]
+fn what_is_not_offered_is_not_simulated() {
+    let code = |amount: &str, term, date| {
+        run("consumer-instalment", &request(amount, term, date)).unwrap_err().code()
+    };
+    assert_eq!(code("199.99", None, "2022-11-01"), "amount-too-small");
+    assert_eq!(code("200000.01", None, "2022-11-01"), "amount-too-large");
+    assert_eq!(code("500.001", None, "2022-11-01"), "amount");
+    assert_eq!(code("500", Some(37), "2022-11-01"), "term-not-offered");
+    assert_eq!(code("500", Some(12), "2021-11-01"), "product-not-in-force");
+    let wallet = run("wallet", &request("200000.01", None, "2022-11-01"));
+    assert_eq!(wallet.unwrap_err().code(), "balance-too-large");
+}
+
+/// 中国人民银行公告〔2021〕第3号, annex, has a worked example: 100,000 lent, 1,000 kept back, twelve payments of
+/// 8,833.30 cost 12.80 % simple and 13.58 % compound. A flat loan at 6 % pays 8,833.33.
+#[test]
+fn the_annual_cost_is_that_of_the_regulation() {
+    let mut document = Document::parse(example("consumer-instalment")).unwrap();
+    for (place, value) in [
+        ("terms.repayment.method", "flat"),
+        ("terms.interest.rate", "0.06"),
+        ("terms.fees[0].amount", "principal * 0.01"),
+    ] {
+        document.set(place, value).unwrap();
+    }
+    let definition = Definition::from_document(&document, Chart::china()).unwrap();
+    let request = request("100000", Some(12), "2022-01-01");
+    let cost = simulate(&definition, &request, Chart::china()).unwrap().annual_cost.unwrap();
+    assert_eq!(cost.simple.round_dp(4).to_string(), "0.1280");
+    assert_eq!(cost.compound.round_dp(4).to_string(), "0.1358");
+}
+
+/// Whatever the terms: the principal is repaid exactly, nothing is ever overpaid, the books
+/// balance, and no account of the contract keeps anything.
+#[test]
+fn every_loan_adds_up() {
+    for seed in 0..200 {
+        let mut prng = Prng::stream(seed, "simulation");
+        let (definition, request) = random_loan(&mut prng);
+        let it = simulate(&definition, &request, Chart::china()).unwrap();
+        let principal: Decimal = it.periods.iter().map(|it| it.principal).sum();
+        assert_eq!(principal, it.amount, "seed {seed}");
+        assert_eq!(it.periods.last().unwrap().balance, Decimal::ZERO, "seed {seed}");
+        for line in &it.periods {
+            let parts = [line.principal, line.interest, line.fees, line.balance];
+            assert!(parts.iter().all(|it| *it >= Decimal::ZERO), "seed {seed}: {line:?}");
+            assert_eq!(line.principal + line.interest + line.fees, line.total, "seed {seed}");
+        }
+        let sum: Decimal = it.accounts.iter().map(|it| it.balance).sum();
+        assert_eq!(sum, Decimal::ZERO, "seed {seed}");
+        let of_contract =
+            |code: AccountCode| Chart::china().get(code).unwrap().per == Per::Contract;
+        let left = it.accounts.iter().filter(|it| of_contract(it.code) && !it.balance.is_zero());
+        assert_eq!(left.count(), 0, "seed {seed}: {:?}", it.accounts);
+        // What the customer pays more than gets is what the institution earns.
+        let paid: Decimal = it.cash_flows.iter().map(|it| it.amount).sum();
+        assert_eq!(-paid, it.totals.interest + it.totals.fees, "seed {seed}");
+        assert!(it.annual_cost.is_some_and(|it| it.compound >= it.simple), "seed {seed}");
+    }
+}
+
+fn random_loan(prng: &mut Prng) -> (Definition, Request) {
+    let mut document = Document::parse(example("consumer-instalment")).unwrap();
+    let methods = ["equal-instalment", "equal-principal", "interest-first", "bullet", "flat"];
+    let rate = format!("0.{:04}", prng.below(3_600));
+    let fee = format!("round(balance * 0.{:03} / term, 2)", prng.below(100));
+    for (place, value) in [
+        ("terms.repayment.method", *prng.pick(&methods)),
+        ("terms.repayment.every", *prng.pick(&["1 month", "2 weeks", "3 months", "45 days"])),
+        ("terms.repayment.roll", *prng.pick(&["unadjusted", "following", "preceding"])),
+        ("terms.interest.rate", &rate),
+        ("terms.interest.day_count", *prng.pick(&["30/360", "ACT/360", "ACT/365F", "ACT/ACT"])),
+        ("terms.interest.rounding", *prng.pick(&["half-even", "half-up", "down", "up"])),
+        ("terms.fees[0].on", *prng.pick(&["disbursal", "instalment"])),
+    ] {
+        document.set(place, value).unwrap();
+    }
+    if document.value()["terms"]["fees"][0]["on"] == "instalment" {
+        document.set("terms.fees[0].amount", &fee).unwrap();
+    }
+    let definition = Definition::from_document(&document, Chart::china()).unwrap();
+    let amount = Decimal::new(i64::try_from(20_000 + prng.below(19_980_000)).unwrap(), 2);
+    let term = 3 + u32::try_from(prng.below(34)).unwrap();
+    let day = stdx::Date::constant(2022, 1, 1);
+    let date = money::Period::new(1, money::Unit::Day).unwrap();
+    let date = date.after(day, u32::try_from(prng.below(1_000)).unwrap());
+    let request =
+        Request { amount: Some(amount), term: Some(term), date, calendar: Calendar::china() };
+    (definition, request)
+}
+
+#[test]
+fn default_accounting_is_on_the_chart_and_leaves_nothing() {
+    for kind in kinds::ALL {
+        let accounting = crate::Accounting::with(kind, &Default::default());
+        for rule in kind.events.iter().flat_map(kinds::Event::default_rules) {
+            assert!(Chart::china().get(rule.debit).is_some(), "{}", rule.debit);
+            assert!(Chart::china().get(rule.credit).is_some(), "{}", rule.credit);
+        }
+        for trip in kind.round_trips {
+            assert_eq!(accounting.leftovers(trip, Chart::china()), [], "{}: {trip:?}", kind.name);
+        }
+        // Every amount of every event is on some round trip.
+        let trips: BTreeSet<_> = kind.round_trips.iter().copied().flatten().copied().collect();
+        for event in kind.events {
+            assert!(
+                event.amounts().all(|amount| trips.contains(&(event.name, amount))),
+                "{}",
+                event.name
+            );
+        }
+    }
+}
+
+#[test]
+fn kinds_are_named_once() {
+    let names: BTreeSet<_> = kinds::ALL.iter().map(|it| it.name).collect();
+    assert_eq!(names.len(), kinds::ALL.len());
+    assert!(EXAMPLES.len() >= kinds::ALL.len());
+}

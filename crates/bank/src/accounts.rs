@@ -87,7 +87,7 @@ impl Bank {
     ) -> Result<Done<AccountMoved>, Refusal> {
         call.caller.must(Right::Contracts)?;
         let of = call.caller.institution;
-        self.carry_out(call, async || {
+        self.carry_out(call, move || async move {
             let today = self.institution(&call.caller).await?.record.business_date;
             let party = self.need(&PARTIES, of, open.party, "party").await?;
             let product = self.account_product_in_force(&call.caller, &open.product, today).await?;
@@ -172,7 +172,7 @@ impl Bank {
         if !money.amount.is_positive() {
             return Err(lending::Reject::AmountNotPositive.into());
         }
-        self.carry_out(call, async || {
+        self.carry_out(call, move || async move {
             let institution = self.institution(&call.caller).await?;
             let today = institution.record.business_date;
             let (account, product) = self.current_account(&call.caller, id).await?;
@@ -200,7 +200,7 @@ impl Bank {
         day: Date,
     ) -> Result<Option<Date>, Refusal> {
         let of = call.caller.institution;
-        let done = self.carry_out::<Option<Date>>(call, async || {
+        let done = self.carry_out::<Option<Date>, _>(call, move || async move {
             let (account, product) = self.current_account(&call.caller, id).await?;
             let books = books(&product, id);
             let money = books.contract_account(deposits());

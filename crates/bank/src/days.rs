@@ -66,7 +66,7 @@ impl Bank {
         let institution = self.institution(&call.caller).await?.record;
         let next = next_date(&institution, date)?;
         self.run_days(call, date, next).await?;
-        self.carry_out(call, async || {
+        self.carry_out(call, move || async move {
             let institution = self.institution(&call.caller).await?;
             next_date(&institution.record, date)?;
             let state_hash = self.store().state_hash(of).await?;
@@ -147,7 +147,7 @@ impl Bank {
     pub async fn close_period(&self, call: &Call, through: Date) -> Result<Done<Date>, Refusal> {
         call.caller.must(Right::Days)?;
         let of = call.caller.institution;
-        self.carry_out(call, async || {
+        self.carry_out(call, move || async move {
             let today = self.institution(&call.caller).await?.record.business_date;
             let mut commit = call.commit("close-period", institution_lane(of), today);
             commit.close_period = Some(through);

@@ -59,7 +59,8 @@ impl Bank {
         let id = call.caller.institution;
         let entered = call.within(format!("enter-institution/{id}"));
         let entered = Call { caller: Caller::platform(PLATFORM), ..entered };
-        self.carry_out::<InstitutionId>(&entered, async || {
+        let entered = &entered;
+        self.carry_out::<InstitutionId, _>(entered, move || async move {
             let mut commit = entered.commit("enter-institution", PLATFORM.cast(), business_date);
             let tenant = Tenant { name: name.to_owned(), created_at: call.now };
             commit.put(&TENANTS, id, 0, &tenant);
@@ -67,7 +68,7 @@ impl Bank {
             Ok(commit)
         })
         .await?;
-        self.carry_out(call, async || {
+        self.carry_out(call, move || async move {
             let mut commit = call.commit("create-institution", institution_lane(id), business_date);
             let (name, calendar) = (name.to_owned(), calendar.to_owned());
             let institution = Institution { name, business_date, calendar };

@@ -68,7 +68,7 @@ impl Bank {
     ) -> Result<Done<(Id<ApiKey>, KeyText)>, Refusal> {
         call.caller.must(Right::Keys)?;
         let mut prng = call.prng();
-        let id = Id::new(call.now, &mut prng);
+        let id: Id<ApiKey> = Id::new(call.now, &mut prng);
         let secret: [u8; 32] = prng.bytes();
         let institution = call.caller.institution;
         // Keys are kept by the platform, which has to know the institution from them; the
@@ -78,8 +78,9 @@ impl Bank {
             key: format!("{institution}/{}", call.key),
             ..call.clone()
         };
+        let platform = &platform;
         let done = self
-            .carry_out::<Id<ApiKey>>(&platform, async || {
+            .carry_out::<Id<ApiKey>, _>(platform, move || async move {
                 let today = call.now.to_zoned(jiff::tz::TimeZone::UTC).date();
                 let mut commit = platform.commit("create-key", PLATFORM.cast(), today);
                 let key = ApiKey {
@@ -118,7 +119,8 @@ impl Bank {
             key: format!("{institution}/{}", call.key),
             ..call.clone()
         };
-        self.carry_out(&platform, async || {
+        let platform = &platform;
+        self.carry_out(platform, move || async move {
             let key = self.need(&API_KEYS, PLATFORM, id, "key").await?;
             if key.record.institution != institution {
                 return Err(Refusal::NotFound("key"));

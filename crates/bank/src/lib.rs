@@ -75,13 +75,10 @@ impl Bank {
     /// Carries out a command: `decide` reads and builds the commit, which is then committed. When
     /// a record moved in between, both are done again. When the decision is a refusal, it may be
     /// the echo of the same command having happened before; then the first answer stands.
-    async fn carry_out<T>(
-        &self,
-        call: &Call,
-        decide: impl AsyncFn() -> Result<Commit, Refusal>,
-    ) -> Result<Done<T>, Refusal>
+    async fn carry_out<T, F>(&self, call: &Call, decide: impl Fn() -> F) -> Result<Done<T>, Refusal>
     where
         T: serde::de::DeserializeOwned,
+        F: Future<Output = Result<Commit, Refusal>>,
     {
         for _ in 0..CONFLICT_RETRIES_MAX {
             let commit = match decide().await {

@@ -105,7 +105,7 @@ impl Bank {
     pub async fn apply(&self, call: &Call, apply: &Apply) -> Result<Done<Applied>, Refusal> {
         call.caller.must(Right::Contracts)?;
         let of = call.caller.institution;
-        self.carry_out(call, async || {
+        self.carry_out(call, move || async move {
             let institution = self.institution(&call.caller).await?.record;
             let today = institution.business_date;
             let party = self.need(&PARTIES, of, apply.party, "party").await?;
@@ -139,7 +139,7 @@ impl Bank {
     pub async fn sign(&self, call: &Call, id: ApplicationId) -> Result<Done<Signed>, Refusal> {
         call.caller.must(Right::Contracts)?;
         let of = call.caller.institution;
-        self.carry_out(call, async || {
+        self.carry_out(call, move || async move {
             let today = self.institution(&call.caller).await?.record.business_date;
             let application = self.need(&APPLICATIONS, of, id, "application").await?;
             let outcome = lending::contract::sign(&application.record, today)?;
@@ -164,7 +164,7 @@ impl Bank {
     /// [`Refusal::NotFound`], [`Refusal::Lending`], [`Refusal::Ledger`].
     pub async fn disburse(&self, call: &Call, id: LoanId) -> Result<Done<LoanMoved>, Refusal> {
         call.caller.must(Right::Payments)?;
-        self.carry_out(call, async || {
+        self.carry_out(call, move || async move {
             let institution = self.institution(&call.caller).await?;
             let today = institution.record.business_date;
             let loan = self.need(&LOANS, call.caller.institution, id, "loan").await?;
@@ -198,7 +198,7 @@ impl Bank {
         payment: Money,
     ) -> Result<Done<LoanMoved>, Refusal> {
         call.caller.must(Right::Payments)?;
-        self.move_loan(call, "repay", id, async |active| {
+        self.move_loan(call, "repay", id, |active| {
             let amount = in_currency(payment, active.loan.record.currency)?;
             let (loan, position) = (&active.loan.record, &active.position.record);
             Ok((lending::repay(loan, position, amount, position.through)?, amount))
@@ -228,7 +228,7 @@ impl Bank {
         payment: Money,
     ) -> Result<Done<LoanMoved>, Refusal> {
         call.caller.must(Right::Payments)?;
-        self.move_loan(call, "settle", id, async |active| {
+        self.move_loan(call, "settle", id, |active| {
             let amount = in_currency(payment, active.loan.record.currency)?;
             let (loan, position) = (&active.loan.record, &active.position.record);
             let on = position.through;
@@ -246,7 +246,7 @@ impl Bank {
         id: LoanId,
         day: Date,
     ) -> Result<Option<Date>, Refusal> {
-        let done = self.carry_out::<Option<Date>>(call, async || {
+        let done = self.carry_out::<Option<Date>, _>(call, move || async move {
             let active = self.active(&call.caller, id).await?;
             let (loan, position) = (&active.loan.record, &active.position.record);
             let outcome = lending::close_day(loan, position, day)?;
@@ -265,11 +265,12 @@ impl Bank {
         call: &Call,
         command: &'static str,
         id: LoanId,
-        decide: impl AsyncFn(&Active) -> Result<(Outcome, Amount), Refusal>,
+        decide: impl Fn(&Active) -> Result<(Outcome, Amount), Refusal>,
     ) -> Result<Done<LoanMoved>, Refusal> {
-        self.carry_out(call, async || {
+        let decide = &decide;
+        self.carry_out(call, move || async move {
             let active = self.active(&call.caller, id).await?;
-            let (outcome, amount) = decide(&active).await?;
+            let (outcome, amount) = decide(&active)?;
             let (loan, position) = (&active.loan.record, &active.position.record);
             let on = position.through;
             let mut commit = call.commit(command, active.loan.lane, on);

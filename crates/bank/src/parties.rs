@@ -38,11 +38,12 @@ impl Bank {
     ) -> Result<Done<PartyChanged>, Refusal> {
         call.caller.must(Right::Parties)?;
         let of = call.caller.institution;
-        self.carry_out(call, async || {
+        self.carry_out(call, move || async move {
             let institution = self.institution(&call.caller).await?;
             let today = institution.record.business_date;
             let keys = self.keys(of);
-            let party = party::register(registration, &keys, today, call.now, &mut call.prng())?;
+            let party =
+                party::party::register(registration, &keys, today, call.now, &mut call.prng())?;
             let index = party.index.expect("a new party has its indexes");
             let known = index.id_number.to_string();
             let same = self.store().find(&PARTIES, of, ("id-number", &known), None, 1).await?;
@@ -72,7 +73,8 @@ impl Bank {
     ) -> Result<Done<PartyChanged>, Refusal> {
         call.caller.must(Right::Parties)?;
         let of = call.caller.institution;
-        self.carry_out(call, async || {
+        let change = &change;
+        self.carry_out(call, move || async move {
             let today = self.institution(&call.caller).await?.record.business_date;
             let before = self.need(&PARTIES, of, id, "party").await?;
             let after = change(&before.record, today)?;

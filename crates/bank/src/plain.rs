@@ -68,7 +68,7 @@ impl Bank {
         call.caller.must(Right::Ledger)?;
         few(accounts.len())?;
         let lane = ledger_lane(call);
-        self.carry_out::<()>(call, async || {
+        self.carry_out::<(), _>(call, move || async move {
             let today = self.institution(&call.caller).await?.record.business_date;
             let mut commit = call.commit("open-ledger-accounts", lane, today);
             commit.accounts =
@@ -114,12 +114,13 @@ impl Bank {
         change: AccountChange,
     ) -> Result<(), Refusal> {
         call.caller.must(Right::Ledger)?;
-        self.carry_out::<()>(call, async || {
+        let change = &change;
+        self.carry_out::<(), _>(call, move || async move {
             let today = self.institution(&call.caller).await?.record.business_date;
             let account = self.ledger_account(&call.caller, id).await?;
             let mut commit = call.commit(command, account.lane, today);
             commit.accounts.push(change.clone());
-            commit.tell("account-changed", id, &change);
+            commit.tell("account-changed", id, change);
             commit.answer(&());
             Ok(commit)
         })

@@ -121,7 +121,7 @@ impl Bank {
     ) -> Result<Done<ProductChanged>, Refusal> {
         call.caller.must(Right::DraftProducts)?;
         let of = call.caller.institution;
-        self.carry_out(call, async || {
+        self.carry_out(call, move || async move {
             let institution = self.institution(&call.caller).await?.record;
             let definition =
                 Definition::parse(text, institution.chart()).map_err(Refusal::Definition)?;
@@ -138,7 +138,7 @@ impl Bank {
                 }
                 None => {
                     let actor = &call.caller.actor;
-                    (0, ProductVersion::draft(definition, actor, call.now, &known)?)
+                    (0, ProductVersion::draft(definition, actor, &known, call.now)?)
                 }
             };
             let after = after.checked(call.now)?;
@@ -169,7 +169,7 @@ impl Bank {
         call.caller.must(Right::ReleaseProducts)?;
         let of = call.caller.institution;
         let (command, event) = step.names();
-        self.carry_out(call, async || {
+        self.carry_out(call, move || async move {
             let today = self.institution(&call.caller).await?.record.business_date;
             let id = version_id(name, number);
             let before = self.need(&PRODUCTS, of, id, "product version").await?;

@@ -1,1 +1,12 @@
+use crate::{Bank, Call, loans::Apply};
 
+/// An edge on many threads can hold every command's future.
+#[test]
+fn commands_can_move_between_threads() {
+    fn is_send<T: Send>(_: impl FnOnce(Bank, Call, Apply) -> T) {}
+    is_send(|bank, call, apply| async move { bank.apply(&call, &apply).await });
+    is_send(|bank, call, apply| async move {
+        bank.repay(&call, apply.party.cast(), apply.amount).await
+    });
+    is_send(|bank, call, _| async move { bank.close_business_date(&call, stdx::Date::MIN).await });
+}

@@ -725,9 +725,9 @@ fn same_transfer(before: &Transfer, now: &Transfer, whole: Option<Amount>) -> Re
     if before.balancing != now.balancing {
         return Err(Reject::ExistsWithDifferentBalancing);
     }
-    let balancing = before.balancing != Balancing::None && now.amount >= before.amount;
     let amount = whole.filter(|_| now.amount == Amount::MAX).unwrap_or(now.amount);
-    if before.amount != amount && !balancing {
+    let clamped = before.balancing != Balancing::None && before.amount < amount;
+    if before.amount != amount && !clamped {
         return Err(Reject::ExistsWithDifferentAmount);
     }
     if before.value_date != now.value_date {

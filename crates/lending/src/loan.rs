@@ -105,7 +105,7 @@ pub struct Position {
     pub interest: Amount,
     /// Paid in advance; it pays the next instalment when that becomes due.
     pub prepaid: Amount,
-    /// Days past due at the last close. See [`days_past_due`].
+    /// Days past due at the last close. See [`crate::day::days_past_due`].
     pub days_past_due: u32,
 }
 

@@ -120,7 +120,7 @@ pub enum Event {
     RepaymentReceived {
         /// Business date.
         on: Date,
-        /// How much.
+        /// How much: the sum of what follows.
         amount: Amount,
         /// What of it paid which component.
         paid: Owed,

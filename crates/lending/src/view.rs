@@ -32,7 +32,8 @@ pub enum InstalmentStatus {
     Overdue,
     /// Not due yet.
     Future,
-    /// The loan was settled before it was due: its principal is paid, its interest dropped.
+    /// The loan was settled before it was due: its principal is paid, its fees are dropped, and
+    /// of its interest only what had accrued was paid, with the settlement.
     Dropped,
 }
 

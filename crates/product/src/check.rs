@@ -28,13 +28,25 @@ use crate::{
 
 mod form;
 
+/// Beyond so many problems of form there is no looking for more: this is no definition.
+pub const PROBLEMS_MAX: usize = 200;
+/// So many items of a list are checked. No list may be as long, which is a problem of form.
+pub const ITEMS_MAX: usize = 500;
+
 /// Checks a definition. Nothing wrong is an empty list; else the problems are in the order of the
 /// document.
 pub fn check(document: &Document, chart: &Chart) -> Vec<Problem> {
     let kind = kind_of(document.value());
     let schema = schema::schema(kind.unwrap_or(&kinds::ALL[0]));
-    let mut check = Check { value: document.value(), chart, problems: Vec::new() };
-    check.problems = form::problems(document.value(), &schema, kind.is_some());
+    let mut problems = document.problems().to_vec();
+    let form = form::problems(document.value(), &schema, kind.is_some());
+    let unread = |it: &Problem| document.problems().iter().any(|unread| unread.path == it.path);
+    problems.extend(form.into_iter().filter(|it| !unread(it)));
+    if problems.len() > PROBLEMS_MAX {
+        problems.truncate(PROBLEMS_MAX);
+        return in_order(document, problems);
+    }
+    let mut check = Check { value: document.value(), chart, problems };
     check.kind();
     check.head();
     check.facts();
@@ -117,15 +129,16 @@ impl<'a> Check<'a> {
         serde_json::from_value(self.value.pointer(pointer)?.clone()).ok()
     }
 
-    /// How many items the list at a place has; 0 when there is none.
+    /// How many items of the list at a place are to be checked; 0 when there is no list.
     pub fn len(&self, pointer: &str) -> usize {
-        self.value.pointer(pointer).and_then(Value::as_array).map_or(0, Vec::len)
+        let items = self.value.pointer(pointer).and_then(Value::as_array);
+        items.map_or(0, |items| items.len().min(ITEMS_MAX))
     }
 
     /// The keys of the object at a place.
     pub fn keys(&self, pointer: &str) -> Vec<&'a str> {
         let fields = self.value.pointer(pointer).and_then(Value::as_object);
-        fields.map_or_else(Vec::new, |fields| fields.keys().map(String::as_str).collect())
+        fields.into_iter().flatten().map(|(key, _)| &key[..]).take(ITEMS_MAX).collect()
     }
 
     /// Whether there is something at a place.

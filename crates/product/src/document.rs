@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Number, Value};
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span};
 
-use crate::problem::{Problem, join};
+use crate::problem::{Problem, join, shorten};
 
 /// The largest text, in bytes.
 pub const TEXT_BYTES_MAX: usize = 256 * 1024;
@@ -23,25 +23,28 @@ pub const NODES_MAX: usize = 20_000;
 /// Decimal digits that a float keeps exactly (IEEE 754 binary64, DBL_DIG).
 pub const FLOAT_DIGITS: usize = 15;
 
-/// A value and, when it was read from a text, the line of each place.
+/// A value and, when it was read from a text, the line of each place and what was not read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Document {
     value: Value,
     lines: BTreeMap<String, usize>,
+    problems: Vec<Problem>,
 }
 
 impl Document {
-    /// Reads YAML or JSON.
+    /// Reads YAML or JSON. A key that is there twice, a tag, an alias is a problem of the document
+    /// ([`Document::problems`]); the rest is read.
     ///
     /// # Errors
-    /// The first thing that makes it unreadable.
+    /// What makes it unreadable as a whole.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         if text.len() > TEXT_BYTES_MAX {
             let reason =
                 format!("The file has {} bytes; {TEXT_BYTES_MAX} are allowed.", text.len());
             return Err(Problem::new("", "too-large", reason, "Shorten it."));
         }
-        Reader { parser: Parser::new_from_str(text), nodes: 0, lines: BTreeMap::new() }.document()
+        let parser = Parser::new_from_str(text);
+        Reader { parser, nodes: 0, lines: BTreeMap::new(), problems: Vec::new() }.document()
     }
 
     /// A value that came from elsewhere, such as the body of a request.
@@ -51,12 +54,17 @@ impl Document {
     pub fn from_value(value: Value) -> Result<Self, Problem> {
         let mut nodes = 0;
         measure(&value, "", 0, &mut nodes)?;
-        Ok(Self { value, lines: BTreeMap::new() })
+        Ok(Self { value, ..Self::default() })
     }
 
     /// The value.
     pub fn value(&self) -> &Value {
         &self.value
+    }
+
+    /// What in it was not read. It has no definition as long as there is any.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
     }
 
     /// The line of a place, or of the nearest place around it.
@@ -130,6 +138,7 @@ struct Reader<'a> {
     parser: Parser<'a, serde_saphyr::granit_parser::StrInput<'a>>,
     nodes: usize,
     lines: BTreeMap<String, usize>,
+    problems: Vec<Problem>,
 }
 
 impl<'a> Reader<'a> {
@@ -142,7 +151,7 @@ impl<'a> Reader<'a> {
             let reason = "There is a second document in the file.";
             return Err(Problem::new("", "several-documents", reason, "Write one file each."));
         }
-        Ok(Document { value, lines: self.lines })
+        Ok(Document { value, lines: self.lines, problems: self.problems })
     }
 
     /// The next event that begins a value, or the end.
@@ -183,23 +192,33 @@ impl<'a> Reader<'a> {
     ) -> Result<Value, Problem> {
         let line = span.start.line();
         self.lines.entry(path.to_owned()).or_insert(line);
-        let placed = |problem: Problem| Problem { line: Some(line), ..problem };
-        count(path, depth, &mut self.nodes).map_err(placed)?;
+        let measured = count(path, depth, &mut self.nodes);
+        measured.map_err(|problem| Problem { line: Some(line), ..problem })?;
+        let tag = match &event {
+            Event::Scalar(.., tag)
+            | Event::SequenceStart(.., tag)
+            | Event::MappingStart(.., tag) => tag.is_some(),
+            _ => false,
+        };
+        if tag {
+            self.report(path, line, "tag", "YAML tags are not read.", "Remove the tag.");
+        }
         match event {
-            Event::Scalar(_, _, _, Some(_))
-            | Event::SequenceStart(_, _, Some(_))
-            | Event::MappingStart(_, _, Some(_)) => {
-                Err(placed(Problem::new(path, "tag", "YAML tags are not read.", "Remove the tag.")))
-            }
             Event::Scalar(text, ScalarStyle::Plain, ..) => Ok(plain(&text)),
             Event::Scalar(text, ..) => Ok(Value::String(text.into_owned())),
             Event::SequenceStart(..) => self.sequence(path, depth),
             Event::MappingStart(..) => self.mapping(path, depth),
             _ => {
                 let fix = "Write the value out where it is used.";
-                Err(placed(Problem::new(path, "alias", "YAML aliases are not read.", fix)))
+                self.report(path, line, "alias", "YAML aliases are not read.", fix);
+                Ok(Value::Null)
             }
         }
+    }
+
+    fn report(&mut self, path: &str, line: usize, code: &'static str, reason: &str, fix: &str) {
+        let problem = Problem::new(path, code, reason, fix);
+        self.problems.push(Problem { line: Some(line), ..problem });
     }
 
     fn sequence(&mut self, path: &str, depth: usize) -> Result<Value, Problem> {
@@ -227,19 +246,15 @@ impl<'a> Reader<'a> {
                 }
             };
             let place = join(path, &key);
-            if fields.contains_key(&key) {
-                let problem = Problem::new(
-                    place,
-                    "duplicate-key",
-                    format!("`{key}` is there twice."),
-                    "Keep one.",
-                );
-                return Err(Problem { line: Some(line), ..problem });
-            }
-            self.lines.insert(place.clone(), line);
+            self.lines.entry(place.clone()).or_insert(line);
             let (event, span) = self.next()?;
             let value = self.node(event, span, &place, depth + 1)?;
-            fields.insert(key, value);
+            if fields.contains_key(&key) {
+                let reason = format!("`{}` is there twice.", shorten(&key));
+                self.report(&place, line, "duplicate-key", &reason, "Keep one.");
+            } else {
+                fields.insert(key, value);
+            }
         }
     }
 }

@@ -75,3 +75,12 @@ pub fn closest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let nearest = distances.filter(|(distance, _)| *distance <= near).min_by_key(|(it, _)| *it);
     nearest.map(|(_, candidate)| candidate)
 }
+
+/// The beginning of a text that somebody wrote, short enough for a message.
+pub(crate) fn shorten(text: &str) -> String {
+    let mut short: String = text.chars().take(40).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}

@@ -24,6 +24,11 @@ pub(crate) struct LaneHead {
     pub root: Digest,
 }
 
+impl LaneHead {
+    /// Before the first row.
+    pub(crate) const EMPTY: Self = Self { seq: 0, position: 0, root: Digest::ZERO };
+}
+
 /// A record as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RecordRow {
@@ -98,8 +103,7 @@ pub(crate) trait Engine: Send + Sync {
     fn record(&self, key: &RecordKey) -> Result<Option<RecordRow>, StoreError>;
     fn account(&self, of: InstitutionId, id: AccountId) -> Result<Option<Account>, StoreError>;
     /// A transfer and what became of it.
-    fn transfer(&self, of: InstitutionId, id: TransferId)
-    -> Result<Option<Resolved>, StoreError>;
+    fn transfer(&self, of: InstitutionId, id: TransferId) -> Result<Option<Resolved>, StoreError>;
     fn closed_through(&self, of: InstitutionId) -> Result<Option<Date>, StoreError>;
     fn log_row(&self, position: u64) -> Result<Option<LogRow>, StoreError>;
 

@@ -69,7 +69,8 @@ pub struct Store {
 impl Store {
     /// In memory, gone at the end: for tests and simulation.
     pub fn in_memory() -> Self {
-        Self::on(Arc::new(engine::mem::MemEngine::default())).expect("memory is readable and a thread starts")
+        Self::on(Arc::new(engine::mem::MemEngine::default()))
+            .expect("memory is readable and a thread starts")
     }
 
     /// In a directory: one SQLite file, made when missing and migrated when older. Only one

@@ -189,8 +189,7 @@ impl Writer {
 
     fn load_lane(&mut self, of: InstitutionId, lane: LaneId) -> Result<(), StoreError> {
         if !self.lanes.contains_key(&(of, lane)) {
-            let fresh = LaneHead { seq: 0, position: 0, root: Digest::ZERO };
-            let head = self.engine.lane(of, lane)?.unwrap_or(fresh);
+            let head = self.engine.lane(of, lane)?.unwrap_or(LaneHead::EMPTY);
             self.lanes.insert((of, lane), head);
         }
         Ok(())
@@ -391,11 +390,9 @@ fn write_transfers(
         batch.resolutions.extend(resolved(it).map(|(id, by)| (institution, id, by)));
         let moved = moved(&posted);
         if moved > Amount::ZERO {
-            let mut day = |account| {
-                batch.days.entry((institution, account, it.value_date)).or_default()
-            };
-            day(it.debit).0 += moved;
-            day(it.credit).1 += moved;
+            let day = |account| (institution, account, it.value_date);
+            batch.days.entry(day(it.debit)).or_default().0 += moved;
+            batch.days.entry(day(it.credit)).or_default().1 += moved;
         }
     }
     bytes
@@ -486,7 +483,7 @@ fn booked(result: &Result<Applied, Reject>) -> Result<Booked, Reject> {
 }
 
 /// What becomes of the earlier transfer that this one is about.
-pub(crate) fn resolved(transfer: &Transfer) -> Option<(TransferId, Resolution)> {
+fn resolved(transfer: &Transfer) -> Option<(TransferId, Resolution)> {
     use ledger::Kind::{Expire, Hold, Plain, Post, Reversal, Void};
     match transfer.kind {
         Plain | Hold { .. } => None,
@@ -498,7 +495,7 @@ pub(crate) fn resolved(transfer: &Transfer) -> Option<(TransferId, Resolution)> 
 }
 
 /// What the transfer adds to the posted sums.
-pub(crate) fn moved(posted: &Posted) -> Amount {
+fn moved(posted: &Posted) -> Amount {
     use ledger::Kind::{Expire, Hold, Plain, Post, Reversal, Void};
     match posted.transfer.kind {
         Plain | Post(_) | Reversal(_) => posted.transfer.amount,

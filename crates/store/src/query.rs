@@ -287,13 +287,7 @@ impl Store {
     /// # Errors
     /// As [`Store::get`].
     pub async fn state_hash(&self, of: InstitutionId) -> Result<Digest, StoreError> {
-        let mut bytes = Vec::new();
-        for (lane, head) in self.engine.lanes(of)? {
-            bytes.extend_from_slice(lane.as_bytes());
-            bytes.extend_from_slice(&head.seq.to_be_bytes());
-            bytes.extend_from_slice(head.root.as_bytes());
-        }
-        Ok(Digest::of(&[&bytes]))
+        Ok(crate::verify::state_hash(self.engine.lanes(of)?))
     }
 }
 

@@ -227,7 +227,8 @@ impl Life {
         assert_eq!(balance("penalty"), due.penalty, "{position:?}");
         assert_eq!(Amount::ZERO - balance("prepaid"), position.prepaid, "{position:?}");
         assert!(due.principal <= position.principal, "{position:?}");
-        assert!(position.paid <= position.opened, "{position:?}");
+        let open = u32::try_from(position.open.len()).unwrap();
+        assert_eq!(position.paid + open, position.opened, "{position:?}");
         assert!(position.open.is_empty() || position.prepaid.is_zero(), "{position:?}");
         position.open.iter().for_each(open_is_sound);
         if self.loan.status == Status::Settled {

@@ -20,13 +20,10 @@ fn check(setup: &Setup, script: &str, expected: Expect) {
         let seen = life.events.len();
         life.close_to(date(words[1]));
         let said = match words.as_slice() {
-            ["day", _] => Ok(()),
-            ["pay", _, amount] => life.pay(cny(amount)),
-            ["settle", _, amount, fee] => life.settle(cny(amount), cny(fee)),
-            ["quote", _, fee] => {
-                let quoted = life.quote(cny(fee));
-                quoted.map(|it| writeln!(shown, "  quoted {}", text(it.total)).unwrap())
-            }
+            ["day", _] => Ok(None),
+            ["pay", _, amount] => life.pay(cny(amount)).map(|()| None),
+            ["settle", _, amount, fee] => life.settle(cny(amount), cny(fee)).map(|()| None),
+            ["quote", _, fee] => life.quote(cny(fee)).map(|it| Some(it.total)),
             other => panic!("not a line of a script: {other:?}"),
         };
         write!(shown, "{}", words.join(" ")).unwrap();
@@ -35,16 +32,17 @@ fn check(setup: &Setup, script: &str, expected: Expect) {
     expected.assert_eq(&shown);
 }
 
-fn told(shown: &mut String, life: &Life, seen: usize, said: Result<(), Reject>) {
-    if let Err(reject) = said {
-        writeln!(shown, " => {reject}").unwrap();
-        return;
-    }
-    let events = life.events.iter().skip(seen);
+fn told(shown: &mut String, life: &Life, seen: usize, said: Result<Option<Amount>, Reject>) {
+    let quoted = match said {
+        Ok(quoted) => quoted,
+        Err(reject) => return writeln!(shown, " => {reject}").unwrap(),
+    };
     let daily =
         |it: &&Event| matches!(it, Event::InterestAccrued { .. } | Event::PenaltyAccrued { .. });
-    let events: Vec<_> = events.filter(|it| !daily(it)).map(Event::name).collect();
-    writeln!(shown, " => {}", events.join(", ")).unwrap();
+    let events = life.events.iter().skip(seen).filter(|it| !daily(it)).map(Event::name);
+    let said: Vec<_> = events.map(str::to_owned).chain(quoted.map(text)).collect();
+    let arrow = if said.is_empty() { "" } else { " => " };
+    writeln!(shown, "{arrow}{}", said.join(", ")).unwrap();
     let position = &life.position;
     if life.loan.status == Status::Settled {
         writeln!(shown, "  settled {}", life.loan.settled_on.unwrap()).unwrap();
@@ -83,7 +81,7 @@ fn paid_on_time() {
         pay 2025-04-01 408.02
         ",
         expect![[r#"
-            day 2025-01-31 => 
+            day 2025-01-31
               due
               of 1200.00, accrued 11.61, prepaid 0.00, late 0 (current)
             day 2025-02-01 => instalment-due
@@ -118,7 +116,7 @@ fn late_within_grace_and_beyond() {
             day 2025-02-04 => instalment-due
               due interest 12.00 principal 396.03
               of 1200.00, accrued 0.86, prepaid 0.00, late 0 (current)
-            day 2025-02-05 => 
+            day 2025-02-05
               due penalty 0.79 interest 12.00 principal 396.03
               of 1200.00, accrued 1.15, prepaid 0.00, late 0 (current)
             day 2025-02-06 => loan-overdue
@@ -142,7 +140,7 @@ fn late_within_grace_and_beyond() {
             pay 2025-02-04 408.03 => instalment-due, repayment-received
               due
               of 803.97, accrued 0.86, prepaid 0.00, late 0 (current)
-            day 2025-02-10 => 
+            day 2025-02-10
               due
               of 803.97, accrued 2.58, prepaid 0.00, late 0 (current)
         "#]],
@@ -165,20 +163,27 @@ fn through_every_bucket_and_back() {
         ",
         expect![[r#"
             day 2025-03-04 => instalment-due, loan-overdue, instalment-due
-              due penalty 6.14 interest 20.04 principal 796.02; principal 1200.00 accrued 0.39 prepaid 0.00; late 30 (1-30)
+              due penalty 6.14 interest 20.04 principal 796.02
+              of 1200.00, accrued 0.39, prepaid 0.00, late 30 (1-30)
             day 2025-03-05 => loan-overdue
-              due penalty 7.14 interest 20.04 principal 796.02; principal 1200.00 accrued 0.52 prepaid 0.00; late 31 (31-60)
+              due penalty 7.14 interest 20.04 principal 796.02
+              of 1200.00, accrued 0.52, prepaid 0.00, late 31 (31-60)
             day 2025-04-05 => instalment-due, loan-overdue
-              due penalty 20.28 interest 24.08 principal 1200.00; principal 1200.00 accrued 0.00 prepaid 0.00; late 62 (61-90)
+              due penalty 20.28 interest 24.08 principal 1200.00
+              of 1200.00, accrued 0.00, prepaid 0.00, late 62 (61-90)
             day 2025-05-05 => loan-overdue
-              due penalty 38.29 interest 24.08 principal 1200.00; principal 1200.00 accrued 0.00 prepaid 0.00; late 92 (91+)
+              due penalty 38.29 interest 24.08 principal 1200.00
+              of 1200.00, accrued 0.00, prepaid 0.00, late 92 (91+)
             pay 2025-05-05 425.00 => repayment-received
-              due penalty 19.87 interest 12.08 principal 805.42; principal 805.42 accrued 0.00 prepaid 0.00; late 92 (91+)
+              due penalty 19.87 interest 12.08 principal 805.42
+              of 805.42, accrued 0.00, prepaid 0.00, late 92 (91+)
             pay 2025-05-05 417.00 => repayment-received, loan-overdue
-              due penalty 6.87 interest 4.04 principal 409.46; principal 409.46 accrued 0.00 prepaid 0.00; late 64 (61-90)
+              due penalty 6.87 interest 4.04 principal 409.46
+              of 409.46, accrued 0.00, prepaid 0.00, late 64 (61-90)
             pay 2025-05-06 500.00 => exceeds-settlement
             pay 2025-05-06 403.81 => repayment-received, loan-overdue
-              due principal 16.76; principal 16.76 accrued 0.00 prepaid 0.00; late 34 (31-60)
+              due principal 16.76
+              of 16.76, accrued 0.00, prepaid 0.00, late 34 (31-60)
         "#]],
     );
 }
@@ -194,11 +199,13 @@ fn a_part_pays_by_the_order_of_the_contract() {
         &setup,
         script,
         expect![[r#"
-        pay 2025-02-11 8.00 => instalment-due, loan-overdue, repayment-received
-          due interest 10.98 principal 396.03; principal 1200.00 accrued 2.87 prepaid 0.00; late 9 (1-30)
-        pay 2025-02-11 100.00 => repayment-received
-          due principal 307.01; principal 1110.98 accrued 2.87 prepaid 0.00; late 9 (1-30)
-    "#]],
+            pay 2025-02-11 8.00 => instalment-due, loan-overdue, repayment-received
+              due interest 10.98 principal 396.03
+              of 1200.00, accrued 2.87, prepaid 0.00, late 9 (1-30)
+            pay 2025-02-11 100.00 => repayment-received
+              due principal 307.01
+              of 1110.98, accrued 2.87, prepaid 0.00, late 9 (1-30)
+        "#]],
     );
     let allocation =
         vec![Component::Principal, Component::Interest, Component::Fee, Component::Penalty];
@@ -206,11 +213,13 @@ fn a_part_pays_by_the_order_of_the_contract() {
         &Setup { allocation, ..setup },
         script,
         expect![[r#"
-        pay 2025-02-11 8.00 => instalment-due, loan-overdue, repayment-received
-          due penalty 1.98 fee 5.00 interest 12.00 principal 388.03; principal 1192.00 accrued 2.87 prepaid 0.00; late 9 (1-30)
-        pay 2025-02-11 100.00 => repayment-received
-          due penalty 1.98 fee 5.00 interest 12.00 principal 288.03; principal 1092.00 accrued 2.87 prepaid 0.00; late 9 (1-30)
-    "#]],
+            pay 2025-02-11 8.00 => instalment-due, loan-overdue, repayment-received
+              due penalty 1.98 fee 5.00 interest 12.00 principal 388.03
+              of 1192.00, accrued 2.87, prepaid 0.00, late 9 (1-30)
+            pay 2025-02-11 100.00 => repayment-received
+              due penalty 1.98 fee 5.00 interest 12.00 principal 288.03
+              of 1092.00, accrued 2.87, prepaid 0.00, late 9 (1-30)
+        "#]],
     );
 }
 
@@ -229,16 +238,21 @@ fn paid_in_advance() {
         ",
         expect![[r#"
             pay 2025-01-15 500.00 => repayment-received
-              due; principal 1200.00 accrued 5.42 prepaid 500.00; late 0 (current)
+              due
+              of 1200.00, accrued 5.42, prepaid 500.00, late 0 (current)
             day 2025-02-01 => instalment-due, prepayment-applied
-              due; principal 803.97 accrued 0.00 prepaid 91.97; late 0 (current)
+              due
+              of 803.97, accrued 0.00, prepaid 91.97, late 0 (current)
             pay 2025-02-20 316.06 => repayment-received
-              due; principal 803.97 accrued 5.46 prepaid 408.03; late 0 (current)
+              due
+              of 803.97, accrued 5.46, prepaid 408.03, late 0 (current)
             day 2025-03-01 => instalment-due, prepayment-applied
-              due; principal 403.98 accrued 0.00 prepaid 0.00; late 0 (current)
+              due
+              of 403.98, accrued 0.00, prepaid 0.00, late 0 (current)
             pay 2025-03-31 408.03 => exceeds-settlement
             pay 2025-03-31 408.02 => repayment-received
-              due; principal 403.98 accrued 3.91 prepaid 408.02; late 0 (current)
+              due
+              of 403.98, accrued 3.91, prepaid 408.02, late 0 (current)
             day 2025-04-01 => instalment-due, prepayment-applied, loan-settled
               settled 2025-04-01
         "#]],
@@ -260,12 +274,14 @@ fn settled_early() {
         ",
         expect![[r#"
             pay 2025-02-01 408.03 => instalment-due, repayment-received
-              due; principal 803.97 accrued 0.00 prepaid 0.00; late 0 (current)
+              due
+              of 803.97, accrued 0.00, prepaid 0.00, late 0 (current)
             pay 2025-02-10 100.00 => repayment-received
-              due; principal 803.97 accrued 2.58 prepaid 100.00; late 0 (current)
-              quoted 716.03
-            quote 2025-02-15 8.04 => 
-              due; principal 803.97 accrued 4.02 prepaid 100.00; late 0 (current)
+              due
+              of 803.97, accrued 2.58, prepaid 100.00, late 0 (current)
+            quote 2025-02-15 8.04 => 716.03
+              due
+              of 803.97, accrued 4.02, prepaid 100.00, late 0 (current)
             settle 2025-02-15 716.02 8.04 => not-the-quoted-amount
             settle 2025-02-15 716.03 8.04 => prepayment-applied, repayment-received, loan-settled
               settled 2025-02-15
@@ -280,9 +296,9 @@ fn settled_early() {
         settle 2025-03-20 1235.63 0.00
         ",
         expect![[r#"
-              quoted 1235.63
-            quote 2025-03-20 0.00 => instalment-due, loan-overdue, instalment-due, loan-overdue
-              due penalty 13.11 interest 20.04 principal 796.02; principal 1200.00 accrued 2.48 prepaid 0.00; late 46 (31-60)
+            quote 2025-03-20 0.00 => instalment-due, loan-overdue, instalment-due, loan-overdue, 1235.63
+              due penalty 13.11 interest 20.04 principal 796.02
+              of 1200.00, accrued 2.48, prepaid 0.00, late 46 (31-60)
             settle 2025-03-20 1235.63 0.00 => repayment-received, loan-cured, loan-settled
               settled 2025-03-20
         "#]],
@@ -300,9 +316,9 @@ fn settled_when_all_is_due_without_a_fee() {
         ",
         expect![[r#"
             quote 2025-03-20 9.00 => early-settlement-not-allowed
-              quoted 1259.96
-            quote 2025-05-01 9.00 => instalment-due, loan-overdue
-              due penalty 35.88 interest 24.08 principal 1200.00; principal 1200.00 accrued 0.00 prepaid 0.00; late 88 (61-90)
+            quote 2025-05-01 9.00 => instalment-due, loan-overdue, 1259.96
+              due penalty 35.88 interest 24.08 principal 1200.00
+              of 1200.00, accrued 0.00, prepaid 0.00, late 88 (61-90)
         "#]],
     );
 }
@@ -329,16 +345,16 @@ fn a_bullet_loan_under_actual_days() {
         day 2025-04-02
         ",
         expect![[r#"
-            day 2025-01-02 => 
+            day 2025-01-02
               due
               of 1200.00, accrued 0.39, prepaid 0.00, late 0 (current)
-            day 2025-03-31 => 
+            day 2025-03-31
               due
               of 1200.00, accrued 35.11, prepaid 0.00, late 0 (current)
             day 2025-04-01 => instalment-due
               due interest 35.51 principal 1200.00
               of 1200.00, accrued 0.00, prepaid 0.00, late 0 (current)
-            day 2025-04-02 => 
+            day 2025-04-02
               due penalty 0.61 interest 35.51 principal 1200.00
               of 1200.00, accrued 0.00, prepaid 0.00, late 0 (current)
         "#]],

@@ -107,18 +107,24 @@ fn an_approval_discloses_what_the_loan_costs() {
     assert_eq!((application.term, application.version), (6, 3));
     let told = disclosure(&application);
     let text = |amount: Amount| amount.text(Currency::CNY);
-    let shown = format!(
-        "out {}, interest {}, upfront {} {}, instalment fees {}, back {}, simple {}, compound {}",
-        text(told.paid_out),
-        text(told.total_interest),
-        told.upfront[0].code,
-        text(told.upfront_fees),
-        text(told.instalment_fees),
-        text(told.total_repayable),
-        told.annual_cost_simple,
-        told.annual_cost_compound,
-    );
-    expect!["out 9900.00, interest 352.91, upfront service 100.00, instalment fees 12.00, back 10364.91, simple 0.159257900711, compound 0.171412591628"].assert_eq(&shown);
+    let rates = [told.annual_cost_simple, told.annual_cost_compound].map(|it| it.to_string());
+    let shown = [
+        ("paid out", text(told.paid_out)),
+        ("interest", text(told.total_interest)),
+        (&told.upfront[0].code, text(told.upfront_fees)),
+        ("instalment fees", text(told.instalment_fees)),
+        ("to repay", text(told.total_repayable)),
+        ("annual cost", rates.join(" ")),
+    ];
+    let shown: Vec<_> = shown.map(|(name, value)| format!("{name}: {value}\n")).into();
+    expect![[r#"
+        paid out: 9900.00
+        interest: 352.91
+        service: 100.00
+        instalment fees: 12.00
+        to repay: 10364.91
+        annual cost: 0.159257900711 0.171412591628
+    "#]].assert_eq(&shown.concat());
     // The rate that is told discounts the payments to what is paid out.
     let growth = Decimal::ONE + told.annual_cost_simple / Decimal::from(12);
     let worth =

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::{
     check::choose,
     document::FLOAT_DIGITS,
-    problem::{Problem, closest, join},
+    problem::{Problem, closest, join, shorten},
     schema::FORMATS,
 };
 
@@ -258,14 +258,6 @@ fn kept_exactly(number: &Value) -> bool {
     let significant = text.trim_start_matches(['-', '0', '.']);
     let digits = significant.bytes().filter(u8::is_ascii_digit).count();
     !text.contains(['e', 'E']) && digits <= FLOAT_DIGITS
-}
-
-fn shorten(text: &str) -> String {
-    let mut short: String = text.chars().take(40).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
 }
 
 fn capital(text: &str) -> String {

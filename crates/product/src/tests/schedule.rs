@@ -9,10 +9,11 @@ use crate::{
     schedule::{Instalment, PRINCIPAL_MAX, ScheduleError, Terms, annual_cost, schedule},
 };
 
+/// The methods by short names, so that tables stay narrow.
 const METHODS: [(&str, Method); 5] = [
-    ("equal-instalment", Method::EqualInstalment),
-    ("equal-principal", Method::EqualPrincipal),
-    ("interest-first", Method::InterestFirst),
+    ("level", Method::EqualInstalment),
+    ("equal", Method::EqualPrincipal),
+    ("first", Method::InterestFirst),
     ("bullet", Method::Bullet),
     ("flat", Method::Flat),
 ];
@@ -29,7 +30,7 @@ fn plan(terms: &Terms) -> Result<Vec<Instalment>, ScheduleError> {
     schedule(terms, Calendar::china(), no_fee)
 }
 
-/// The terms of a table row; columns that are not there have their usual value.
+/// The terms of a table row.
 fn terms(row: &table::Row<'_>) -> Terms {
     let currency = Currency::CNY;
     Terms {
@@ -38,27 +39,35 @@ fn terms(row: &table::Row<'_>) -> Terms {
         instalments: row.get("n"),
         method: method(row.text("method")),
         disbursed_on: row.get("on"),
-        first_due: row.option("first"),
-        every: row.get("every"),
-        roll: row.get("roll"),
+        first_due: None,
+        every: period(row.text("every")),
+        roll: Roll::Unadjusted,
         rate: row.get("rate"),
         day_count: row.get("count"),
         rounding: Rounding::HalfEven,
     }
 }
 
-/// Checks the schedule of the one row of a table.
-fn check(text: &str, expected: Expect) {
-    let rows = table::parse(text);
+/// The terms of the one row of a table.
+fn only(text: &str) -> Terms {
+    terms(&table::parse(text)[0])
+}
+
+/// `1-month` in a table is the period `1 month`.
+fn period(text: &str) -> Period {
+    text.replace('-', " ").parse().unwrap()
+}
+
+fn check(terms: &Terms, expected: Expect) {
     let mut shown = String::new();
-    for it in plan(&terms(&rows[0])).unwrap() {
+    for it in plan(terms).unwrap() {
         let amount = |amount: Amount| amount.text(Currency::CNY);
         let amounts = [it.principal, it.interest, it.total(), it.balance].map(amount);
         let [principal, interest, total, balance] = amounts;
         let Instalment { number, from, due, days, .. } = it;
         writeln!(
             shown,
-            "{number:<2} {from} {due} {days:>3} {principal:>8} {interest:>6} {total:>8} {balance:>8}"
+            "{number:<2} {from} {due} {days:>3} {principal:>7} {interest:>5} {total:>7} {balance:>7}"
         )
         .unwrap();
     }
@@ -69,29 +78,33 @@ fn check(text: &str, expected: Expect) {
 fn equal_instalments_of_a_hundred_at_seven_percent() {
     // E = 100 × f ÷ (1 − (1 + f)⁻⁶), f = 0.07 ÷ 12: 17.0086…, and by hand from there.
     check(
-        "
-        principal n method           on         first every     roll       rate count
-        100.00    6 equal-instalment 2024-01-01 -     \"1 month\" unadjusted 0.07 30/360
-        ",
+        &only(
+            "
+            principal n method on         every   rate count
+            100.00    6 level  2024-01-01 1-month 0.07 30/360
+            ",
+        ),
         expect![[r#"
-            1  2024-01-01 2024-02-01  30    16.43   0.58    17.01    83.57
-            2  2024-02-01 2024-03-01  30    16.52   0.49    17.01    67.05
-            3  2024-03-01 2024-04-01  30    16.62   0.39    17.01    50.43
-            4  2024-04-01 2024-05-01  30    16.72   0.29    17.01    33.71
-            5  2024-05-01 2024-06-01  30    16.81   0.20    17.01    16.90
-            6  2024-06-01 2024-07-01  30    16.90   0.10    17.00     0.00
+            1  2024-01-01 2024-02-01  30   16.43  0.58   17.01   83.57
+            2  2024-02-01 2024-03-01  30   16.52  0.49   17.01   67.05
+            3  2024-03-01 2024-04-01  30   16.62  0.39   17.01   50.43
+            4  2024-04-01 2024-05-01  30   16.72  0.29   17.01   33.71
+            5  2024-05-01 2024-06-01  30   16.81  0.20   17.01   16.90
+            6  2024-06-01 2024-07-01  30   16.90  0.10   17.00    0.00
         "#]],
     );
     // 5000.00 at 9.6 %: f = 0.008 exactly.
     check(
-        "
-        principal n method           on         first every     roll       rate  count
-        5000.00   3 equal-instalment 2022-11-01 -     \"1 month\" unadjusted 0.096 30/360
-        ",
+        &only(
+            "
+            principal n method on         every   rate  count
+            5000.00   3 level  2022-11-01 1-month 0.096 30/360
+            ",
+        ),
         expect![[r#"
-            1  2022-11-01 2022-12-01  30  1653.40  40.00  1693.40  3346.60
-            2  2022-12-01 2023-01-01  30  1666.63  26.77  1693.40  1679.97
-            3  2023-01-01 2023-02-01  30  1679.97  13.44  1693.41     0.00
+            1  2022-11-01 2022-12-01  30 1653.40 40.00 1693.40 3346.60
+            2  2022-12-01 2023-01-01  30 1666.63 26.77 1693.40 1679.97
+            3  2023-01-01 2023-02-01  30 1679.97 13.44 1693.41    0.00
         "#]],
     );
 }
@@ -99,40 +112,46 @@ fn equal_instalments_of_a_hundred_at_seven_percent() {
 #[test]
 fn actual_days_follow_the_months() {
     check(
-        "
-        principal n method           on         first every     roll       rate count
-        1000.00   4 equal-instalment 2023-12-15 -     \"1 month\" unadjusted 0.12 ACT/360
-        ",
+        &only(
+            "
+            principal n method on         every   rate count
+            1000.00   4 level  2023-12-15 1-month 0.12 ACT/360
+            ",
+        ),
         expect![[r#"
-            1  2023-12-15 2024-01-15  31   246.08  10.33   256.41   753.92
-            2  2024-01-15 2024-02-15  31   248.62   7.79   256.41   505.30
-            3  2024-02-15 2024-03-15  29   251.53   4.88   256.41   253.77
-            4  2024-03-15 2024-04-15  31   253.77   2.62   256.39     0.00
+            1  2023-12-15 2024-01-15  31  246.08 10.33  256.41  753.92
+            2  2024-01-15 2024-02-15  31  248.62  7.79  256.41  505.30
+            3  2024-02-15 2024-03-15  29  251.53  4.88  256.41  253.77
+            4  2024-03-15 2024-04-15  31  253.77  2.62  256.39    0.00
         "#]],
     );
     // 17 days of 2023 and 14 of 2024 in the first instalment; see the fraction of each year.
     check(
-        "
-        principal n method           on         first every     roll       rate count
-        1000.00   4 equal-instalment 2023-12-15 -     \"1 month\" unadjusted 0.12 ACT/ACT
-        ",
+        &only(
+            "
+            principal n method on         every   rate count
+            1000.00   4 level  2023-12-15 1-month 0.12 ACT/ACT
+            ",
+        ),
         expect![[r#"
-            1  2023-12-15 2024-01-15  31   246.13  10.18   256.31   753.87
-            2  2024-01-15 2024-02-15  31   248.65   7.66   256.31   505.22
-            3  2024-02-15 2024-03-15  29   251.51   4.80   256.31   253.71
-            4  2024-03-15 2024-04-15  31   253.71   2.58   256.29     0.00
+            1  2023-12-15 2024-01-15  31  246.13 10.18  256.31  753.87
+            2  2024-01-15 2024-02-15  31  248.65  7.66  256.31  505.22
+            3  2024-02-15 2024-03-15  29  251.51  4.80  256.31  253.71
+            4  2024-03-15 2024-04-15  31  253.71  2.58  256.29    0.00
         "#]],
     );
     check(
-        "
-        principal n method           on         first every    roll       rate count
-        1000.00   4 equal-instalment 2023-12-15 -     \"1 week\" unadjusted 0.12 ACT/365F
-        ",
+        &only(
+            "
+            principal n method on         every  rate count
+            1000.00   4 level  2023-12-15 1-week 0.12 ACT/365F
+            ",
+        ),
         expect![[r#"
-             1 2023-12-15 2023-12-22   7   249.14   2.30   251.44   750.86
-             2 2023-12-22 2023-12-29   7   249.71   1.73   251.44   501.15
-             3 2023-12-29 2024-01-05   7   250.29   1.15   251.44   250.86
-             4 2024-01-05 2024-01-12   7   250.86   0.58   251.44     0.00
+            1  2023-12-15 2023-12-22   7  249.14  2.30  251.44  750.86
+            2  2023-12-22 2023-12-29   7  249.71  1.73  251.44  501.15
+            3  2023-12-29 2024-01-05   7  250.29  1.15  251.44  250.86
+            4  2024-01-05 2024-01-12   7  250.86  0.58  251.44    0.00
         "#]],
     );
 }
@@ -140,45 +159,53 @@ fn actual_days_follow_the_months() {
 #[test]
 fn the_other_methods() {
     check(
-        "
-        principal n method          on         first every     roll       rate count
-        1000.00   3 equal-principal 2024-01-31 -     \"1 month\" unadjusted 0.12 30/360
-        ",
+        &only(
+            "
+            principal n method on         every   rate count
+            1000.00   3 equal  2024-01-31 1-month 0.12 30/360
+            ",
+        ),
         expect![[r#"
-            1  2024-01-31 2024-02-29  30   333.33  10.00   343.33   666.67
-            2  2024-02-29 2024-03-31  30   333.33   6.67   340.00   333.34
-            3  2024-03-31 2024-04-30  30   333.34   3.33   336.67     0.00
+            1  2024-01-31 2024-02-29  30  333.33 10.00  343.33  666.67
+            2  2024-02-29 2024-03-31  30  333.33  6.67  340.00  333.34
+            3  2024-03-31 2024-04-30  30  333.34  3.33  336.67    0.00
         "#]],
     );
     check(
-        "
-        principal n method         on         first every     roll       rate count
-        1000.00   3 interest-first 2024-01-31 -     \"1 month\" unadjusted 0.12 30/360
-        ",
+        &only(
+            "
+            principal n method on         every   rate count
+            1000.00   3 first  2024-01-31 1-month 0.12 30/360
+            ",
+        ),
         expect![[r#"
-            1  2024-01-31 2024-02-29  30     0.00  10.00    10.00  1000.00
-            2  2024-02-29 2024-03-31  30     0.00  10.00    10.00  1000.00
-            3  2024-03-31 2024-04-30  30  1000.00  10.00  1010.00     0.00
+            1  2024-01-31 2024-02-29  30    0.00 10.00   10.00 1000.00
+            2  2024-02-29 2024-03-31  30    0.00 10.00   10.00 1000.00
+            3  2024-03-31 2024-04-30  30 1000.00 10.00 1010.00    0.00
         "#]],
     );
     check(
-        "
-        principal n method on         first every     roll       rate count
-        1000.00   3 bullet 2024-01-31 -     \"1 month\" unadjusted 0.12 30/360
-        ",
+        &only(
+            "
+            principal n method on         every   rate count
+            1000.00   3 bullet 2024-01-31 1-month 0.12 30/360
+            ",
+        ),
         expect![[r#"
-            1  2024-01-31 2024-04-30  90  1000.00  30.00  1030.00     0.00
+            1  2024-01-31 2024-04-30  90 1000.00 30.00 1030.00    0.00
         "#]],
     );
     check(
-        "
-        principal n method on         first every     roll       rate count
-        1000.00   3 flat   2024-01-31 -     \"1 month\" unadjusted 0.12 30/360
-        ",
+        &only(
+            "
+            principal n method on         every   rate count
+            1000.00   3 flat   2024-01-31 1-month 0.12 30/360
+            ",
+        ),
         expect![[r#"
-            1  2024-01-31 2024-02-29  30   333.33  10.00   343.33   666.67
-            2  2024-02-29 2024-03-31  30   333.33  10.00   343.33   333.34
-            3  2024-03-31 2024-04-30  30   333.34  10.00   343.34     0.00
+            1  2024-01-31 2024-02-29  30  333.33 10.00  343.33  666.67
+            2  2024-02-29 2024-03-31  30  333.33 10.00  343.33  333.34
+            3  2024-03-31 2024-04-30  30  333.34 10.00  343.34    0.00
         "#]],
     );
 }
@@ -188,49 +215,59 @@ fn rolled_and_broken_periods_count_their_days() {
     // National Day 2024 is a holiday from 1 to 7 October; the date after is planned anew from
     // the day of disbursal.
     check(
-        "
-        principal n method           on         first every     roll      rate count
-        1200.00   3 equal-instalment 2024-09-01 -     \"1 month\" following 0.12 ACT/360
-        ",
+        &Terms {
+            roll: Roll::Following,
+            ..only(
+                "
+            principal n method on         every   rate count
+            1200.00   3 level  2024-09-01 1-month 0.12 ACT/360
+            ",
+            )
+        },
         expect![[r#"
-            1  2024-09-01 2024-10-08  37   393.68  14.80   408.48   806.32
-            2  2024-10-08 2024-11-01  24   402.03   6.45   408.48   404.29
-            3  2024-11-01 2024-12-02  31   404.29   4.18   408.47     0.00
+            1  2024-09-01 2024-10-08  37  393.68 14.80  408.48  806.32
+            2  2024-10-08 2024-11-01  24  402.03  6.45  408.48  404.29
+            3  2024-11-01 2024-12-02  31  404.29  4.18  408.47    0.00
         "#]],
     );
     check(
-        "
-        principal n method           on         first      every     roll       rate count
-        1200.00   3 equal-instalment 2024-09-20 2024-11-05 \"1 month\" unadjusted 0.12 30/360
-        ",
+        &Terms {
+            first_due: Some("2024-11-05".parse().unwrap()),
+            ..only(
+                "
+            principal n method on         every   rate count
+            1200.00   3 level  2024-09-20 1-month 0.12 30/360
+            ",
+            )
+        },
         expect![[r#"
-            1  2024-09-20 2024-11-05  45   392.05  18.00   410.05   807.95
-            2  2024-11-05 2024-12-05  30   401.97   8.08   410.05   405.98
-            3  2024-12-05 2025-01-05  30   405.98   4.06   410.04     0.00
+            1  2024-09-20 2024-11-05  45  392.05 18.00  410.05  807.95
+            2  2024-11-05 2024-12-05  30  401.97  8.08  410.05  405.98
+            3  2024-12-05 2025-01-05  30  405.98  4.06  410.04    0.00
         "#]],
     );
 }
 
 #[test]
 fn fees_are_asked_for_by_number_and_balance() {
-    let rows = table::parse(
+    let terms = only(
         "
-        principal n method          on         first every     roll       rate count
-        900.00    3 equal-principal 2024-01-01 -     \"1 month\" unadjusted 0    30/360
-        ",
+            principal n method on         every   rate count
+            900.00    3 equal  2024-01-01 1-month 0    30/360
+            ",
     );
     let one_percent = |number: u32, balance: Amount| {
         assert!(number <= 3);
         Some(Amount::from_minor(balance.minor() / 100))
     };
-    let plan = schedule(&terms(&rows[0]), Calendar::china(), one_percent).unwrap();
+    let plan = schedule(&terms, Calendar::china(), one_percent).unwrap();
     let fees: Vec<_> = plan.iter().map(|it| it.fees.minor()).collect();
     assert_eq!(fees, [900, 600, 300]);
     assert_eq!(plan[0].total().minor(), 30_900);
 
     for wrong in [None, Some(Amount::from_minor(-1))] {
         let fee = |number: u32, _| if number == 2 { wrong } else { Some(Amount::ZERO) };
-        let refused = schedule(&terms(&rows[0]), Calendar::china(), fee);
+        let refused = schedule(&terms, Calendar::china(), fee);
         assert_eq!(refused, Err(ScheduleError::Fee { instalment: 2 }));
     }
 }
@@ -239,44 +276,33 @@ fn fees_are_asked_for_by_number_and_balance() {
 fn absurd_terms_have_named_errors() {
     let rows = table::parse(
         "
-        principal          n   method           on         first      every       roll       rate => code
-        0                  1   equal-instalment 2024-01-01 -          \"1 month\"   unadjusted 0.1     principal-out-of-range
-        -1                 1   flat             2024-01-01 -          \"1 month\"   unadjusted 0.1     principal-out-of-range
-        10000000000000.01  1   flat             2024-01-01 -          \"1 month\"   unadjusted 0.1     principal-out-of-range
-        100                0   flat             2024-01-01 -          \"1 month\"   unadjusted 0.1     instalments-out-of-range
-        100                481 flat             2024-01-01 -          \"1 month\"   unadjusted 0.1     instalments-out-of-range
-        100                12  flat             2024-01-01 -          \"1 month\"   unadjusted -0.1    rate-out-of-range
-        100                12  flat             2024-01-01 -          \"1 month\"   unadjusted 100.1   rate-out-of-range
-        100                12  flat             9999-12-01 -          \"1 month\"   unadjusted 0.1     date-out-of-range
-        100                480 flat             2024-01-01 -          \"999 years\" unadjusted 0.1     date-out-of-range
-        100                12  bullet           2024-01-01 -          \"4000000000 years\" unadjusted 0.1 date-out-of-range
-        100                12  flat             2024-01-01 2024-01-01 \"1 month\"   unadjusted 0.1     due-dates-not-increasing
-        100                12  flat             2024-10-02 -          \"1 day\"     following  0.1     due-dates-not-increasing
-        1000               480 equal-instalment 2024-01-01 -          \"1 month\"   unadjusted 10      interest-not-covered
-        10000000000000     480 interest-first   2024-01-01 -          \"1 month\"   unadjusted 100     total-too-large
+        principal         n   method on         every        rate  count  => code
+        0                 1   level  2024-01-01 1-month      0.1   30/360    principal-out-of-range
+        -1                1   flat   2024-01-01 1-month      0.1   30/360    principal-out-of-range
+        10000000000000.01 1   flat   2024-01-01 1-month      0.1   30/360    principal-out-of-range
+        100               0   flat   2024-01-01 1-month      0.1   30/360    instalments-out-of-range
+        100               481 flat   2024-01-01 1-month      0.1   30/360    instalments-out-of-range
+        100               12  flat   2024-01-01 1-month      -0.1  30/360    rate-out-of-range
+        100               12  flat   2024-01-01 1-month      100.1 30/360    rate-out-of-range
+        100               12  flat   9999-12-01 1-month      0.1   30/360    date-out-of-range
+        100               480 flat   2024-01-01 999-years    0.1   30/360    date-out-of-range
+        100               12  bullet 2024-01-01 999999-years 0.1   30/360    date-out-of-range
+        1000              480 level  2024-01-01 1-month      10    30/360    interest-not-covered
+        10000000000000    480 first  2024-01-01 1-month      100   30/360    total-too-large
         ",
     );
-    for row in rows {
-        let terms = Terms { instalments: row.get("n"), ..absurd(&row) };
-        let refused = plan(&terms).map(|plan| plan.len());
-        assert_eq!(refused.map_err(ScheduleError::code), Err(row.text("code")), "{}", row.line);
+    let code = |terms: &Terms| plan(terms).unwrap_err().code();
+    for row in &rows {
+        assert_eq!(code(&terms(row)), row.text("code"), "line {}", row.line);
     }
-}
-
-fn absurd(row: &table::Row<'_>) -> Terms {
-    Terms {
-        principal: Amount::parse(row.text("principal"), Currency::CNY).unwrap(),
-        currency: Currency::CNY,
-        instalments: 1,
-        method: method(row.text("method")),
-        disbursed_on: row.get("on"),
-        first_due: row.option("first"),
-        every: row.get("every"),
-        roll: row.get("roll"),
-        rate: row.get("rate"),
-        day_count: DayCount::Thirty360,
-        rounding: Rounding::HalfEven,
-    }
+    let usual = Terms { principal: Amount::from_minor(10_000), ..terms(&rows[0]) };
+    let first_due = Some(usual.disbursed_on);
+    let not_after = "due-dates-not-increasing";
+    assert_eq!(code(&Terms { first_due, ..usual.clone() }), not_after);
+    // Every day of the National Day holidays falls due on the first working day after them.
+    let disbursed_on = "2024-10-02".parse().unwrap();
+    let daily = Terms { instalments: 3, disbursed_on, every: period("1-day"), ..usual };
+    assert_eq!(code(&Terms { roll: Roll::Following, ..daily }), not_after);
 }
 
 /// Terms such as a product may have, and beyond.
@@ -366,13 +392,13 @@ fn is_tie(exact: Decimal, currency: Currency) -> bool {
 
 #[test]
 fn a_whole_month_of_thirty_days_is_a_twelfth_of_a_year() {
-    let rows = table::parse(
+    let terms = only(
         "
-        principal n  method         on         first every     roll       rate count
-        1200.00   12 interest-first 2024-01-31 -     \"1 month\" unadjusted 0.12 30/360
-        ",
+            principal n  method on         every   rate count
+            1200.00   12 first  2024-01-31 1-month 0.12 30/360
+            ",
     );
-    let plan = plan(&terms(&rows[0])).unwrap();
+    let plan = plan(&terms).unwrap();
     assert!(plan.iter().all(|it| (it.days, it.interest.minor()) == (30, 1_200)), "{plan:?}");
 }
 
@@ -456,22 +482,36 @@ fn the_largest_loans_do_not_panic() {
 fn the_annual_cost_counts_what_is_kept_back() {
     let rows = table::parse(
         "
-        principal n  method           on         first      every      roll       rate  count    paid_out => simple         compound
-        1000.00   12 interest-first   2024-01-01 -          \"1 month\"  unadjusted 0.12  30/360   1000.00     0.12           0.126825030132
-        1000.00   12 interest-first   2024-01-01 -          \"3 months\" unadjusted 0.12  30/360   1000.00     0.12           0.12550881
-        1000.00   12 bullet           2024-01-01 -          \"1 month\"  unadjusted 0.12  30/360   1000.00     0.113865515215 0.12
-        1000.00   1  bullet           2023-01-01 -          \"1 year\"   unadjusted 0.10  30/360   990.00      0.111111111111 0.111111111111
-        1000.00   1  bullet           2023-01-01 2024-01-01 \"1 month\"  unadjusted 0.10  ACT/365F 1000.00     -              0.1
-        1000.00   52 interest-first   2023-01-01 -          \"1 week\"   unadjusted 0.365 ACT/365F 1000.00     0.365          0.439410020541
+        n  method every    rate  count    paid_out => simple         compound
+        12 first  1-month  0.12  30/360   1000.00     0.12           0.126825030132
+        12 first  3-months 0.12  30/360   1000.00     0.12           0.12550881
+        12 bullet 1-month  0.12  30/360   1000.00     0.113865515215 0.12
+        1  bullet 1-year   0.10  30/360   990.00      0.111111111111 0.111111111111
+        52 first  1-week   0.365 ACT/365F 1000.00     0.365          0.438683458615
         ",
     );
+    let usual =
+        "principal n method on every rate count\n1000 1 bullet 2023-01-01 1-month 0.1 ACT/365F";
+    let usual = only(usual);
+    let cost = |terms: &Terms, paid_out: &str| {
+        let paid_out = Amount::parse(paid_out, Currency::CNY).unwrap();
+        annual_cost(terms, paid_out, &plan(terms).unwrap())
+    };
     for row in rows {
-        let terms = terms(&row);
-        let paid_out = Amount::parse(row.text("paid_out"), Currency::CNY).unwrap();
-        let cost = annual_cost(&terms, paid_out, &plan(&terms).unwrap()).unwrap();
-        if let Some(simple) = row.option::<Decimal>("simple") {
-            assert_eq!(cost.simple, simple, "line {}", row.line);
-        }
+        let terms = Terms {
+            instalments: row.get("n"),
+            method: method(row.text("method")),
+            every: period(row.text("every")),
+            rate: row.get("rate"),
+            day_count: row.get("count"),
+            ..usual.clone()
+        };
+        let cost = cost(&terms, row.text("paid_out")).unwrap();
+        assert_eq!(cost.simple, row.get::<Decimal>("simple"), "line {}", row.line);
         assert_eq!(cost.compound, row.get::<Decimal>("compound"), "line {}", row.line);
     }
+    // A broken first period of a year counts by its days; nothing paid out has no cost.
+    let broken = Terms { first_due: Some("2024-01-01".parse().unwrap()), ..usual };
+    assert_eq!(cost(&broken, "1000").unwrap().compound, Decimal::new(1, 1));
+    assert_eq!(cost(&broken, "0"), None);
 }

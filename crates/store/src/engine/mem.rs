@@ -123,11 +123,7 @@ impl Engine for MemEngine {
         Ok(self.read()?.accounts.get(&(of, id)).cloned())
     }
 
-    fn transfer(
-        &self,
-        of: InstitutionId,
-        id: TransferId,
-    ) -> Result<Option<Resolved>, StoreError> {
+    fn transfer(&self, of: InstitutionId, id: TransferId) -> Result<Option<Resolved>, StoreError> {
         let tables = self.read()?;
         let Some(place) = tables.transfers.get(&(of, id)) else { return Ok(None) };
         let missing = || StoreError::Corrupt(format!("transfer {id} has no log row"));

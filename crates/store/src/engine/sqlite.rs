@@ -105,6 +105,9 @@ fn failed(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(DatabaseCorrupt | NotADatabase) => StoreError::Corrupt(error.to_string()),
         Some(_) => StoreError::Unavailable(error.to_string()),
+        None if matches!(error, rusqlite::Error::ToSqlConversionFailure(_)) => {
+            StoreError::Unavailable(error.to_string())
+        }
         // Not from SQLite: what it holds is not what we wrote.
         None => StoreError::Corrupt(error.to_string()),
     }
@@ -147,11 +150,7 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn migrate_to(
-    connection: &mut Connection,
-    version: i32,
-    migration: &str,
-) -> rusqlite::Result<()> {
+fn migrate_to(connection: &mut Connection, version: i32, migration: &str) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(migration)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -203,11 +202,7 @@ impl Engine for SqliteEngine {
         self.one(sql, &[of.as_bytes(), id.as_bytes()], account)
     }
 
-    fn transfer(
-        &self,
-        of: InstitutionId,
-        id: TransferId,
-    ) -> Result<Option<Resolved>, StoreError> {
+    fn transfer(&self, of: InstitutionId, id: TransferId) -> Result<Option<Resolved>, StoreError> {
         let sql = "SELECT substr(log.transfers, 1 + ?1 * item, ?1), resolution.kind, by
             FROM transfer JOIN log USING (position) LEFT JOIN resolution USING (institution, id)
             WHERE transfer.institution = ?2 AND transfer.id = ?3";

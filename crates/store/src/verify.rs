@@ -1,0 +1,370 @@
+//! Proof that what is stored follows from the log.
+//!
+//! Checks share nothing with the pipeline that wrote: chains are followed row by row, and the
+//! newest state of everything is added up naively from the log and held against what the queries
+//! find. What differs first is named.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+};
+
+use ledger::{
+    Account, AccountId, CapUse, InstitutionId, Kind, LaneId, Posted, Resolution, TransferId,
+};
+use money::Amount;
+use stdx::{Date, Digest, Id, Timestamp};
+
+use crate::{
+    AccountChange, Due, LogBody, LogRow, PAGE_MAX, RecordEntry, Store, StoreError, Timer,
+    TimerChange,
+    engine::{AnswerRow, Engine, Filter, LaneHead, RecordRow},
+};
+
+/// How many log rows are in memory at once: one may carry a megabyte of transfers.
+const ROWS_AT_ONCE: usize = 32;
+
+/// What [`Store::verify`] went through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// Rows of the log.
+    pub rows: u64,
+    /// Transfers that happened.
+    pub transfers: u64,
+    /// Accounts.
+    pub accounts: usize,
+    /// Records at their newest version.
+    pub records: usize,
+    /// As [`Store::state_hash`], from the log alone.
+    pub state_hash: Digest,
+}
+
+impl Store {
+    /// Checks that the hash chains of an institution's log are whole: each row follows from the
+    /// one before it in its lane, and the heads are the newest rows. Answers how many rows there
+    /// are.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] naming the first row that does not follow.
+    pub async fn check_log(&self, of: InstitutionId) -> Result<u64, StoreError> {
+        let mut chains = Chains::default();
+        each_row(&*self.engine, of, |row| chains.follow(row))?;
+        chains.check_heads(&self.engine.lanes(of)?)?;
+        Ok(chains.rows)
+    }
+
+    /// Rebuilds an institution's state from its log and compares: chains, transfers and what
+    /// became of them, histories, balances in all and by day, account states and limits, records,
+    /// links, timers, answers and the closed period. Not compared is how much of a cap is used.
+    ///
+    /// Memory grows with accounts and records, not with transfers. A commit of this institution
+    /// during the check looks like a difference.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] naming the first difference; [`StoreError::Unavailable`].
+    pub async fn verify(&self, of: InstitutionId) -> Result<Verified, StoreError> {
+        let engine = &*self.engine;
+        let mut replay = Replay::default();
+        each_row(engine, of, |row| replay.row(engine, row))?;
+        replay.chains.check_heads(&engine.lanes(of)?)?;
+        let verified = replay.summary();
+        replay.compare(engine, of)?;
+        Ok(verified)
+    }
+}
+
+/// The digest over the heads of all lanes, in order.
+pub(crate) fn state_hash(heads: impl IntoIterator<Item = (LaneId, LaneHead)>) -> Digest {
+    let mut bytes = Vec::new();
+    for (lane, head) in heads {
+        bytes.extend_from_slice(lane.as_bytes());
+        bytes.extend_from_slice(&head.seq.to_be_bytes());
+        bytes.extend_from_slice(head.root.as_bytes());
+    }
+    Digest::of(&[&bytes])
+}
+
+/// The heads of the lanes as far as the log was read.
+#[derive(Default)]
+struct Chains {
+    heads: BTreeMap<LaneId, LaneHead>,
+    rows: u64,
+}
+
+impl Chains {
+    fn follow(&mut self, row: &LogRow) -> Result<(), StoreError> {
+        let before = self.heads.get(&row.lane).copied().unwrap_or(LaneHead::EMPTY);
+        let follows = row.seq == before.seq + 1
+            && row.previous == before.position
+            && row.root == row.chained(before.root);
+        if !follows {
+            return Err(row.corrupt("does not follow from the row before it"));
+        }
+        self.rows += 1;
+        let head = LaneHead { seq: row.seq, position: row.position, root: row.root };
+        self.heads.insert(row.lane, head);
+        Ok(())
+    }
+
+    fn check_heads(&self, stored: &[(LaneId, LaneHead)]) -> Result<(), StoreError> {
+        let mut heads = self.heads.clone();
+        for (lane, head) in stored {
+            same("the head of lane", lane, heads.remove(lane).as_ref(), head)?;
+        }
+        none_left("the head of lane", heads.keys())
+    }
+}
+
+/// The state that follows from the log, added up naively.
+#[derive(Default)]
+struct Replay {
+    chains: Chains,
+    transfers: u64,
+    accounts: BTreeMap<AccountId, Account>,
+    /// Holds that nothing has resolved.
+    holds: BTreeMap<TransferId, Amount>,
+    resolutions: BTreeMap<TransferId, Resolution>,
+    /// As they are stored, of the transfers that were read.
+    resolutions_stored: BTreeMap<TransferId, Resolution>,
+    days: BTreeMap<(AccountId, Date), (Amount, Amount)>,
+    records: BTreeMap<(String, Id<()>), RecordRow>,
+    timers: BTreeSet<Timer>,
+    closed_through: Option<Date>,
+}
+
+impl Replay {
+    fn row(&mut self, engine: &dyn Engine, row: &LogRow) -> Result<(), StoreError> {
+        self.chains.follow(row)?;
+        let body = row.body()?;
+        if let Some((lane, seq)) = body.told_in {
+            let head = self.chains.heads.get(&lane).map(|head| head.seq);
+            return same("the row that tells of row", &row.position, head.as_ref(), &seq);
+        }
+        let answer = AnswerRow { digest: row.digest, position: row.position };
+        let stored = engine.answer(row.institution, &row.key)?;
+        same("the answer to key", &row.key, stored.as_ref(), &answer)?;
+        let LogBody { records, accounts, timers, close_period, .. } = body;
+        accounts.into_iter().try_for_each(|change| self.change_account(row, change))?;
+        for posted in row.transfers()? {
+            let (id, stored) =
+                (posted.transfer.id, engine.transfer(row.institution, posted.transfer.id)?);
+            same("transfer", &id, stored.as_ref().map(|it| &it.0), &posted)?;
+            self.resolutions_stored.extend(stored.and_then(|it| it.1).map(|it| (id, it)));
+            self.post(&posted).ok_or_else(|| row.corrupt(&format!("transfer {id} cannot be")))?;
+        }
+        records.into_iter().for_each(|entry| self.write(row.lane, entry));
+        for change in timers {
+            match change {
+                TimerChange::Set(timer) => self.timers.insert(timer),
+                TimerChange::Clear(timer) => self.timers.remove(&timer),
+            };
+        }
+        self.closed_through = close_period.or(self.closed_through);
+        Ok(())
+    }
+
+    fn change_account(&mut self, row: &LogRow, change: AccountChange) -> Result<(), StoreError> {
+        let id = change.id();
+        let missing = || row.corrupt(&format!("account {id} was not opened"));
+        match change {
+            AccountChange::Open(account) => {
+                self.accounts.insert(id, without_usage(account));
+            }
+            AccountChange::State(_, state) => {
+                self.accounts.get_mut(&id).ok_or_else(missing)?.state = state;
+            }
+            AccountChange::Limits(_, limits) => {
+                let account = self.accounts.remove(&id).ok_or_else(missing)?;
+                let account = Account { limits: limits.map(Box::new), ..account };
+                self.accounts.insert(id, without_usage(account));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a transfer up; `None` when it does not fit what was before it.
+    fn post(&mut self, posted: &Posted) -> Option<()> {
+        let it = &posted.transfer;
+        let (moved, held) = match it.kind {
+            Kind::Plain => (it.amount, Amount::ZERO),
+            Kind::Hold { .. } => (Amount::ZERO, it.amount),
+            Kind::Post(hold) => (it.amount, self.release(hold, Resolution::Posted(it.id))?),
+            Kind::Void(hold) => (Amount::ZERO, self.release(hold, Resolution::Voided(it.id))?),
+            Kind::Expire(hold) => (Amount::ZERO, self.release(hold, Resolution::Expired(it.id))?),
+            Kind::Reversal(of) => {
+                self.resolutions.insert(of, Resolution::Reversed(it.id));
+                (it.amount, Amount::ZERO)
+            }
+        };
+        if it.kind.is_hold() {
+            self.holds.insert(it.id, it.amount);
+        }
+        let debit = self.accounts.get_mut(&it.debit)?;
+        add(&mut debit.balances.debits_posted, moved)?;
+        add(&mut debit.balances.debits_pending, held)?;
+        let debit_previous = debit.last.replace(it.id);
+        let credit = self.accounts.get_mut(&it.credit)?;
+        add(&mut credit.balances.credits_posted, moved)?;
+        add(&mut credit.balances.credits_pending, held)?;
+        let credit_previous = credit.last.replace(it.id);
+        if moved.is_positive() {
+            add(&mut self.days.entry((it.debit, it.value_date)).or_default().0, moved)?;
+            add(&mut self.days.entry((it.credit, it.value_date)).or_default().1, moved)?;
+        }
+        self.transfers += 1;
+        let linked = (debit_previous, credit_previous);
+        (linked == (posted.debit_previous, posted.credit_previous)).then_some(())
+    }
+
+    /// Resolves a hold; what it adds to the pending sums, which is less than nothing.
+    fn release(&mut self, hold: TransferId, resolution: Resolution) -> Option<Amount> {
+        self.resolutions.insert(hold, resolution);
+        self.holds.remove(&hold)?.checked_neg()
+    }
+
+    fn write(&mut self, lane: LaneId, entry: RecordEntry) {
+        let RecordEntry { kind, id, version, links, body } = entry;
+        let body = body.get().to_owned();
+        self.records.insert((kind, id), RecordRow { id, version, lane, links, body });
+    }
+
+    fn summary(&self) -> Verified {
+        Verified {
+            rows: self.chains.rows,
+            transfers: self.transfers,
+            accounts: self.accounts.len(),
+            records: self.records.len(),
+            state_hash: state_hash(self.chains.heads.clone()),
+        }
+    }
+
+    /// Holds what follows from the log against what the queries find.
+    fn compare(mut self, engine: &dyn Engine, of: InstitutionId) -> Result<(), StoreError> {
+        for (id, stored) in &self.resolutions_stored {
+            same("what became of transfer", id, self.resolutions.remove(id).as_ref(), stored)?;
+        }
+        none_left("what became of transfer", self.resolutions.keys())?;
+        self.compare_days(engine, of)?;
+        self.compare_links(engine, of)?;
+        self.compare_records(engine, of)?;
+        let accounts = |last: Option<&Account>| engine.accounts(of, last.map(|it| it.id), PAGE_MAX);
+        each(accounts, |stored| {
+            let replayed = self.accounts.remove(&stored.id);
+            same("account", &stored.id, replayed.as_ref(), &without_usage(stored.clone()))
+        })?;
+        none_left("account", self.accounts.keys())?;
+        for through in [Due::Day(Date::MAX), Due::Moment(Timestamp::MAX)] {
+            let timers = |last: Option<&Timer>| engine.timers(of, through, last, PAGE_MAX);
+            each(timers, |it| same("a timer of", &it.subject, self.timers.take(it).as_ref(), it))?;
+        }
+        none_left("a timer of", self.timers.iter().map(|timer| timer.subject))?;
+        match engine.closed_through(of)? == self.closed_through {
+            true => Ok(()),
+            false => Err(differs("the closed period of", &of)),
+        }
+    }
+
+    fn compare_days(&self, engine: &dyn Engine, of: InstitutionId) -> Result<(), StoreError> {
+        let mut sums = BTreeMap::<AccountId, (Amount, Amount)>::new();
+        for ((account, day), moved) in &self.days {
+            let sum = sums.entry(*account).or_default();
+            *sum = (sum.0 + moved.0, sum.1 + moved.1);
+            let stored = engine.moved_through(of, *account, *day)?;
+            same("a day's balance of account", account, Some(&*sum), &stored)?;
+        }
+        for account in self.accounts.keys() {
+            let stored = engine.moved_through(of, *account, Date::MAX)?;
+            let sum = sums.entry(*account).or_default();
+            same("a day's balance of account", account, Some(&*sum), &stored)?;
+        }
+        Ok(())
+    }
+
+    fn compare_links(&self, engine: &dyn Engine, of: InstitutionId) -> Result<(), StoreError> {
+        let mut found = BTreeMap::<(&str, &str, &str), BTreeSet<Id<()>>>::new();
+        for ((kind, id), row) in &self.records {
+            for (name, key) in &row.links {
+                found.entry((kind, name, key)).or_default().insert(*id);
+            }
+        }
+        for ((kind, name, key), mut ids) in found {
+            let rows = |last: Option<&RecordRow>| {
+                let after = last.map(|it| it.id);
+                engine.records(of, kind, Filter::Link { name, key }, after, PAGE_MAX)
+            };
+            each(rows, |it| same("a link of", &it.id, ids.take(&it.id).as_ref(), &it.id))?;
+            none_left("a link of", &ids)?;
+        }
+        Ok(())
+    }
+
+    fn compare_records(
+        &mut self,
+        engine: &dyn Engine,
+        of: InstitutionId,
+    ) -> Result<(), StoreError> {
+        let kinds: BTreeSet<String> = self.records.keys().map(|(kind, _)| kind.clone()).collect();
+        for kind in kinds {
+            let rows = |last: Option<&RecordRow>| {
+                engine.records(of, &kind, Filter::All, last.map(|it| it.id), PAGE_MAX)
+            };
+            each(rows, |it| {
+                let replayed = self.records.remove(&(kind.clone(), it.id));
+                same(&kind, &it.id, replayed.as_ref(), it)
+            })?;
+        }
+        none_left("record", self.records.keys().map(|(kind, id)| format!("{kind} {id}")))
+    }
+}
+
+fn add(sum: &mut Amount, more: Amount) -> Option<()> {
+    *sum = sum.checked_add(more)?;
+    Some(())
+}
+
+fn each_row(
+    engine: &dyn Engine,
+    of: InstitutionId,
+    check: impl FnMut(&LogRow) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let after = |last: Option<&LogRow>| last.map_or(0, |row| row.position);
+    each(|last| engine.log(of, after(last), ROWS_AT_ONCE), check)
+}
+
+/// Goes through page after page, until one is empty.
+fn each<T>(
+    page_after: impl Fn(Option<&T>) -> Result<Vec<T>, StoreError>,
+    mut check: impl FnMut(&T) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut page = page_after(None)?;
+    while let Some(last) = page.last() {
+        page.iter().try_for_each(&mut check)?;
+        page = page_after(Some(last))?;
+    }
+    Ok(())
+}
+
+fn same<T: PartialEq>(
+    what: &str,
+    which: &impl Display,
+    replayed: Option<&T>,
+    stored: &T,
+) -> Result<(), StoreError> {
+    if replayed == Some(stored) { Ok(()) } else { Err(differs(what, which)) }
+}
+
+/// What follows from the log was all found.
+fn none_left(what: &str, left: impl IntoIterator<Item = impl Display>) -> Result<(), StoreError> {
+    left.into_iter().next().map_or(Ok(()), |which| Err(differs(what, &which)))
+}
+
+fn differs(what: &str, which: &impl Display) -> StoreError {
+    StoreError::Corrupt(format!("{what} {which} is not what follows from the log"))
+}
+
+/// How much of a cap is used is the ledger's own reckoning.
+fn without_usage(mut account: Account) -> Account {
+    let caps = account.limits.iter_mut().flat_map(|limits| &mut limits.caps);
+    caps.for_each(|cap| cap.usage = CapUse::default());
+    account
+}

@@ -59,6 +59,37 @@ pub enum Right {
     Audit,
 }
 
+impl Right {
+    /// Every right with its name in messages and in the reference of the API.
+    pub const TABLE: [(Self, &'static str); 10] = [
+        (Self::Parties, "parties"),
+        (Self::Contracts, "contracts"),
+        (Self::Payments, "payments"),
+        (Self::DraftProducts, "draft-products"),
+        (Self::ReleaseProducts, "release-products"),
+        (Self::Ledger, "ledger"),
+        (Self::Days, "days"),
+        (Self::Keys, "keys"),
+        (Self::Read, "read"),
+        (Self::Audit, "audit"),
+    ];
+
+    /// The right with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::TABLE.iter().find(|row| row.1 == name).map(|row| row.0)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::TABLE.iter().find(|row| row.0 == self).map_or("", |row| row.1)
+    }
+
+    /// Whether who has it may change something.
+    pub fn changes(self) -> bool {
+        !matches!(self, Self::Read | Self::Audit)
+    }
+}
+
 impl Role {
     /// Every role with its name and its rights.
     pub const TABLE: [(Self, &'static str, &'static [Right]); 4] = [
@@ -81,6 +112,11 @@ impl Role {
         (Self::Auditor, "auditor", &[Right::Read, Right::Audit]),
         (Self::Partner, "partner", &[Right::Parties, Right::Contracts, Right::Read]),
     ];
+
+    /// The role's name.
+    pub fn name(self) -> &'static str {
+        Self::TABLE.iter().find(|row| row.0 == self).map_or("", |row| row.1)
+    }
 
     /// Whether the role has a right.
     pub fn has(self, right: Right) -> bool {

@@ -34,6 +34,10 @@ use store::{Commit, Outcome, Store};
 
 pub use call::{Call, Caller, Done, Right, Role};
 pub use refusal::Refusal;
+// What reads answer with, so that an edge needs no other crate for it.
+pub use store::{
+    AccountMove, BookLine, Booked, LogBody, LogRow, PAGE_MAX, Page, StoreError, Versioned,
+};
 
 /// How often a command reads and decides anew when a record moved under it.
 pub const CONFLICT_RETRIES_MAX: usize = 16;

@@ -69,7 +69,7 @@ impl Bank {
         command: &'static str,
         event: &str,
         id: PartyId,
-        change: impl Fn(&Party, Date) -> Result<Party, party::Reject>,
+        change: impl Fn(&Versioned<Party>, Date) -> Result<Party, Refusal>,
     ) -> Result<Done<PartyChanged>, Refusal> {
         call.caller.must(Right::Parties)?;
         let of = call.caller.institution;
@@ -77,7 +77,7 @@ impl Bank {
         self.carry_out(call, move || async move {
             let today = self.institution(&call.caller).await?.record.business_date;
             let before = self.need(&PARTIES, of, id, "party").await?;
-            let after = change(&before.record, today)?;
+            let after = change(&before, today)?;
             let mut commit = call.commit(command, party_lane(id), today);
             commit.put(&PARTIES, id, before.version, &after);
             commit.tell(event, id, &after.kyc_level);
@@ -100,7 +100,7 @@ impl Bank {
         text_version: &str,
     ) -> Result<Done<PartyChanged>, Refusal> {
         self.change_party(call, "give-consent", "consent-given", id, |party, _| {
-            party.give_consent(purpose, text_version, call.now)
+            Ok(party.record.give_consent(purpose, text_version, call.now)?)
         })
         .await
     }
@@ -116,7 +116,7 @@ impl Bank {
         purpose: Purpose,
     ) -> Result<Done<PartyChanged>, Refusal> {
         self.change_party(call, "withdraw-consent", "consent-withdrawn", id, |party, _| {
-            party.withdraw_consent(purpose, call.now)
+            Ok(party.record.withdraw_consent(purpose, call.now)?)
         })
         .await
     }
@@ -132,7 +132,7 @@ impl Bank {
         document: &Document,
     ) -> Result<Done<PartyChanged>, Refusal> {
         self.change_party(call, "add-document", "document-added", id, |party, _| {
-            party.add_document(document.clone())
+            Ok(party.record.add_document(document.clone())?)
         })
         .await
     }
@@ -151,24 +151,29 @@ impl Bank {
     ) -> Result<Done<PartyChanged>, Refusal> {
         self.change_party(call, "raise-kyc", "kyc-raised", id, |party, today| {
             let reference = reference.to_owned();
-            party.raise_kyc(to, Check { method, reference, checked_at: call.now }, today)
+            let check = Check { method, reference, checked_at: call.now };
+            Ok(party.record.raise_kyc(to, check, today)?)
         })
         .await
     }
 
-    /// Changes contact data.
+    /// Changes contact data of the version the caller has read.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`], [`Refusal::Party`] with every bad field.
+    /// [`Refusal::NotFound`], [`Refusal::Changed`], [`Refusal::Party`] with every bad field.
     pub async fn amend_party(
         &self,
         call: &Call,
         id: PartyId,
+        version: u64,
         amendment: &Amendment,
     ) -> Result<Done<PartyChanged>, Refusal> {
         let keys = self.keys(call.caller.institution);
         self.change_party(call, "amend-party", "party-amended", id, |party, _| {
-            party.amend(amendment, &keys, &mut call.prng())
+            if party.version != version {
+                return Err(Refusal::Changed);
+            }
+            Ok(party.record.amend(amendment, &keys, &mut call.prng())?)
         })
         .await
     }

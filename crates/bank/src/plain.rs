@@ -12,7 +12,7 @@ use store::{
     TimerChange,
 };
 
-use crate::{Bank, Call, Caller, Refusal, Right, days::EXPIRE_HOLD};
+use crate::{Bank, Call, Caller, Done, Refusal, Right, days::EXPIRE_HOLD};
 
 /// An account to open.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +64,7 @@ impl Bank {
         &self,
         call: &Call,
         accounts: &[NewAccount],
-    ) -> Result<(), Refusal> {
+    ) -> Result<Done<()>, Refusal> {
         call.caller.must(Right::Ledger)?;
         few(accounts.len())?;
         let lane = ledger_lane(call);
@@ -76,8 +76,7 @@ impl Bank {
             commit.answer(&());
             Ok(commit)
         })
-        .await?;
-        Ok(())
+        .await
     }
 
     /// Freezes, thaws or closes an account.
@@ -89,7 +88,7 @@ impl Bank {
         call: &Call,
         id: AccountId,
         state: AccountState,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Done<()>, Refusal> {
         self.change_account(call, id, "set-account-state", AccountChange::State(id, state)).await
     }
 
@@ -102,7 +101,7 @@ impl Bank {
         call: &Call,
         id: AccountId,
         limits: Option<Limits>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Done<()>, Refusal> {
         self.change_account(call, id, "set-account-limits", AccountChange::Limits(id, limits)).await
     }
 
@@ -112,7 +111,7 @@ impl Bank {
         id: AccountId,
         command: &'static str,
         change: AccountChange,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Done<()>, Refusal> {
         call.caller.must(Right::Ledger)?;
         let change = &change;
         self.carry_out::<(), _>(call, move || async move {
@@ -124,8 +123,7 @@ impl Bank {
             commit.answer(&());
             Ok(commit)
         })
-        .await?;
-        Ok(())
+        .await
     }
 
     /// Books transfers, each chain of linked ones for itself. Holds that end by themselves get a

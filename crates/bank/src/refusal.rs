@@ -95,7 +95,9 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Forbidden(right) => write!(f, "This key does not have the right {right:?}."),
+            Self::Forbidden(right) => {
+                write!(f, "This key does not have the right `{}`.", right.name())
+            }
             Self::NotFound(what) => write!(f, "There is no such {what}."),
             Self::IdempotencyKeyReused => {
                 f.write_str("This Idempotency-Key was used before for another request.")

@@ -90,10 +90,11 @@ fn accrue(
 
 /// Interest of an instalment from its first day to `to`, exclusive, in minor units.
 ///
-/// It is exact from the first day on and then rounded, so the roundings of days do not add up,
-/// and it ends at the plan's interest. The plan's balance counts, not what is overdue: that pays
-/// penalty. Days are worth what the day count says; under 30/360, which knows no single days,
-/// those of a period share its interest evenly (see [`DayCount::Thirty360`]).
+/// It is exact from the first day on and then rounded, so the roundings of days do not add up. It
+/// never falls, and ends at the plan's interest, which is the same sum over all days. The plan's
+/// balance counts, not what is overdue: that pays penalty. Days are worth what the day count
+/// says; under 30/360, which knows no single days, those of a period share its interest evenly
+/// (see [`DayCount::Thirty360`]).
 ///
 /// # Errors
 /// [`Reject::AmountTooLarge`], for a plan that no schedule gave.
@@ -112,7 +113,7 @@ pub fn accrued_interest(loan: &Loan, instalment: &Instalment, to: Date) -> Resul
         }
         actual => Some(actual.years(from, to).of(yearly)),
     };
-    Ok(round(loan, exact.ok_or(Reject::AmountTooLarge)?)?.min(instalment.interest))
+    round(loan, exact.ok_or(Reject::AmountTooLarge)?)
 }
 
 /// What the interest of an instalment is taken on: the plan's balance before it, or under the

@@ -20,6 +20,8 @@ pub const TEXT_BYTES_MAX: usize = 256 * 1024;
 pub const DEPTH_MAX: usize = 16;
 /// The most values in a document.
 pub const NODES_MAX: usize = 20_000;
+/// The longest key, in bytes: a place is as long as the keys on the way to it.
+pub const KEY_BYTES_MAX: usize = 200;
 /// Decimal digits that a float keeps exactly (IEEE 754 binary64, DBL_DIG).
 pub const FLOAT_DIGITS: usize = 15;
 
@@ -79,7 +81,11 @@ impl Document {
     /// # Errors
     /// `unknown-place` when there is nothing at the place and nothing could be added there.
     pub fn set(&mut self, place: &str, text: &str) -> Result<(), Problem> {
-        let new = Self::parse(text)?.value;
+        let new = Self::parse(text)?;
+        if let Some(problem) = new.problems.into_iter().next() {
+            return Err(problem);
+        }
+        let new = new.value;
         let (parent, last) = place.rsplit_once('.').unwrap_or(("", place));
         let pointer =
             pointer(&if last.contains('[') { place.to_owned() } else { parent.to_owned() });
@@ -115,9 +121,18 @@ fn measure(value: &Value, path: &str, depth: usize, nodes: &mut usize) -> Result
             .try_for_each(|(index, item)| measure(item, &join(path, index), depth + 1, nodes)),
         Value::Object(fields) => fields
             .iter()
-            .try_for_each(|(key, value)| measure(value, &join(path, key), depth + 1, nodes)),
+            .try_for_each(|(key, value)| measure(value, &place(path, key)?, depth + 1, nodes)),
         _ => Ok(()),
     }
+}
+
+/// The place of a field.
+fn place(path: &str, key: &str) -> Result<String, Problem> {
+    if key.len() > KEY_BYTES_MAX {
+        let reason = format!("The key `{}` is longer than {KEY_BYTES_MAX} bytes.", shorten(key));
+        return Err(Problem::new(path, "too-long", reason, "Shorten it."));
+    }
+    Ok(join(path, key))
 }
 
 fn count(path: &str, depth: usize, nodes: &mut usize) -> Result<(), Problem> {
@@ -245,7 +260,7 @@ impl<'a> Reader<'a> {
                     return Err(Problem { line: Some(span.start.line()), ..problem });
                 }
             };
-            let place = join(path, &key);
+            let place = place(path, &key)?;
             self.lines.entry(place.clone()).or_insert(line);
             let (event, span) = self.next()?;
             let value = self.node(event, span, &place, depth + 1)?;

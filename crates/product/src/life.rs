@@ -9,7 +9,7 @@
 //! Until it is approved a version may be edited, which makes it a draft again. From then on it
 //! never changes: a change is the next version.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 use stdx::{Date, Timestamp};
@@ -24,8 +24,8 @@ pub struct ProductVersion {
     pub definition: Definition,
     /// Where it stands.
     pub status: Status,
-    /// Who wrote it last.
-    pub author: String,
+    /// Everybody who wrote in it.
+    pub authors: BTreeSet<String>,
     /// Who approved it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approver: Option<String>,
@@ -62,7 +62,7 @@ pub enum Reject {
         /// Where it stands.
         status: Status,
     },
-    /// The author cannot approve.
+    /// Who wrote in it cannot approve it.
     SamePerson,
     /// An approved version does not change.
     Immutable,
@@ -98,7 +98,7 @@ impl fmt::Display for Reject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WrongStatus { status } => write!(f, "a version that is {status} cannot do this"),
-            Self::SamePerson => f.write_str("somebody else than the author must approve"),
+            Self::SamePerson => f.write_str("somebody else than its authors must approve"),
             Self::Immutable => {
                 f.write_str("an approved version does not change; make the next one")
             }
@@ -166,17 +166,17 @@ impl ProductVersion {
         if !versions.iter().all(same) {
             return Err(Reject::OtherProduct);
         }
-        let author = author.to_owned();
+        let authors = BTreeSet::from([author.to_owned()]);
         let status = Status::Draft;
-        Ok(Self { definition, status, author, approver: None, published_from: None, since: now })
+        Ok(Self { definition, status, authors, approver: None, published_from: None, since: now })
     }
 
-    /// Replaces the definition; whoever does is the author now.
+    /// Replaces the definition; whoever does is an author, too.
     ///
     /// # Errors
     /// [`Reject::Immutable`], [`Reject::OtherProduct`].
     pub fn edit(
-        self,
+        mut self,
         definition: Definition,
         author: &str,
         now: Timestamp,
@@ -188,8 +188,8 @@ impl ProductVersion {
         if name(&definition) != name(&self.definition) {
             return Err(Reject::OtherProduct);
         }
-        let author = author.to_owned();
-        Ok(Self { definition, author, status: Status::Draft, since: now, ..self })
+        self.authors.insert(author.to_owned());
+        Ok(Self { definition, status: Status::Draft, since: now, ..self })
     }
 
     /// Says that the definition was checked against the chart in use and has no problems.
@@ -205,7 +205,7 @@ impl ProductVersion {
     /// # Errors
     /// [`Reject::SamePerson`], [`Reject::WrongStatus`].
     pub fn approve(self, approver: &str, now: Timestamp) -> Result<Self, Reject> {
-        if approver == self.author {
+        if self.authors.contains(approver) {
             return Err(Reject::SamePerson);
         }
         let approved = self.step(&[Status::Checked], Status::Approved, now)?;

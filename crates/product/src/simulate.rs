@@ -2,7 +2,7 @@
 //!
 //! Amounts are in major units, with all decimals of the currency; they serialize as texts.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use money::{Amount, Calendar, Currency, Decimal};
 use serde::Serialize;
@@ -12,7 +12,10 @@ use crate::{
     accounting::{Accounting, Posting},
     chart::{AccountCode, Chart},
     definition::Definition,
-    kinds::{Kind, instalment_loan::OfferReject},
+    kinds::{
+        Kind,
+        instalment_loan::{FeeError, OfferReject},
+    },
     problem::Problem,
     schedule::ScheduleError,
 };
@@ -162,8 +165,10 @@ pub enum SimulationReject {
     BalanceTooLarge,
     /// The contract has no schedule.
     Schedule(ScheduleError),
-    /// A fee has no value; its code.
-    Fee(&'static str),
+    /// A fee cannot be taken.
+    Fee(FeeError),
+    /// A date is past the year 9999.
+    DateOutOfRange,
 }
 
 impl SimulationReject {
@@ -175,10 +180,29 @@ impl SimulationReject {
             Self::Offer(reject) => reject.code(),
             Self::BalanceTooLarge => "balance-too-large",
             Self::Schedule(error) => error.code(),
-            Self::Fee(code) => code,
+            Self::Fee(error) => error.code(),
+            Self::DateOutOfRange => "date-out-of-range",
         }
     }
 }
+
+impl fmt::Display for SimulationReject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Definition(problems) => {
+                write!(f, "the definition has {} problems", problems.len())
+            }
+            Self::Amount => f.write_str("this is not an amount of the product's currency"),
+            Self::Offer(reject) => reject.fmt(f),
+            Self::BalanceTooLarge => f.write_str("the account may not hold so much"),
+            Self::Schedule(error) => error.fmt(f),
+            Self::Fee(error) => error.fmt(f),
+            Self::DateOutOfRange => f.write_str("a date is past the year 9999"),
+        }
+    }
+}
+
+impl std::error::Error for SimulationReject {}
 
 /// Simulates a contract of a product.
 ///

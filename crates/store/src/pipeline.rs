@@ -29,6 +29,10 @@ use crate::{
     log::results_to_numbers,
 };
 
+/// One answer for each transfer.
+type Results = Vec<Result<Applied, Reject>>;
+/// The transfer at fault, if it is one, and why it is refused.
+type Refusal = (Option<usize>, Reject);
 type Reply = oneshot::Sender<Result<Outcome, StoreError>>;
 
 /// The queue in front of the writer.
@@ -280,13 +284,7 @@ impl Writer {
     }
 
     /// Turns a commit whose checks have all passed into rows.
-    fn accept(
-        &mut self,
-        commit: Commit,
-        results: Vec<Result<Applied, Reject>>,
-        mark: Mark,
-        work: &mut Work,
-    ) -> Receipt {
+    fn accept(&mut self, commit: Commit, results: Results, mark: Mark, work: &mut Work) -> Receipt {
         let (institution, lane, position) = (commit.institution, commit.lane, self.position + 1);
         let changed = self.ledgers[&institution].changed_since(mark);
         let mut touched: BTreeSet<LaneId> = changed.iter().map(|account| account.lane).collect();
@@ -376,7 +374,7 @@ fn write_transfers(
     batch: &mut Batch,
     institution: InstitutionId,
     position: u64,
-    results: Vec<Result<Applied, Reject>>,
+    results: Results,
 ) -> Vec<u8> {
     let created = results.into_iter().filter_map(|result| match result {
         Ok(Applied::Created(posted)) => Some(posted),
@@ -400,10 +398,7 @@ fn write_transfers(
 
 /// Accounts first, then transfers, then the period. Leaves in the commit the account changes that
 /// changed something.
-fn book(
-    ledger: &mut Ledger,
-    commit: &mut Commit,
-) -> Result<Vec<Result<Applied, Reject>>, (Option<usize>, Reject)> {
+fn book(ledger: &mut Ledger, commit: &mut Commit) -> Result<Results, Refusal> {
     let other = |reject| (None, reject);
     let mut accounts = Vec::with_capacity(commit.accounts.len());
     for change in commit.accounts.drain(..) {
@@ -445,7 +440,7 @@ fn change_account(
 }
 
 /// The first refusal that is not a consequence of another.
-fn refused(results: &[Result<Applied, Reject>]) -> Result<(), (Option<usize>, Reject)> {
+fn refused(results: &[Result<Applied, Reject>]) -> Result<(), Refusal> {
     let refusals = || {
         let numbered = results.iter().enumerate();
         numbered.filter_map(|(index, it)| it.as_ref().err().map(|reject| (Some(index), *reject)))

@@ -292,11 +292,15 @@ fn settled_early() {
     check(
         &Setup::usual(),
         "
+        day 2025-03-20
         quote 2025-03-20 0.00
         settle 2025-03-20 1235.63 0.00
         ",
         expect![[r#"
-            quote 2025-03-20 0.00 => instalment-due, loan-overdue, instalment-due, loan-overdue, 1235.63
+            day 2025-03-20 => instalment-due, loan-overdue, instalment-due, loan-overdue
+              due penalty 13.11 interest 20.04 principal 796.02
+              of 1200.00, accrued 2.48, prepaid 0.00, late 46 (31-60)
+            quote 2025-03-20 0.00 => 1235.63
               due penalty 13.11 interest 20.04 principal 796.02
               of 1200.00, accrued 2.48, prepaid 0.00, late 46 (31-60)
             settle 2025-03-20 1235.63 0.00 => repayment-received, loan-cured, loan-settled
@@ -385,4 +389,27 @@ fn instalments_show_what_is_paid_and_what_remains() {
             .iter()
             .all(|it| it.status == view::InstalmentStatus::Future && it.paid.is_zero())
     );
+}
+
+#[test]
+fn an_instalment_is_due_in_grace_and_overdue_after() {
+    let mut life = Life::new(&Setup::usual()).unwrap();
+    let cases = [
+        ("2025-01-31", view::InstalmentStatus::Future),
+        ("2025-02-01", view::InstalmentStatus::Due),
+        ("2025-02-04", view::InstalmentStatus::Due),
+        ("2025-02-05", view::InstalmentStatus::Overdue),
+    ];
+    for (day, status) in cases {
+        life.close_to(date(day));
+        let shown = view::instalments(&life.loan, Some(&life.position));
+        assert_eq!(shown[0].status, status, "{day}");
+    }
+    life.settle(life.quote(Amount::ZERO).unwrap().total, Amount::ZERO).unwrap();
+    let shown = view::instalments(&life.loan, Some(&life.position));
+    let statuses: Vec<_> = shown.iter().map(|it| it.status).collect();
+    let dropped = view::InstalmentStatus::Dropped;
+    assert_eq!(statuses, [view::InstalmentStatus::Paid, dropped, dropped]);
+    let principal: Amount = shown.iter().map(|it| it.paid.principal).sum();
+    assert_eq!(principal, life.loan.principal);
 }

@@ -124,7 +124,8 @@ fn an_approval_discloses_what_the_loan_costs() {
         instalment fees: 12.00
         to repay: 10364.91
         annual cost: 0.159257900711 0.171412591628
-    "#]].assert_eq(&shown.concat());
+    "#]]
+    .assert_eq(&shown.concat());
     // The rate that is told discounts the payments to what is paid out.
     let growth = Decimal::ONE + told.annual_cost_simple / Decimal::from(12);
     let worth =

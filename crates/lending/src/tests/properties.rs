@@ -9,7 +9,7 @@ use product::{
 use stdx::Prng;
 
 use super::life::{Life, Setup, fen, later};
-use crate::{Event, Reject, Status, close_day, loan::Owed};
+use crate::{Event, Reject, Status, close_day, day::accrued_interest, loan::Owed};
 
 const METHODS: [Method; 5] = [
     Method::EqualInstalment,
@@ -192,6 +192,25 @@ fn daily_interest_sums_to_the_plan_and_never_falls() {
         let interest: Amount = life.loan.plan.iter().map(|it| it.interest).sum();
         assert_eq!(life.position.due().interest, interest, "seed {seed}");
         assert_eq!(life.position.due().principal, life.loan.principal, "seed {seed}");
+    }
+}
+
+#[test]
+fn interest_within_an_instalment_follows_its_days() {
+    for seed in 0..500 {
+        let mut prng = Prng::stream(seed, "within");
+        let Some(life) = Life::new(&any_setup(&mut prng)) else { continue };
+        // A day of ACT/ACT is a little more or less than its share when a year ends within.
+        let exact = life.loan.terms.day_count != DayCount::ActAct;
+        for planned in &life.loan.plan {
+            let days = u32::try_from((planned.due - planned.from).get_days()).unwrap();
+            let passed = number(&mut prng, u64::from(days) + 1);
+            let accrued = accrued_interest(&life.loan, planned, later(planned.from, passed));
+            let share = planned.interest.minor() * i64::from(passed) / i64::from(days);
+            let off = (accrued.unwrap().minor() - share).abs();
+            let bound = 1 + if exact { 0 } else { planned.interest.minor() / 300 };
+            assert!(off <= bound, "seed {seed} {planned:?} {passed}: {off}");
+        }
     }
 }
 

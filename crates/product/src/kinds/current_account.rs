@@ -384,10 +384,10 @@ fn settlements(
 ) -> Result<Vec<Settlement>, SimulationReject> {
     let mut settled = Vec::new();
     let (mut balance, mut from) = (deposit, date);
-    let end = Period::MONTH.after(date, 12).ok_or(SimulationReject::Amount)?;
+    let end = Period::MONTH.after(date, 12).ok_or(SimulationReject::DateOutOfRange)?;
     let rounding = product.terms.interest.as_ref().map_or_else(Rounding::default, |it| it.rounding);
     while let Some(due) = product.next_settlement(from).filter(|due| *due < end) {
-        let next = due.tomorrow().map_err(|_| SimulationReject::Amount)?;
+        let next = due.tomorrow().map_err(|_| SimulationReject::DateOutOfRange)?;
         let days = DayCount::Act360.days(from, next).unsigned_abs();
         let exact = product.interest(i128::from(balance.minor()) * i128::from(days));
         let interest = exact.and_then(|it| Amount::round(it, product.currency(), rounding).ok());

@@ -190,9 +190,13 @@ fn four_eyes_see_a_version() {
     assert_eq!(draft.clone().approve("bob", now).unwrap_err().code(), "wrong-status");
     let checked = draft.checked(now).unwrap();
     assert_eq!(checked.clone().approve("ann", now), Err(Reject::SamePerson));
-    // An edit is a new author and needs a new check.
+    // An edit needs a new check, and makes nobody less of an author.
     let edited = checked.clone().edit(version(1), "bob", now).unwrap();
-    assert_eq!(edited.clone().approve("ann", now).unwrap_err().code(), "wrong-status");
+    assert_eq!(edited.clone().approve("cai", now).unwrap_err().code(), "wrong-status");
+    for author in ["ann", "bob"] {
+        let again = edited.clone().checked(now).unwrap();
+        assert_eq!(again.approve(author, now), Err(Reject::SamePerson));
+    }
     assert_eq!(edited.edit(version(2), "bob", now), Err(Reject::OtherProduct));
 
     let approved = checked.approve("bob", now).unwrap();

@@ -132,6 +132,9 @@ fn what_is_not_offered_is_not_simulated() {
     assert_eq!(code("500.001", None, "2022-11-01"), "amount");
     assert_eq!(code("500", Some(37), "2022-11-01"), "term-not-offered");
     assert_eq!(code("500", Some(12), "2021-11-01"), "product-not-in-force");
+    assert_eq!(code("500", Some(36), "9999-01-01"), "date-out-of-range");
+    let last = run("wallet", &request("500", None, "9999-12-31"));
+    assert_eq!(last.unwrap_err().code(), "date-out-of-range");
     let wallet = run("wallet", &request("200000.01", None, "2022-11-01"));
     assert_eq!(wallet.unwrap_err().code(), "balance-too-large");
 }

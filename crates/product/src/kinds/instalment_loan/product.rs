@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use money::{Amount, AmountError, Calendar, Currency, Decimal, Rounding};
+use money::{Amount, Calendar, Currency, Decimal, Money, Rounding};
 use stdx::Date;
 
 use super::{EarlySettlement, Fee, FeeMoment, InstalmentLoan, KIND, place_of};
@@ -47,17 +47,17 @@ pub enum OfferReject {
     /// Less than the smallest amount.
     AmountTooSmall {
         /// The smallest amount.
-        min: Amount,
+        min: Money,
     },
     /// More than the largest amount.
     AmountTooLarge {
         /// The largest amount.
-        max: Amount,
+        max: Money,
     },
     /// Not a multiple of the step.
     AmountNotAStep {
         /// The step.
-        step: Amount,
+        step: Money,
     },
     /// Not a number of instalments one may choose.
     TermNotOffered,
@@ -77,6 +77,20 @@ impl OfferReject {
         }
     }
 }
+
+impl fmt::Display for OfferReject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AmountTooSmall { min } => write!(f, "the smallest amount offered is {min}"),
+            Self::AmountTooLarge { max } => write!(f, "the largest amount offered is {max}"),
+            Self::AmountNotAStep { step } => write!(f, "the amount must be a multiple of {step}"),
+            Self::TermNotOffered => f.write_str("this number of instalments is not offered"),
+            Self::NotInForce => f.write_str("the product is not in force on this day"),
+        }
+    }
+}
+
+impl std::error::Error for OfferReject {}
 
 /// Why a fee cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,13 +206,13 @@ impl LoanProduct {
             return Err(OfferReject::NotInForce);
         }
         if major < range.min {
-            return Err(OfferReject::AmountTooSmall { min: self.amount(range.min) });
+            return Err(OfferReject::AmountTooSmall { min: self.money(range.min) });
         }
         if major > range.max {
-            return Err(OfferReject::AmountTooLarge { max: self.amount(range.max) });
+            return Err(OfferReject::AmountTooLarge { max: self.money(range.max) });
         }
         if let Some(step) = range.step.filter(|step| !(major % step).is_zero()) {
-            return Err(OfferReject::AmountNotAStep { step: self.amount(step) });
+            return Err(OfferReject::AmountNotAStep { step: self.money(step) });
         }
         if self.terms.term.offers(term) { Ok(()) } else { Err(OfferReject::TermNotOffered) }
     }
@@ -320,6 +334,10 @@ impl LoanProduct {
         Amount::round(major, self.currency(), Rounding::Down).unwrap_or(Amount::MAX)
     }
 
+    fn money(&self, major: Decimal) -> Money {
+        Money::new(self.amount(major), self.currency())
+    }
+
     fn major(&self, amount: Amount) -> Decimal {
         amount.to_decimal(self.currency())
     }
@@ -340,16 +358,9 @@ impl LoanProduct {
         }
         let value = compiled.expression.evaluate(&facts).map_err(FeeError::NoValue)?;
         let exact = value.as_number().expect("compiled to give a number");
-        let rounded = Amount::round(exact, self.currency(), Rounding::HalfEven);
-        match rounded {
-            Ok(fee) if fee.is_negative() => Err(FeeError::Negative),
-            Ok(fee) => Ok(fee),
-            Err(
-                AmountError::NotANumber
-                | AmountError::TooManyDecimals { .. }
-                | AmountError::TooLarge,
-            ) => Err(FeeError::TooLarge),
-        }
+        let fee = Amount::round(exact, self.currency(), Rounding::HalfEven);
+        let fee = fee.map_err(|_| FeeError::TooLarge)?;
+        if fee.is_negative() { Err(FeeError::Negative) } else { Ok(fee) }
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn simulate(
     let plan = product.schedule(principal, term, date, request.calendar);
     let plan = plan.map_err(SimulationReject::Schedule)?;
     let fees = product.disbursal_fees(principal, term);
-    let fees = fees.map_err(|error| SimulationReject::Fee(error.code()))?;
+    let fees = fees.map_err(SimulationReject::Fee)?;
     let kept_back: Amount = fees.iter().map(|(_, fee)| *fee).sum();
 
     let mut books = Books::new(product.accounting(), chart, currency);

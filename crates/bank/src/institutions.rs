@@ -5,7 +5,7 @@ use money::Calendar;
 use product::Chart;
 use serde::{Deserialize, Serialize};
 use stdx::Date;
-use store::Versioned;
+use store::{PAGE_MAX, Versioned};
 
 use crate::{
     Bank, Call, Caller, Done, Refusal,
@@ -78,6 +78,22 @@ impl Bank {
             Ok(commit)
         })
         .await
+    }
+
+    /// Every institution, for the platform's own work.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`].
+    pub async fn institutions(&self) -> Result<Vec<InstitutionId>, Refusal> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.store().list(&TENANTS, PLATFORM, after, PAGE_MAX).await?;
+            all.extend(page.data.iter().map(|(id, _)| id.cast()));
+            after = page.next;
+            if after.is_none() {
+                return Ok(all);
+            }
+        }
     }
 
     /// The caller's institution.

@@ -72,6 +72,15 @@ impl Bank {
         &self.0.store
     }
 
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`].
+    pub async fn ready(&self) -> Result<(), Refusal> {
+        self.store().get(&tables::TENANTS, tables::PLATFORM, tables::PLATFORM).await?;
+        Ok(())
+    }
+
     fn keys(&self, institution: InstitutionId) -> party::Keys<'_> {
         party::Keys::new(self.0.keys.as_ref(), institution.cast())
     }

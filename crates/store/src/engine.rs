@@ -161,3 +161,8 @@ pub(crate) trait Engine: Send + Sync {
 fn sum_too_large() -> StoreError {
     StoreError::TooLarge { limit: "Amount::MAX", max: usize::MAX >> 1 }
 }
+
+/// The log does not hold the transfer where it should.
+fn no_row(id: TransferId) -> StoreError {
+    StoreError::Corrupt(format!("transfer {id} has no log row"))
+}

@@ -19,9 +19,9 @@ use ledger::{
 };
 use money::{Amount, Currency};
 use serde::{Deserialize, Serialize};
-use stdx::{Date, Digest, Id};
+use stdx::{Date, Digest, Id, Timestamp};
 
-use crate::{AccountChange, Commit, Outcome, Receipt, Store, Table};
+use crate::{AccountChange, Commit, Due, Outcome, PAGE_MAX, Receipt, Store, Table};
 
 /// A record to try with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,7 +94,7 @@ fn day(text: &str) -> Date {
 }
 
 fn at(text: &str) -> Moment {
-    let now: stdx::Timestamp = text.parse().unwrap();
+    let now: Timestamp = text.parse().unwrap();
     Moment { now, today: day(&text[..10]) }
 }
 
@@ -193,4 +193,27 @@ async fn verify(store: &Store) {
     store.check_log(bank()).await.unwrap();
     let verified = store.verify(bank()).await.unwrap();
     assert_eq!(verified.state_hash, store.state_hash(bank()).await.unwrap());
+}
+
+/// All that can be seen of an institution, as text.
+async fn look(store: &Store, of: InstitutionId) -> String {
+    let mut seen = format!("{:#?}\n", store.state_hash(of).await.unwrap());
+    let accounts = store.accounts(of, None, PAGE_MAX).await.unwrap();
+    for it in &accounts.data {
+        let history = store.history(of, it.id, None, PAGE_MAX).await.unwrap();
+        let moved = store.moved_through(of, it.id, noon().today).await.unwrap();
+        seen.push_str(&format!("{it:#?}\n{history:#?}\n{moved:?}\n"));
+    }
+    let loans = store.list(&LOANS, of, None, PAGE_MAX).await.unwrap();
+    let ann = store.find(&LOANS, of, ("borrower", "ann"), None, PAGE_MAX).await.unwrap();
+    let book = store.book(of, None).await.unwrap();
+    let book_before = store.book(of, Some(noon().today)).await.unwrap();
+    let log = store.log(of, 0, PAGE_MAX).await.unwrap();
+    seen.push_str(&format!("{loans:#?}\n{ann:#?}\n{book:#?}\n{book_before:#?}\n{log:?}\n"));
+    for through in [Due::Day(Date::MAX), Due::Moment(Timestamp::MAX)] {
+        let timers = store.timers(of, through, None, PAGE_MAX).await.unwrap();
+        seen.push_str(&format!("{timers:#?}\n"));
+    }
+    seen.push_str(&format!("{:#?}\n", store.verify(of).await.unwrap()));
+    seen
 }

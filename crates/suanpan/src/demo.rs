@@ -43,7 +43,7 @@ const COMMANDS_AT_ONCE: usize = 256;
 
 /// Tells the whole story on real data: a year of loans in under a minute.
 #[derive(Args)]
-pub struct Demo {
+pub(crate) struct Demo {
     /// Where the data goes. A demo that was stopped there is continued.
     #[arg(long, default_value = "data/demo")]
     data: PathBuf,
@@ -62,7 +62,7 @@ pub struct Demo {
 }
 
 impl Demo {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         if self.fresh && self.data.exists() {
             clear(&self.data)?;
         }

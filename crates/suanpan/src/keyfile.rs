@@ -16,7 +16,7 @@ use crate::system;
 ///
 /// A store whose key is lost is lost: so a missing key beside a store that is there is an error,
 /// not a reason to make another.
-pub fn open(directory: &Path) -> anyhow::Result<MasterKey> {
+pub(crate) fn open(directory: &Path) -> anyhow::Result<MasterKey> {
     let path = directory.join("master.key");
     let named = || path.display().to_string();
     if !path.exists() {

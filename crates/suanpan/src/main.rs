@@ -9,8 +9,11 @@
 mod demo;
 mod keyfile;
 mod product;
+mod reference;
 mod sample;
+mod serve;
 mod system;
+mod up;
 
 use clap::Parser;
 
@@ -18,16 +21,25 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "suanpan", version)]
 enum Suanpan {
+    /// Serves the API.
+    Serve(serve::Serve),
+    /// Makes a sandbox with example products and serves it.
+    Up(up::Up),
     /// Tells the whole story on real data: a year of loans in under a minute.
     Demo(demo::Demo),
     /// Checks, simulates and describes product definitions.
     #[command(subcommand)]
     Product(product::Product),
+    /// Writes the generated reference pages.
+    Reference(reference::Reference),
 }
 
 fn main() -> anyhow::Result<()> {
     match Suanpan::parse() {
+        Suanpan::Serve(command) => command.run(),
+        Suanpan::Up(command) => command.run(),
         Suanpan::Demo(command) => command.run(),
         Suanpan::Product(command) => command.run(),
+        Suanpan::Reference(command) => command.run(),
     }
 }

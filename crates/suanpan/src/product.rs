@@ -14,7 +14,7 @@ use stdx::Date;
 
 /// Checks, simulates and describes product definitions.
 #[derive(Subcommand)]
-pub enum Product {
+pub(crate) enum Product {
     /// Says everything that is wrong with a definition, and how to mend it.
     Check(Check),
     /// Shows what a contract would do: schedule, cash flows, annual cost, postings.
@@ -24,7 +24,7 @@ pub enum Product {
 }
 
 #[derive(Args)]
-pub struct Check {
+pub(crate) struct Check {
     /// The definition, YAML or JSON; `-` for standard input.
     file: PathBuf,
     /// Prints one JSON object: `{"problems": [...]}`.
@@ -33,7 +33,7 @@ pub struct Check {
 }
 
 #[derive(Args)]
-pub struct Simulate {
+pub(crate) struct Simulate {
     /// The definition, YAML or JSON; `-` for standard input.
     file: PathBuf,
     /// How much, in major units; the largest the product offers when absent.
@@ -57,13 +57,13 @@ pub struct Simulate {
 }
 
 #[derive(Args)]
-pub struct Schema {
+pub(crate) struct Schema {
     /// Of this kind; when absent, one object with every kind's schema under its name.
     kind: Option<String>,
 }
 
 impl Product {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Check(command) => command.run(),
             Self::Simulate(command) => command.run(),

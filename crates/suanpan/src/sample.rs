@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use stdx::{Date, Prng};
 
 /// The example products, with the names they are published under.
-pub const PRODUCTS: [(&str, &str); 4] = [
+pub(crate) const PRODUCTS: [(&str, &str); 4] = [
     ("pay-in-3", include_str!("../../../examples/products/pay-in-3.yaml")),
     ("consumer-instalment", include_str!("../../../examples/products/consumer-instalment.yaml")),
     ("farm-loan", include_str!("../../../examples/products/farm-loan.yaml")),
@@ -26,21 +26,21 @@ const YUAN_PER_MARK: i64 = 5;
 
 /// One applicant.
 #[derive(Clone, Debug)]
-pub struct Applicant {
+pub(crate) struct Applicant {
     /// From 0, in the order of the data.
-    pub number: usize,
+    pub(crate) number: usize,
     /// Completed years.
-    pub age: i16,
+    pub(crate) age: i16,
     /// The product that fits purpose, amount and duration.
-    pub product: &'static str,
+    pub(crate) product: &'static str,
     /// How much.
-    pub amount: Money,
+    pub(crate) amount: Money,
     /// In how many instalments.
-    pub term: u32,
+    pub(crate) term: u32,
     /// What the products ask: job, purpose, housing.
-    pub facts: std::collections::BTreeMap<String, Value>,
+    pub(crate) facts: std::collections::BTreeMap<String, Value>,
     /// Whether the loan went bad. It decides how the applicant pays, and is never shown to a rule.
-    pub bad: bool,
+    pub(crate) bad: bool,
 }
 
 /// A row of the data: the columns that are used.
@@ -56,7 +56,7 @@ struct Row {
 }
 
 /// The applicants, in the order of the data.
-pub fn applicants() -> anyhow::Result<Vec<Applicant>> {
+pub(crate) fn applicants() -> anyhow::Result<Vec<Applicant>> {
     let mut reader = csv::Reader::from_reader(APPLICANTS.as_bytes());
     let rows = reader.deserialize::<Row>().enumerate();
     rows.map(|(number, row)| Ok(applicant(number, &row?))).collect()
@@ -129,7 +129,11 @@ fn housing(text: &str) -> &'static str {
 
 impl Applicant {
     /// The person behind the application, made up: the data names nobody.
-    pub fn registration(&self, today: Date, prng: &mut Prng) -> anyhow::Result<Registration> {
+    pub(crate) fn registration(
+        &self,
+        today: Date,
+        prng: &mut Prng,
+    ) -> anyhow::Result<Registration> {
         let days = i64::try_from(prng.below(365))?;
         let birth = today.checked_sub(self.age.years())?.checked_sub(days.days())?;
         let serial = u32::try_from(self.number)?;

@@ -4,7 +4,7 @@ use stdx::{Prng, Timestamp};
 
 /// The wall clock.
 #[allow(clippy::disallowed_methods, reason = "here, and only here, the clock is read")]
-pub fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }
 
@@ -12,13 +12,13 @@ pub fn now() -> Timestamp {
 ///
 /// # Panics
 /// When the operating system gives none: nothing secure can be done then.
-pub fn seed() -> [u8; 32] {
+pub(crate) fn seed() -> [u8; 32] {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).expect("the operating system gives entropy");
     seed
 }
 
 /// A generator nobody can guess.
-pub fn prng() -> Prng {
+pub(crate) fn prng() -> Prng {
     Prng::new(seed())
 }

@@ -13,7 +13,8 @@ use money::Amount;
 use stdx::{Date, Id};
 
 use super::{
-    AnswerRow, Batch, Engine, Filter, LaneHead, RecordRow, Resolved, TransferPlace, sum_too_large,
+    AnswerRow, Batch, Engine, Filter, LaneHead, RecordRow, Resolved, TransferPlace, no_row,
+    sum_too_large,
 };
 use crate::{BookLine, Due, LogRow, RecordKey, StoreError, Timer};
 
@@ -126,10 +127,9 @@ impl Engine for MemEngine {
     fn transfer(&self, of: InstitutionId, id: TransferId) -> Result<Option<Resolved>, StoreError> {
         let tables = self.read()?;
         let Some(place) = tables.transfers.get(&(of, id)) else { return Ok(None) };
-        let missing = || StoreError::Corrupt(format!("transfer {id} has no log row"));
-        let row = tables.row(place.position).ok_or_else(missing)?;
-        let bytes = row.transfers.chunks(POSTED_BYTES).nth(place.item as usize);
-        let posted = Posted::decode(bytes.ok_or_else(missing)?).map_err(|_| missing())?;
+        let row = tables.row(place.position).ok_or_else(|| no_row(id))?;
+        let bytes = row.transfers.chunks(POSTED_BYTES).nth(place.item as usize).unwrap_or_default();
+        let posted = Posted::decode(bytes).map_err(|_| no_row(id))?;
         Ok(Some((posted, tables.resolutions.get(&(of, id)).copied())))
     }
 

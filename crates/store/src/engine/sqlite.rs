@@ -19,7 +19,9 @@ use rusqlite::{
 };
 use stdx::{Date, Digest, Id, Timestamp};
 
-use super::{AnswerRow, Batch, Engine, Filter, LaneHead, RecordRow, Resolved, sum_too_large};
+use super::{
+    AnswerRow, Batch, Engine, Filter, LaneHead, RecordRow, Resolved, no_row, sum_too_large,
+};
 use crate::{BookLine, Due, LogRow, RecordKey, StoreError, Timer};
 
 /// The steps from an empty file to today's tables. A step is never edited once it is released.
@@ -204,13 +206,16 @@ impl Engine for SqliteEngine {
 
     fn transfer(&self, of: InstitutionId, id: TransferId) -> Result<Option<Resolved>, StoreError> {
         let sql = "SELECT substr(log.transfers, 1 + ?1 * item, ?1), resolution.kind, by
-            FROM transfer JOIN log USING (position) LEFT JOIN resolution USING (institution, id)
+            FROM transfer LEFT JOIN log USING (position)
+            LEFT JOIN resolution USING (institution, id)
             WHERE transfer.institution = ?2 AND transfer.id = ?3";
         let params: [&dyn ToSql; 3] = [&limit_of(POSTED_BYTES), of.as_bytes(), id.as_bytes()];
-        self.one(sql, &params, |row| {
-            let posted = Posted::decode(&row.get::<_, Vec<u8>>(0)?);
-            Ok((posted.map_err(|_| wrong(0, "a transfer"))?, resolution(row, 1)?))
-        })
+        let found = self.one(sql, &params, |row| {
+            Ok((row.get::<_, Option<Vec<u8>>>(0)?, resolution(row, 1)?))
+        })?;
+        let Some((bytes, resolution)) = found else { return Ok(None) };
+        let posted = Posted::decode(&bytes.unwrap_or_default());
+        Ok(Some((posted.map_err(|_| no_row(id))?, resolution)))
     }
 
     fn closed_through(&self, of: InstitutionId) -> Result<Option<Date>, StoreError> {

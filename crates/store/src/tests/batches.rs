@@ -227,7 +227,7 @@ async fn a_panic_fails_its_batch_and_nothing_else() {
 async fn what_was_taken_in_is_durable_when_the_store_is_dropped() {
     on_both_rigged(async |store, rig| {
         let mut gone = Box::pin(store.commit(commit("nobody waits for it")));
-        queue(gone.as_mut());
+        drop(queue(gone.as_mut()));
         drop(gone);
         drop(store);
         assert_eq!(rig.writes(), [1]);

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     pin::{Pin, pin},
     sync::{Arc, Condvar, Mutex},
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
 };
 
 use ledger::{Account, AccountId, InstitutionId, LaneId, TransferId};
@@ -90,10 +90,10 @@ pub(super) async fn together(
     let plan = std::mem::take(&mut rig.state.lock().unwrap().plan);
     [Write::Waits].into_iter().chain(plan).for_each(|write| rig.next(write));
     let mut earlier = Box::pin(store.commit(earlier));
-    queue(earlier.as_mut());
+    assert!(queue(earlier.as_mut()).is_pending());
     rig.until_waiting(true);
     let mut waiting: Vec<_> = commits.into_iter().map(|it| Box::pin(store.commit(it))).collect();
-    waiting.iter_mut().for_each(|commit| queue(commit.as_mut()));
+    assert!(waiting.iter_mut().all(|commit| queue(commit.as_mut()).is_pending()));
     rig.set_waiting(false);
     earlier.await.unwrap();
     let mut outcomes = Vec::new();
@@ -103,10 +103,11 @@ pub(super) async fn together(
     outcomes
 }
 
-/// The first poll puts the commit into the queue, however many are polled.
-pub(super) fn queue(commit: Pin<&mut impl Future>) {
+/// The first poll puts the commit into the queue, however many are polled; it may be answered
+/// already.
+pub(super) fn queue<F: Future>(commit: Pin<&mut F>) -> Poll<F::Output> {
     let commit = pin!(tokio::task::unconstrained(commit));
-    assert!(commit.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    commit.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 impl Engine for Rig {

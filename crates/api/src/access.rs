@@ -1,0 +1,51 @@
+//! Who asks, and whether they may.
+//!
+//! The right a route needs stands beside it, as the scope of its security requirement; it is
+//! checked here before the body is looked at, and again by the bank, which does not trust an edge.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{Method, header},
+    middleware::Next,
+    response::Response,
+};
+use bank::{Caller, Right};
+
+use crate::{problem::ApiError, router::Api};
+
+/// The right each route needs; none where any key will do.
+pub(crate) type Rights = BTreeMap<(String, String), Option<Right>>;
+
+/// Lets a caller in who has a key and the right, and tells the handler who it is.
+pub(crate) async fn admit(
+    State(api): State<Api>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let caller = authenticate(&api, &request).await?;
+    if let Some(right) = right(&api, &request) {
+        caller.must(right)?;
+    }
+    request.extensions_mut().insert(caller.clone());
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(caller);
+    Ok(response)
+}
+
+async fn authenticate(api: &Api, request: &Request) -> Result<Caller, ApiError> {
+    let header = request.headers().get(header::AUTHORIZATION).and_then(|it| it.to_str().ok());
+    let (scheme, key) = header.and_then(|it| it.split_once(' ')).unwrap_or_default();
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(ApiError::unauthenticated());
+    }
+    api.bank.authenticate(key.trim()).await?.ok_or_else(ApiError::unauthenticated)
+}
+
+fn right(api: &Api, request: &Request) -> Option<Right> {
+    let path = request.extensions().get::<MatchedPath>()?.as_str().to_owned();
+    // `HEAD` is answered by the handler of `GET`.
+    let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
+    api.rights.get(&(path, method.to_owned())).copied().flatten()
+}

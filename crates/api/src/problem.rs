@@ -1,0 +1,407 @@
+//! Problems (RFC 9457): every answer that is not what was asked for.
+//!
+//! An [`ApiError`] has a stable `code` for programs, a sentence for people, and a hint at what to
+//! do. It is rendered by [`crate::observe`], which knows the request's id and logs the code.
+
+use axum::{
+    Json,
+    body::Body,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bank::{Refusal, StoreError};
+use problem_details::ProblemDetails;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What is wrong in one place of the request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Fault {
+    /// Where in the body, as a JSON pointer (RFC 6901).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "/amount/amount")]
+    pub(crate) pointer: Option<String>,
+    /// Which parameter of the query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) parameter: Option<String>,
+    /// The line of the text, from 1, where the body is a definition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) line: Option<usize>,
+    /// What sort of fault; stable.
+    #[schema(example = "too-many-decimals")]
+    pub(crate) code: String,
+    /// What is wrong, for people.
+    pub(crate) detail: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fix: Option<String>,
+}
+
+impl Fault {
+    /// A fault in the body.
+    pub(crate) fn at(pointer: impl Into<String>, code: &str, detail: impl Into<String>) -> Self {
+        let (code, detail) = (code.to_owned(), detail.into());
+        Self { pointer: Some(pointer.into()), code, detail, ..Self::default() }
+    }
+}
+
+/// The members of a problem that RFC 9457 leaves to us.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Extension {
+    /// What sort of problem; stable.
+    #[schema(example = "not-found")]
+    code: &'static str,
+    /// What to do about it.
+    hint: &'static str,
+    /// Each place that is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Fault>,
+    /// The request's id, to be told when asking for help.
+    request_id: String,
+}
+
+/// A request that was not done.
+#[derive(Clone, Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    /// What sort of problem; stable.
+    pub(crate) code: &'static str,
+    detail: String,
+    hint: &'static str,
+    errors: Vec<Fault>,
+    headers: HeaderMap,
+}
+
+impl ApiError {
+    /// A problem.
+    pub(crate) fn new(
+        status: StatusCode,
+        code: &'static str,
+        detail: impl Into<String>,
+        hint: &'static str,
+    ) -> Self {
+        let (errors, headers) = (Vec::new(), HeaderMap::new());
+        Self { status, code, detail: detail.into(), hint, errors, headers }
+    }
+
+    fn with_errors(self, errors: Vec<Fault>) -> Self {
+        Self { errors, ..self }
+    }
+
+    fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.headers.insert(name, HeaderValue::from_static(value));
+        self
+    }
+
+    /// The body is not what the route takes.
+    pub(crate) fn malformed_body(fault: Fault) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "malformed-body",
+            format!("The body cannot be used: {}", fault.detail),
+            "Correct what `errors` names and send it again.",
+        )
+        .with_errors(vec![fault])
+    }
+
+    /// The query is not what the route takes.
+    pub(crate) fn malformed_query(fault: Fault) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "malformed-query",
+            format!("The query cannot be used: {}", fault.detail),
+            "Correct the parameter `errors` names and send it again.",
+        )
+        .with_errors(vec![fault])
+    }
+
+    /// No key, or not one of ours. Which of them is not said.
+    pub(crate) fn unauthenticated() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthenticated",
+            "A valid API key is needed.",
+            "Send the header `Authorization: Bearer sp_…` with a key that is not revoked.",
+        )
+        .with_header(header::WWW_AUTHENTICATE, "Bearer realm=\"suanpan\"")
+    }
+
+    /// Nothing is there: no such path, or no such thing for this institution.
+    pub(crate) fn not_found(what: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            format!("There is no such {what}."),
+            "Check the path and the id; `/docs` lists every path.",
+        )
+    }
+
+    /// The path is there and does not take this method; `Allow` says which it takes.
+    pub(crate) fn wrong_method() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "This path does not take this method.",
+            "Use a method the header `Allow` names.",
+        )
+    }
+
+    /// A command without an idempotency key.
+    pub(crate) fn idempotency_key_missing() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "idempotency-key-missing",
+            "The header `Idempotency-Key` is missing or is not 1 to 128 visible ASCII characters.",
+            "Send a fresh random value, such as a UUID, with each new request, and the same value \
+             when you repeat one.",
+        )
+    }
+
+    /// An edit that does not say of which version.
+    pub(crate) fn if_match_missing() -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_REQUIRED,
+            "if-match-missing",
+            "The header `If-Match` is missing.",
+            "Read the record and send the `ETag` it came with.",
+        )
+    }
+
+    /// A body in a format the route does not read.
+    pub(crate) fn unsupported_media_type(takes: &str) -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported-media-type",
+            format!("The body must be {takes}."),
+            "Send the header `Content-Type` with the format of the body.",
+        )
+    }
+
+    /// A body over the limit.
+    pub(crate) fn body_too_large(bytes_max: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body-too-large",
+            format!("The body has more than {bytes_max} bytes."),
+            "Send it in several requests.",
+        )
+    }
+
+    /// The body broke off.
+    pub(crate) fn body_broken_off() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "body-broken-off",
+            "The body ended before it was complete.",
+            "Send the request again.",
+        )
+    }
+
+    /// The request took too long; whether it was done is not known.
+    pub(crate) fn timed_out() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "timed-out",
+            "The request took too long and was given up; it may have been done all the same.",
+            "Send it again with the same Idempotency-Key: it is done once at most.",
+        )
+        .with_header(header::RETRY_AFTER, "5")
+    }
+
+    /// More requests than can be served at once.
+    pub(crate) fn overloaded() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "overloaded",
+            "Too many requests at the same time.",
+            "Wait a moment and send it again.",
+        )
+        .with_header(header::RETRY_AFTER, "1")
+    }
+
+    /// A bug of ours. What it was is in the log, not here.
+    pub(crate) fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something went wrong on our side.",
+            "Send it again with the same Idempotency-Key; if it stays, tell us the `request_id`.",
+        )
+    }
+
+    /// Puts the problem into a response that stands for it.
+    pub(crate) fn render(self, response: &mut Response, request_id: &str) {
+        let request_id = request_id.to_owned();
+        let problem = ProblemDetails::from_status_code(self.status)
+            .with_detail(self.detail)
+            .with_extensions(Extension {
+                code: self.code,
+                hint: self.hint,
+                errors: self.errors,
+                request_id,
+            });
+        let (parts, body) = (self.status, Json(problem).into_response().into_body()).into_response().into_parts();
+        *response.status_mut() = parts.status;
+        *response.body_mut() = body;
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+}
+
+/// An empty response that carries the problem; [`ApiError::render`] makes it readable.
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers.clone();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let (status, hint) = status_and_hint(&refusal);
+        let hidden = matches!(
+            refusal,
+            Refusal::Store(_) | Refusal::Party(party::Reject::Seal(_))
+        ) && status.is_server_error();
+        let detail = if hidden {
+            tracing::error!(code = refusal.code(), error = %refusal, "refused by our own side");
+            "A part of the platform does not answer.".to_owned()
+        } else {
+            sentence(&refusal.to_string())
+        };
+        let problem = Self::new(status, refusal.code(), detail, hint).with_errors(faults(&refusal));
+        match status {
+            StatusCode::SERVICE_UNAVAILABLE => problem.with_header(header::RETRY_AFTER, "1"),
+            _ => problem,
+        }
+    }
+}
+
+/// Domain messages begin small and end open; people read sentences.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(|it| it.to_uppercase().to_string()).unwrap_or_default();
+    let end = if text.ends_with('.') { "" } else { "." };
+    format!("{first}{}{end}", characters.as_str())
+}
+
+fn status_and_hint(refusal: &Refusal) -> (StatusCode, &'static str) {
+    use StatusCode as S;
+    match refusal {
+        Refusal::Forbidden(_) => (S::FORBIDDEN, "Use a key of a role that has the right."),
+        Refusal::NotFound(_) => {
+            (S::NOT_FOUND, "Check the id or the name; it must be of your institution.")
+        }
+        Refusal::IdempotencyKeyReused => {
+            (S::UNPROCESSABLE_ENTITY, "Use a new key for a new request.")
+        }
+        Refusal::Busy => {
+            (S::SERVICE_UNAVAILABLE, "Send it again with the same Idempotency-Key.")
+        }
+        Refusal::Exists(_) => (S::CONFLICT, "Use the one there is, or give the new one another id."),
+        Refusal::Changed => {
+            (S::PRECONDITION_FAILED, "Read it again and send the new `ETag` as `If-Match`.")
+        }
+        Refusal::Definition(_) => (S::UNPROCESSABLE_ENTITY, "Correct what `errors` lists."),
+        Refusal::OtherKind => (S::UNPROCESSABLE_ENTITY, "Name a product of the kind the path is for."),
+        Refusal::OtherCurrency => (S::UNPROCESSABLE_ENTITY, "Send the amount in the contract's currency."),
+        Refusal::NotEligible(_) => (S::UNPROCESSABLE_ENTITY, "`errors` names each rule that does not hold."),
+        Refusal::NotTheBusinessDate(_) => {
+            (S::UNPROCESSABLE_ENTITY, "Only the business date can be closed; see `/v1/business-date`.")
+        }
+        Refusal::DayIncomplete(_) => {
+            (S::UNPROCESSABLE_ENTITY, "Mend what `errors` names and close the same date again.")
+        }
+        Refusal::ConsentMissing(_) => (S::UNPROCESSABLE_ENTITY, "Note the party's consent first."),
+        Refusal::TooMany(..) => (S::PAYLOAD_TOO_LARGE, "Send it in several requests."),
+        Refusal::Party(party::Reject::Fields(_)) => {
+            (S::BAD_REQUEST, "Correct what `errors` names and send it again.")
+        }
+        Refusal::Party(party::Reject::Seal(seal)) => match seal {
+            party::SealError::Erased => (S::UNPROCESSABLE_ENTITY, "Register the party anew."),
+            party::SealError::Unavailable => (S::SERVICE_UNAVAILABLE, "Wait a moment and send it again."),
+            party::SealError::UnknownMasterKey { .. } | party::SealError::Altered { .. } => {
+                (S::INTERNAL_SERVER_ERROR, "Tell us the `request_id`.")
+            }
+        },
+        Refusal::Party(_) => (S::UNPROCESSABLE_ENTITY, "Read the party to see where it stands."),
+        Refusal::Product(_) => (S::UNPROCESSABLE_ENTITY, "Read the product version to see where it stands."),
+        Refusal::Lending(reject) => (S::UNPROCESSABLE_ENTITY, lending_hint(reject)),
+        Refusal::Ledger { .. } => {
+            (S::UNPROCESSABLE_ENTITY, "The reference of ledger refusals says what each code means.")
+        }
+        Refusal::Store(StoreError::TooLarge { .. }) => {
+            (S::PAYLOAD_TOO_LARGE, "Ask for less at a time.")
+        }
+        Refusal::Store(StoreError::Unavailable(_) | StoreError::Locked(_)) => {
+            (S::SERVICE_UNAVAILABLE, "Send it again with the same Idempotency-Key.")
+        }
+        Refusal::Store(StoreError::Corrupt(_)) => {
+            (S::INTERNAL_SERVER_ERROR, "Tell us the `request_id`.")
+        }
+    }
+}
+
+fn lending_hint(reject: &lending::Reject) -> &'static str {
+    use lending::Reject as R;
+    match reject {
+        R::NotOffered(_) => "Read the product: its terms say which amounts, terms and days it takes.",
+        R::FactsInvalid(_) => "Correct what `errors` names; the product lists its facts.",
+        R::NoOffer | R::OfferExpired => "Apply again to get a new offer.",
+        R::NotAwaitingDisbursal | R::NotActive => "Read the loan to see where it stands.",
+        R::AmountNotPositive => "Send an amount above zero.",
+        R::ExceedsSettlement | R::NotTheQuotedAmount => {
+            "Read the settlement quote of today and pay exactly its total."
+        }
+        R::PrepaidCovers => "Nothing is to be paid: wait for the due date.",
+        R::DayAlreadyClosed | R::DayNotReached => "Read the loan's business date and send it again.",
+        R::EarlySettlementNotAllowed => "Pay each instalment when it is due.",
+        R::DisbursalBeforeSigning | R::OtherProduct => "Read the loan and its product.",
+        R::ScheduleImpossible(_)
+        | R::FeeImpossible(_)
+        | R::AnnualCostImpossible
+        | R::AmountTooLarge
+        | R::DateOutOfRange => "Choose another amount or term; the product cannot make this loan.",
+    }
+}
+
+/// Each place a refusal names.
+fn faults(refusal: &Refusal) -> Vec<Fault> {
+    match refusal {
+        Refusal::Definition(problems) => problems.iter().map(problem_fault).collect(),
+        Refusal::Lending(lending::Reject::FactsInvalid(problems)) => {
+            problems.iter().map(problem_fault).collect()
+        }
+        Refusal::NotEligible(reasons) => reasons.iter().map(reason_fault).collect(),
+        Refusal::DayIncomplete(unclosed) => unclosed.iter().map(unclosed_fault).collect(),
+        Refusal::Party(party::Reject::Fields(fields)) => fields.iter().map(field_fault).collect(),
+        Refusal::Ledger { transfer: Some(index), reject } => {
+            vec![Fault::at(format!("/{index}"), reject.code(), reject.meaning())]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A problem of a definition.
+pub(crate) fn problem_fault(problem: &product::Problem) -> Fault {
+    let fault = Fault::at(&problem.path, problem.code, &problem.reason);
+    Fault { line: problem.line, fix: Some(problem.fix.clone()), ..fault }
+}
+
+fn field_fault(field: &party::BadField) -> Fault {
+    Fault::at(field.pointer, field.fault.code(), field.fault.to_string())
+}
+
+fn reason_fault(failure: &product::Failure) -> Fault {
+    let detail = format!("{} {}", failure.reason.en, failure.reason.zh);
+    Fault { code: failure.code.clone(), detail, ..Fault::default() }
+}
+
+fn unclosed_fault(unclosed: &bank::refusal::Unclosed) -> Fault {
+    let detail = format!("{}: {}", unclosed.subject, unclosed.why);
+    Fault { code: "not-closed".to_owned(), detail, ..Fault::default() }
+}

@@ -1,0 +1,142 @@
+//! A sandbox: an institution with its people, their keys and the example products, served.
+//!
+//! The keys are kept in `sandbox.json` beside the data, readable by its owner alone, so that the
+//! next start can show them again. Only a sandbox does that: elsewhere a key is shown once.
+
+use std::{collections::BTreeMap, fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+
+use anyhow::Context;
+use bank::{Bank, Call, Caller, Role, keys::NewKey, products::Step};
+use clap::Args;
+use jiff::tz::TimeZone;
+use ledger::InstitutionId;
+use party::{Mobile, ResidentId};
+use serde::{Deserialize, Serialize};
+use stdx::{Date, Digest, Id};
+
+use crate::{
+    sample::PRODUCTS,
+    serve::{self, Serve},
+    system,
+};
+
+/// Makes a sandbox with example products and serves it.
+#[derive(Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    serve: Serve,
+    /// Starts over: what is in the sandbox is lost.
+    #[arg(long)]
+    fresh: bool,
+}
+
+/// What the next start needs to know.
+#[derive(Serialize, Deserialize)]
+struct Sandbox {
+    institution: InstitutionId,
+    /// The keys, by role.
+    keys: BTreeMap<Role, String>,
+}
+
+impl Up {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        serve::log_to_stderr();
+        if self.fresh {
+            clear(&self.serve.data)?;
+        }
+        serve::runtime()?.block_on(async {
+            let bank = self.serve.bank()?;
+            let listener = self.serve.bind().await?;
+            let sandbox = sandbox(&bank, &self.serve.data).await?;
+            print!("{}", welcome(&format!("http://{}", listener.local_addr()?), &sandbox));
+            std::io::stdout().flush()?;
+            serve::serve(bank, listener).await
+        })
+    }
+}
+
+/// Removes a sandbox, and nothing that is not one.
+fn clear(data: &Path) -> anyhow::Result<()> {
+    if data.join("suanpan.db").exists() && !data.join("sandbox.json").exists() {
+        anyhow::bail!("{} holds data that is not a sandbox; it stays", data.display());
+    }
+    for name in ["suanpan.db", "suanpan.db-wal", "suanpan.db-shm", "master.key", "sandbox.json"] {
+        let file = data.join(name);
+        if file.exists() {
+            fs::remove_file(&file).with_context(|| file.display().to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// The sandbox of a data directory, made when it is missing.
+async fn sandbox(bank: &Bank, data: &Path) -> anyhow::Result<Sandbox> {
+    let path = data.join("sandbox.json");
+    if path.exists() {
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        return serde_json::from_str(&text).with_context(|| path.display().to_string());
+    }
+    let sandbox = make(bank).await?;
+    let aside = data.join("sandbox.json.new");
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+    file.write_all(serde_json::to_string_pretty(&sandbox)?.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&aside, &path)?;
+    Ok(sandbox)
+}
+
+async fn make(bank: &Bank) -> anyhow::Result<Sandbox> {
+    let now = system::now();
+    let institution = Id::new(now, &mut system::prng());
+    let call = |role: Role, key: String| {
+        let actor = format!("sandbox-{}", role.name());
+        let caller = Caller { institution, actor, role, sees_personal_data: false };
+        Call { caller, digest: Digest::of(&[key.as_bytes()]), key, now, seed: system::seed() }
+    };
+    let today = now.to_zoned(TimeZone::fixed(jiff::tz::offset(8))).date();
+    let create = call(Role::Operator, "sandbox/institution".to_owned());
+    bank.create_institution(&create, "Sandbox 沙箱 (sample)", today, "china").await?;
+    let mut keys = BTreeMap::new();
+    for (role, name, _) in Role::TABLE {
+        let new = NewKey {
+            name: format!("sandbox-{name}"),
+            role,
+            sees_personal_data: role == Role::Auditor,
+        };
+        let call = call(Role::Operator, format!("sandbox/key/{name}"));
+        let (_, text) = bank.create_key(&call, &new).await?.answer;
+        keys.insert(role, text.reveal().to_owned());
+    }
+    for (name, text) in PRODUCTS {
+        let draft = call(Role::Operator, format!("sandbox/draft/{name}"));
+        let version = bank.draft_product(&draft, text).await?.answer.version;
+        for (verb, step) in [("approve", Step::Approve), ("publish", Step::Publish(today))] {
+            let call = call(Role::Approver, format!("sandbox/{verb}/{name}"));
+            bank.step_product(&call, name, version, step).await?;
+        }
+    }
+    Ok(Sandbox { institution, keys })
+}
+
+/// What a newcomer reads: where it is, with which keys, and something to paste.
+fn welcome(address: &str, sandbox: &Sandbox) -> String {
+    let keys = sandbox.keys.iter();
+    let keys: String = keys.map(|(role, key)| format!("  {:<9} {key}\n", role.name())).collect();
+    let operator = sandbox.keys.get(&Role::Operator).map_or("", String::as_str);
+    let id = ResidentId::sample(110_105, Date::constant(1990, 1, 1), 1);
+    let transcript = TRANSCRIPT
+        .replace("{address}", address)
+        .replace("{key}", operator)
+        .replace("{id}", id.reveal())
+        .replace("{mobile}", Mobile::sample(1).reveal());
+    format!(
+        "Suanpan is up: {address}\n\n  documentation  {address}/docs\n  institution    {}\n\n\
+        keys (a sandbox's; they stay in the data directory)\n{keys}\n\
+        From a person to a repaid loan; paste it into another shell:\n\n{transcript}\n\
+        Ctrl-C ends it; the data stays.\n",
+        sandbox.institution
+    )
+}
+
+const TRANSCRIPT: &str = include_str!("transcript.sh");

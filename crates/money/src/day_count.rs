@@ -24,8 +24,8 @@ use crate::{
 ///
 /// Two dates do not say that they are a month apart: a loan of 31 January falls due on 28 February
 /// and 31 March, and the rule sees 28 and 33 days. An instalment loan means 30 and 30. Hence
-/// [`DayCount::years_of`], which knows the period: a regular period of whole months has 30 days
-/// for each, whatever its dates. [`DayCount::years`] is for broken periods. Within a regular
+/// [`DayCount::years_of`], which knows the period: a regular period has 30 days for each month and
+/// 7 for each week, whatever its dates. [`DayCount::years`] is for broken periods. Within a regular
 /// period spread its interest over the days that passed; do not count up to each day anew.
 ///
 /// # ACT/ACT
@@ -81,11 +81,11 @@ impl DayCount {
     /// The part of a year in a regular period of a schedule, which runs over `from..to`.
     ///
     /// It differs from [`DayCount::years`] under 30/360 alone, where a month is a twelfth of a
-    /// year whatever its dates. The dates are those of the schedule, before business days move
-    /// them.
+    /// year and a week 7/360 whatever their dates. The dates are those of the schedule, before
+    /// business days move them.
     pub fn years_of(self, period: Period, from: Date, to: Date) -> YearFraction {
-        match (self, period.months()) {
-            (Self::Thirty360, Some(months)) => YearFraction::new(i64::from(months), 12),
+        match (self, period.days_of_thirty()) {
+            (Self::Thirty360, Some(days)) => YearFraction::new(i64::from(days), 360),
             _ => self.years(from, to),
         }
     }

@@ -62,6 +62,18 @@ impl Period {
         }
     }
 
+    /// The length in days when every month has 30: 30 of `1 month`, 14 of `2 weeks`. `None` when
+    /// it does not fit.
+    pub fn days_of_thirty(self) -> Option<u32> {
+        let days = match self.unit {
+            Unit::Day => 1,
+            Unit::Week => 7,
+            Unit::Month => 30,
+            Unit::Year => 360,
+        };
+        self.count.checked_mul(days)
+    }
+
     /// How many of these make a year, when a whole number of them does: 12 of `1 month`, 4 of
     /// `3 months`. Days and weeks never do.
     pub fn per_year(self) -> Option<u32> {

@@ -161,7 +161,7 @@ impl std::error::Error for ScheduleError {}
 /// - equal instalment: the level sum E makes the exact balance after the last instalment zero,
 ///   E = P ÷ Σᵢ Πₖ₌₁..ᵢ 1 ÷ (1 + fₖ) with fₖ = rate × part of a year, rounded; principal is E less
 ///   interest. Without interest, E = P ÷ n. The last instalment repays the balance.
-/// - equal principal: P ÷ n rounded down, so that the last one's is the largest.
+/// - equal principal: P ÷ n, rounded; the last instalment repays the balance.
 /// - interest first: principal with the last.
 /// - bullet: one instalment after n periods, its interest simple over the whole span.
 /// - flat: principal as for equal principal, interest always on P.
@@ -258,8 +258,8 @@ fn due_date(terms: &Terms, calendar: &Calendar, number: u32) -> Result<Planned, 
 fn span(terms: &Terms, step: u32, from: Planned, due: Planned) -> Span {
     let (from_date, due_date) = (from.rolled, due.rolled);
     let whole = whole_periods(terms, step, from, due);
-    let days = match (terms.day_count, whole.and_then(Period::months)) {
-        (DayCount::Thirty360, Some(months)) => months.saturating_mul(30),
+    let days = match (terms.day_count, whole.and_then(Period::days_of_thirty)) {
+        (DayCount::Thirty360, Some(days)) => days,
         _ => terms.day_count.days(from_date, due_date).unsigned_abs(),
     };
     let years = match whole {
@@ -308,11 +308,11 @@ impl Level {
         interest: Amount,
     ) -> Result<Amount, ScheduleError> {
         match *self {
-            Self::Principal(principal) => Ok(principal),
+            Self::Principal(principal) => Ok(principal.min(balance)),
             Self::Sum(level) if interest.is_positive() && level <= interest => {
                 Err(ScheduleError::InterestNotCovered { instalment: number })
             }
-            // A level sum of a few minor units, rounded up, is done before the last instalment.
+            // A level of a few minor units, rounded up, is done before the last instalment.
             Self::Sum(level) => Ok((level - interest).min(balance)),
         }
     }
@@ -324,8 +324,7 @@ fn level_principal(terms: &Terms, spans: &[Span]) -> Result<Level, ScheduleError
     match terms.method {
         Method::InterestFirst | Method::Bullet => Ok(Level::Principal(Amount::ZERO)),
         Method::EqualPrincipal | Method::Flat => {
-            let each = Amount::round(each, terms.currency, Rounding::Down);
-            each.map(Level::Principal).map_err(|_| ScheduleError::TotalTooLarge)
+            round(terms, each).map(Level::Principal)
         }
         Method::EqualInstalment if terms.rate.is_zero() => round(terms, each).map(Level::Sum),
         Method::EqualInstalment => {

@@ -15,7 +15,7 @@ use stdx::{Date, Id, Prng, Timestamp};
 use store::{AccountChange, COMMIT_TRANSFERS_MAX, Commit, Outcome, Store, StoreError};
 
 const ACCOUNTS: usize = 10_000;
-const BATCHES: u64 = 100;
+const BATCHES: u32 = 100;
 
 #[tokio::main]
 async fn main() -> Result<(), StoreError> {
@@ -36,10 +36,11 @@ async fn main() -> Result<(), StoreError> {
         }
         Ok(())
     });
-    println!("ledger in memory: {:>9.0} transfers/s", memory.await?);
+    println!("{:<16} {:>10.0} transfers/s", "ledger alone", memory.await?);
 
     let directory = std::env::temp_dir().join(format!("suanpan-throughput-{}", std::process::id()));
-    for store in [Store::in_memory(), Store::in_directory(&directory)?] {
+    let stores = [("mem", Store::in_memory()), ("sqlite", Store::in_directory(&directory)?)];
+    for (engine, store) in stores {
         for (number, ids) in (0..).zip(accounts.chunks(COMMIT_TRANSFERS_MAX)) {
             let mut open = commit(&format!("open {number}"), at);
             open.accounts = ids.iter().map(|id| AccountChange::Open(account(*id))).collect();
@@ -52,7 +53,7 @@ async fn main() -> Result<(), StoreError> {
             }
             Ok(())
         });
-        println!("a store:          {:>9.0} transfers/s", durable.await?);
+        println!("{engine:<16} {:>10.0} transfers/s", durable.await?);
     }
     std::fs::remove_dir_all(&directory).map_err(|it| StoreError::Unavailable(it.to_string()))
 }
@@ -68,8 +69,8 @@ async fn run(store: &Store, commit: Commit) -> Result<(), StoreError> {
 async fn rate(work: impl Future<Output = Result<(), StoreError>>) -> Result<f64, StoreError> {
     let start = Instant::now();
     work.await?;
-    let count = f64::from(u32::try_from(COMMIT_TRANSFERS_MAX).unwrap_or(0) * BATCHES as u32);
-    Ok(count / start.elapsed().as_secs_f64())
+    let batch = u32::try_from(COMMIT_TRANSFERS_MAX).unwrap_or(u32::MAX);
+    Ok(f64::from(batch) * f64::from(BATCHES) / start.elapsed().as_secs_f64())
 }
 
 fn commit(key: &str, at: Moment) -> Commit {
@@ -93,10 +94,9 @@ fn account(id: AccountId) -> Account {
 }
 
 /// Each batch a second after the one before, its ids in order of time.
-fn transfers(batch: u64, accounts: &[AccountId], prng: &mut Prng) -> Vec<Transfer> {
+fn transfers(batch: u32, accounts: &[AccountId], prng: &mut Prng) -> Vec<Transfer> {
     let transfer = |prng: &mut Prng| {
-        let millis = i64::try_from(batch * 1_000).unwrap_or(0);
-        let now = Timestamp::from_millisecond(millis).unwrap_or_default();
+        let now = Timestamp::from_second(batch.into()).unwrap_or_default();
         let (debit, credit) = (*prng.pick(accounts), *prng.pick(&accounts[1..]));
         let credit = if debit == credit { accounts[0] } else { credit };
         Transfer {

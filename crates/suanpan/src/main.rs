@@ -4,7 +4,7 @@
 //! Suggested reading order: [`serve`] (sockets and workers), [`up`] (the sandbox), [`demo`],
 //! [`product`] (definitions on the command line), [`reference`] (generated pages), [`keyfile`].
 
-#![allow(clippy::print_stdout, reason = "a command line tool answers on stdout")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
 mod demo;
 mod keyfile;
@@ -14,6 +14,8 @@ mod sample;
 mod serve;
 mod system;
 mod up;
+
+use std::process::ExitCode;
 
 use clap::Parser;
 
@@ -34,8 +36,18 @@ enum Suanpan {
     Reference(reference::Reference),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Suanpan::parse() {
+fn main() -> ExitCode {
+    match run(Suanpan::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Suanpan) -> anyhow::Result<()> {
+    match command {
         Suanpan::Serve(command) => command.run(),
         Suanpan::Up(command) => command.run(),
         Suanpan::Demo(command) => command.run(),

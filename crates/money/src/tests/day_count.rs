@@ -83,7 +83,7 @@ fn fractions_are_right_to_the_last_digit_and_amounts_round_once() {
 }
 
 #[test]
-fn regular_periods_of_30_360_are_whole_months() {
+fn regular_periods_of_30_360_have_their_own_length() {
     let start = date("2023-01-31");
     let mut dates = Vec::new();
     for month in 0..14 {
@@ -95,6 +95,11 @@ fn regular_periods_of_30_360_are_whole_months() {
     }
     // What the dates alone would say of the same fourteen months.
     assert_eq!(dates, [28, 33, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 29, 32]);
+    // A week has seven days, where the dates would say six.
+    let (from, to) = (date("2023-01-28"), date("2023-02-04"));
+    let week = DayCount::Thirty360.years_of(Period::new(1, Unit::Week).unwrap(), from, to);
+    assert_eq!(week.of(Decimal::from(360)), Decimal::from(7));
+    assert_eq!(DayCount::Thirty360.days(from, to), 6);
     let fortnight = Period::new(2, Unit::Week).unwrap();
     let (from, to) = (date("2023-01-31"), date("2023-02-14"));
     for (_, basis) in DayCount::ALL {

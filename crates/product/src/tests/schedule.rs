@@ -515,3 +515,30 @@ fn the_annual_cost_counts_what_is_kept_back() {
     assert_eq!(cost(&broken, "1000").unwrap().compound, Decimal::new(1, 1));
     assert_eq!(cost(&broken, "0"), None);
 }
+
+#[test]
+fn equal_principal_rounds_to_the_nearest_and_the_last_takes_the_residue() {
+    let terms = Terms {
+        principal: Amount::from_minor(500_000),
+        currency: money::Currency::CNY,
+        instalments: 3,
+        method: Method::EqualPrincipal,
+        disbursed_on: Date::constant(2022, 11, 1),
+        first_due: None,
+        every: money::Period::MONTH,
+        roll: money::Roll::Unadjusted,
+        rate: "0.12".parse().unwrap(),
+        day_count: money::DayCount::Thirty360,
+        rounding: money::Rounding::HalfEven,
+    };
+    let principal = |plan: Vec<Instalment>| plan.iter().map(|it| it.principal.minor()).collect();
+    let repaid: Vec<i64> = principal(plan(&terms).unwrap());
+    assert_eq!(repaid, [166_667, 166_667, 166_666]);
+    // Five cents in ten parts round to nothing or too much: the balance still ends at zero.
+    for minor in [5, 6] {
+        let tiny = Terms { principal: Amount::from_minor(minor), instalments: 10, ..terms.clone() };
+        let repaid: Vec<i64> = principal(plan(&tiny).unwrap());
+        assert_eq!(repaid.iter().sum::<i64>(), minor);
+        assert!(repaid.iter().all(|it| *it >= 0), "{repaid:?}");
+    }
+}

@@ -223,17 +223,17 @@ fn none<C>() -> Option<C> {
     None
 }
 
-fn page_default() -> usize {
+pub(crate) fn page_default() -> usize {
     PAGE_DEFAULT
 }
 
-fn cursor<'de, D: Deserializer<'de>, C: Cursor>(deserializer: D) -> Result<Option<C>, D::Error> {
+pub(crate) fn cursor<'de, D: Deserializer<'de>, C: Cursor>(deserializer: D) -> Result<Option<C>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let wrong = |_| decode::refuse("malformed-cursor", "Use `next` of the page before as it is.");
     text.parse().map(Some).map_err(wrong)
 }
 
-fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+pub(crate) fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let text = String::deserialize(deserializer)?;
     let limit = text.parse().ok().filter(|it| (1..=PAGE_MAX).contains(it));
     limit.ok_or_else(|| decode::refuse("limit-out-of-range", format!("1 to {PAGE_MAX}.")))

@@ -36,7 +36,8 @@ pub use call::{Call, Caller, Done, Right, Role};
 pub use refusal::Refusal;
 // What reads answer with, so that an edge needs no other crate for it.
 pub use store::{
-    AccountMove, BookLine, Booked, LogBody, LogRow, PAGE_MAX, Page, StoreError, Versioned,
+    AccountMove, BookLine, Booked, Event, LogBody, LogRow, PAGE_MAX, Page, RecordEntry, StoreError,
+    Versioned,
 };
 
 /// How often a command reads and decides anew when a record moved under it.

@@ -219,8 +219,9 @@ fn open(loan: &Loan, due: &Instalment, after: &mut Position, outcome: &mut Outco
 /// grace. A payment on the due date or in grace is in time, so such days are not past due; once
 /// grace is over, every day since the due date is.
 ///
-/// Source of the classes that build on it: 《商业银行金融资产风险分类办法》(银保监会 人民银行令〔2023〕
-/// 第1号), which classes by days past due; not verified how it treats contractual grace.
+/// Source of the classes that build on it: 《商业银行金融资产风险分类办法》(银保监会
+/// 人民银行令〔2023〕第1号), which classes by days past due; not verified how it treats contractual
+/// grace.
 pub fn days_past_due(loan: &Loan, position: &Position, day: Date) -> u32 {
     let Some(oldest) = position.open.first() else { return 0 };
     let grace = loan.terms.penalty.as_ref().map_or(0, |it| it.grace_days);

@@ -1,9 +1,9 @@
 //! What a payment pays.
 //!
 //! The oldest instalment that is due comes first, and within it the components in the order of
-//! the contract (中华人民共和国民法典 art. 561: costs, interest, principal, unless agreed otherwise;
-//! not verified). What is left is kept for the instalment that becomes due next: it does not
-//! lower the interest of the plan, which early settlement does.
+//! the contract (中华人民共和国民法典 art. 561: costs, interest, principal, unless agreed
+//! otherwise; not verified). What is left is kept for the instalment that becomes due next: it
+//! does not lower the interest of the plan, which early settlement does.
 
 use money::Amount;
 use product::schedule::Instalment;

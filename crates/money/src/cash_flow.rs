@@ -32,8 +32,8 @@ const DAYS_PER_YEAR: u64 = 365;
 ///
 /// Money received and money paid have opposite signs; which is which does not matter. Where the
 /// signs change more than once, several rates may solve the flows; the answer is then the one met
-/// first in fixed steps outwards from zero. `None` when all flows have the same sign, or no rate between −99.9 % and 160,000 % per
-/// period solves them.
+/// first in fixed steps outwards from zero. `None` when all flows have the same sign, or no rate
+/// between −99.9 % and 160,000 % per period solves them.
 pub fn irr(flows: &[Decimal]) -> Option<Decimal> {
     let growth = CashFlow::new((0..).zip(flows.iter().copied()))?.growth()?;
     Some(rate(growth))
@@ -53,8 +53,8 @@ pub fn xirr(flows: &[(Date, Decimal)]) -> Option<Decimal> {
 
 /// The annual cost of a loan (贷款年化利率), which every lender must show.
 ///
-/// Source: 中国人民银行公告〔2021〕第3号 and its annex: the cost is the internal rate of return over
-/// interest and all fees. It is stated compound; a simple rate must be called simple.
+/// Source: 中国人民银行公告〔2021〕第3号 and its annex: the cost is the internal rate of return
+/// over interest and all fees. It is stated compound; a simple rate must be called simple.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AnnualCost {
     /// The rate per period times the periods of a year (单利).

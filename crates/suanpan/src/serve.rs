@@ -1,6 +1,6 @@
 //! Sockets and workers: the API on a listener, holds that expire, a graceful end.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{future::IntoFuture, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use bank::{Bank, Call, Caller, Refusal};
@@ -82,13 +82,13 @@ pub(crate) async fn serve(bank: Bank, listener: TcpListener) -> anyhow::Result<(
         let mut ending = ending;
         async move { until(&mut ending).await }
     });
-    let too_long = async move {
-        until(&mut closing).await;
-        time::sleep(GRACE).await;
-    };
+    let mut server = pin!(server.into_future());
     tokio::select! {
-        served = server => served?,
-        () = too_long => error!("requests were still in flight after {} s", GRACE.as_secs()),
+        served = &mut server => served?,
+        () = until(&mut closing) => match time::timeout(GRACE, server).await {
+            Ok(served) => served?,
+            Err(_) => error!("requests were still in flight after {} s", GRACE.as_secs()),
+        },
     }
     timers.await?;
     signals.abort();

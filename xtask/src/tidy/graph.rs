@@ -38,7 +38,10 @@ const GRAPH: &[Node] = &[
         uses: &["bank", "ledger", "lending", "money", "party", "product", "stdx"],
         tests_use: &["store"],
     },
-    node("suanpan", &["api", "bank", "ledger", "money", "party", "product", "stdx", "store"]),
+    node(
+        "suanpan",
+        &["api", "bank", "ledger", "lending", "money", "party", "product", "stdx", "store"],
+    ),
     node("xtask", &[]),
 ];
 

@@ -138,8 +138,8 @@ fn an_approval_discloses_what_the_loan_costs() {
 
 #[test]
 fn the_official_example_of_annual_cost() {
-    // 中国人民银行公告〔2021〕第3号, annex: 100,000 lent, 1,000 kept back, 12 × 8,833.3 repaid: simple
-    // 12.80 %, compound 13.58 %. A flat rate of 6 % repays 12 × 8,833.33.
+    // 中国人民银行公告〔2021〕第3号, annex: 100,000 lent, 1,000 kept back, 12 × 8,833.3 repaid:
+    // simple 12.80 %, compound 13.58 %. A flat rate of 6 % repays 12 × 8,833.33.
     let file = PRODUCT
         .replace(
             "exposure\n    rule: applicant.outstanding + amount <= 20000",

@@ -185,11 +185,11 @@ impl<'a> Walk<'a> {
             return self.report(path, "inexact-number", reason, "Write it in quotes.");
         }
         // Integers of the Rust types are 32 bits wide, which a schema says by a format.
-        let limit = |name: &str| schema.get(name).and_then(Value::as_f64);
-        let max = limit("maximum").unwrap_or(f64::from(u32::MAX));
-        let min = limit("minimum").unwrap_or(f64::MIN);
+        let limit = |name: &str| schema.get(name).and_then(Value::as_i64);
+        let max = limit("maximum").unwrap_or(i64::from(u32::MAX));
+        let min = limit("minimum").unwrap_or(0);
         let integer = schema.get("type").is_some_and(|it| it == "integer");
-        if integer && value.as_f64().is_some_and(|it| it < min || it > max) {
+        if integer && value.as_i64().is_none_or(|it| it < min || it > max) {
             let reason = format!("{value} is not in {min} to {max}.");
             self.report(path, "out-of-range", reason, "Choose a number in that range.");
         }

@@ -1,0 +1,14 @@
+//! The routes, one file for each resource: its routes, its requests, its answers.
+
+pub(crate) mod accounts;
+pub(crate) mod applications;
+pub(crate) mod days;
+pub(crate) mod events;
+pub(crate) mod keys;
+pub(crate) mod ledger_accounts;
+pub(crate) mod ledger_transfers;
+pub(crate) mod loans;
+pub(crate) mod parties;
+pub(crate) mod products;
+pub(crate) mod reports;
+pub(crate) mod service;

@@ -11,7 +11,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use bank::{Caller, Right};
+use bank::Right;
 
 use crate::{problem::ApiError, router::Api};
 
@@ -24,7 +24,8 @@ pub(crate) async fn admit(
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let caller = authenticate(&api, &request).await?;
+    let key = key(&request).ok_or_else(ApiError::unauthenticated)?.to_owned();
+    let caller = api.bank.authenticate(&key).await?.ok_or_else(ApiError::unauthenticated)?;
     if let Some(right) = right(&api, &request) {
         caller.must(right)?;
     }
@@ -34,13 +35,11 @@ pub(crate) async fn admit(
     Ok(response)
 }
 
-async fn authenticate(api: &Api, request: &Request) -> Result<Caller, ApiError> {
-    let header = request.headers().get(header::AUTHORIZATION).and_then(|it| it.to_str().ok());
-    let (scheme, key) = header.and_then(|it| it.split_once(' ')).unwrap_or_default();
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(ApiError::unauthenticated());
-    }
-    api.bank.authenticate(key.trim()).await?.ok_or_else(ApiError::unauthenticated)
+/// The key in `Authorization: Bearer …` (RFC 6750).
+fn key(request: &Request) -> Option<&str> {
+    let header = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, key) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
 
 fn right(api: &Api, request: &Request) -> Option<Right> {

@@ -9,13 +9,14 @@ use bank::{Done, Page};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{problem::ApiError, request::Cursor};
+use crate::problem::ApiError;
 
 /// What every handler answers.
 pub(crate) type Answer = Result<Response, ApiError>;
 
 /// A page of a list.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Page)]
 pub(crate) struct PageView<T> {
     /// The things.
     data: Vec<T>,
@@ -37,7 +38,7 @@ pub(crate) fn versioned<T: Serialize>(version: u64, value: T) -> Answer {
 pub(crate) fn page<T, V, C>(page: Page<T, C>, view: impl Fn(T) -> V) -> Answer
 where
     V: Serialize,
-    C: Cursor,
+    C: ToString,
 {
     let next = page.next.map(|it| it.to_string());
     ok(PageView { data: page.data.into_iter().map(view).collect(), next })
@@ -62,7 +63,10 @@ pub(crate) fn created<T, V: Serialize>(
 /// The headers of a repetition.
 pub(crate) fn replayed(replayed: bool) -> HeaderMap {
     let value = HeaderValue::from_static("true");
-    replayed.then(|| ("idempotent-replayed".parse().expect("a header name"), value)).into_iter().collect()
+    replayed
+        .then(|| ("idempotent-replayed".parse().expect("a header name"), value))
+        .into_iter()
+        .collect()
 }
 
 fn location(place: String) -> HeaderMap {

@@ -24,11 +24,12 @@ pub(crate) fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let read = serde_path_to_error::deserialize(&mut json);
     let value = read.map_err(|error| {
-        let syntax = !error.inner().is_data();
-        ApiError::malformed_body(fault(error.path(), &error.inner().to_string(), syntax))
+        let (path, error) = (error.path(), error.inner());
+        let fault = if error.is_data() { fault(path, &error.to_string()) } else { not_json(error) };
+        ApiError::malformed_body(fault)
     })?;
-    let end = json.end().map_err(|error| fault(&Path::default(), &error.to_string(), true));
-    end.map(|()| value).map_err(ApiError::malformed_body)
+    json.end().map_err(|error| ApiError::malformed_body(not_json(&error)))?;
+    Ok(value)
 }
 
 /// Reads the parameters of a query; each may be there once.
@@ -44,7 +45,7 @@ pub(crate) fn query<T: DeserializeOwned>(pairs: Vec<(String, String)>) -> Result
         }
     }
     serde_path_to_error::deserialize(Value::Object(map)).map_err(|error| {
-        ApiError::malformed_query(parameter(fault(error.path(), &error.inner().to_string(), false)))
+        ApiError::malformed_query(parameter(fault(error.path(), &error.inner().to_string())))
     })
 }
 
@@ -53,11 +54,12 @@ fn parameter(fault: Fault) -> Fault {
     Fault { pointer: None, parameter: name, ..fault }
 }
 
-fn fault(path: &Path, message: &str, syntax: bool) -> Fault {
+fn not_json(error: &serde_json::Error) -> Fault {
+    Fault::at("", "malformed-json", format!("It is not JSON: {error}."))
+}
+
+fn fault(path: &Path, message: &str) -> Fault {
     let pointer = pointer(path);
-    if syntax {
-        return Fault::at("", "malformed-json", format!("It is not JSON: {message}."));
-    }
     if let Some((code, rest)) = message.split_once(SEPARATOR) {
         let detail = rest.split(SEPARATOR).next().unwrap_or_default();
         return Fault::at(pointer, code, detail);

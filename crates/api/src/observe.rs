@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::HeaderValue,
+    http::{HeaderValue, Method, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -54,9 +54,8 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("suanpan_http");
         let requests = Family::default();
-        let latency = Family::new_with_constructor(
-            (|| Histogram::new(LATENCY_SECONDS)) as fn() -> Histogram,
-        );
+        let latency =
+            Family::new_with_constructor((|| Histogram::new(LATENCY_SECONDS)) as fn() -> Histogram);
         let in_flight = Gauge::default();
         registry.register("requests", "Requests answered", requests.clone());
         registry.register("request_seconds", "Time to the answer", latency.clone());
@@ -85,7 +84,7 @@ impl Drop for InFlight {
 pub(crate) async fn observe(State(api): State<Api>, request: Request, next: Next) -> Response {
     let start = (api.clock)();
     let id = request_id(&api, &request, start);
-    let method = request.method().to_string();
+    let method = name(request.method());
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or(NO_ROUTE, MatchedPath::as_str).to_owned();
     api.metrics.in_flight.inc();
@@ -115,6 +114,9 @@ pub(crate) async fn observe(State(api): State<Api>, request: Request, next: Next
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
+    // Answers are about people and their money: no cache between here and there keeps them.
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(no_store);
     response
 }
 
@@ -122,6 +124,20 @@ fn count(metrics: &Metrics, route: String, method: String, status: u16, seconds:
     let labels = RequestLabels { route: route.clone(), method: method.clone(), status };
     metrics.requests.get_or_create(&labels).inc();
     metrics.latency.get_or_create(&RouteLabels { route, method }).observe(seconds);
+}
+
+/// The method's name; one that nobody defined is counted with all such.
+fn name(method: &Method) -> String {
+    let known = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ];
+    if known.contains(method) { method.to_string() } else { "OTHER".to_owned() }
 }
 
 /// The caller's own id when it has the form of one, else a new one.

@@ -232,15 +232,12 @@ impl ApiError {
     /// Puts the problem into a response that stands for it.
     pub(crate) fn render(self, response: &mut Response, request_id: &str) {
         let request_id = request_id.to_owned();
-        let problem = ProblemDetails::from_status_code(self.status)
-            .with_detail(self.detail)
-            .with_extensions(Extension {
-                code: self.code,
-                hint: self.hint,
-                errors: self.errors,
-                request_id,
-            });
-        let (parts, body) = (self.status, Json(problem).into_response().into_body()).into_response().into_parts();
+        let problem =
+            ProblemDetails::from_status_code(self.status).with_detail(self.detail).with_extensions(
+                Extension { code: self.code, hint: self.hint, errors: self.errors, request_id },
+            );
+        let (parts, body) =
+            (self.status, Json(problem).into_response().into_body()).into_response().into_parts();
         *response.status_mut() = parts.status;
         *response.body_mut() = body;
         let kind = HeaderValue::from_static("application/problem+json");
@@ -263,10 +260,8 @@ impl IntoResponse for ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let (status, hint) = status_and_hint(&refusal);
-        let hidden = matches!(
-            refusal,
-            Refusal::Store(_) | Refusal::Party(party::Reject::Seal(_))
-        ) && status.is_server_error();
+        let hidden = matches!(refusal, Refusal::Store(_) | Refusal::Party(party::Reject::Seal(_)))
+            && status.is_server_error();
         let detail = if hidden {
             tracing::error!(code = refusal.code(), error = %refusal, "refused by our own side");
             "A part of the platform does not answer.".to_owned()
@@ -299,37 +294,47 @@ fn status_and_hint(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::IdempotencyKeyReused => {
             (S::UNPROCESSABLE_ENTITY, "Use a new key for a new request.")
         }
-        Refusal::Busy => {
-            (S::SERVICE_UNAVAILABLE, "Send it again with the same Idempotency-Key.")
+        Refusal::Busy => (S::SERVICE_UNAVAILABLE, "Send it again with the same Idempotency-Key."),
+        Refusal::Exists(_) => {
+            (S::CONFLICT, "Use the one there is, or give the new one another id.")
         }
-        Refusal::Exists(_) => (S::CONFLICT, "Use the one there is, or give the new one another id."),
         Refusal::Changed => {
             (S::PRECONDITION_FAILED, "Read it again and send the new `ETag` as `If-Match`.")
         }
         Refusal::Definition(_) => (S::UNPROCESSABLE_ENTITY, "Correct what `errors` lists."),
-        Refusal::OtherKind => (S::UNPROCESSABLE_ENTITY, "Name a product of the kind the path is for."),
-        Refusal::OtherCurrency => (S::UNPROCESSABLE_ENTITY, "Send the amount in the contract's currency."),
-        Refusal::NotEligible(_) => (S::UNPROCESSABLE_ENTITY, "`errors` names each rule that does not hold."),
-        Refusal::NotTheBusinessDate(_) => {
-            (S::UNPROCESSABLE_ENTITY, "Only the business date can be closed; see `/v1/business-date`.")
+        Refusal::OtherKind => {
+            (S::UNPROCESSABLE_ENTITY, "Name a product of the kind the path is for.")
         }
+        Refusal::OtherCurrency => {
+            (S::UNPROCESSABLE_ENTITY, "Send the amount in the contract's currency.")
+        }
+        Refusal::NotEligible(_) => {
+            (S::UNPROCESSABLE_ENTITY, "`errors` names each rule that does not hold.")
+        }
+        Refusal::NotTheBusinessDate(_) => (
+            S::UNPROCESSABLE_ENTITY,
+            "Only the business date can be closed; see `/v1/business-date`.",
+        ),
         Refusal::DayIncomplete(_) => {
             (S::UNPROCESSABLE_ENTITY, "Mend what `errors` names and close the same date again.")
         }
-        Refusal::ConsentMissing(_) => (S::UNPROCESSABLE_ENTITY, "Note the party's consent first."),
         Refusal::TooMany(..) => (S::PAYLOAD_TOO_LARGE, "Send it in several requests."),
         Refusal::Party(party::Reject::Fields(_)) => {
             (S::BAD_REQUEST, "Correct what `errors` names and send it again.")
         }
         Refusal::Party(party::Reject::Seal(seal)) => match seal {
             party::SealError::Erased => (S::UNPROCESSABLE_ENTITY, "Register the party anew."),
-            party::SealError::Unavailable => (S::SERVICE_UNAVAILABLE, "Wait a moment and send it again."),
+            party::SealError::Unavailable => {
+                (S::SERVICE_UNAVAILABLE, "Wait a moment and send it again.")
+            }
             party::SealError::UnknownMasterKey { .. } | party::SealError::Altered { .. } => {
                 (S::INTERNAL_SERVER_ERROR, "Tell us the `request_id`.")
             }
         },
         Refusal::Party(_) => (S::UNPROCESSABLE_ENTITY, "Read the party to see where it stands."),
-        Refusal::Product(_) => (S::UNPROCESSABLE_ENTITY, "Read the product version to see where it stands."),
+        Refusal::Product(_) => {
+            (S::UNPROCESSABLE_ENTITY, "Read the product version to see where it stands.")
+        }
         Refusal::Lending(reject) => (S::UNPROCESSABLE_ENTITY, lending_hint(reject)),
         Refusal::Ledger { .. } => {
             (S::UNPROCESSABLE_ENTITY, "The reference of ledger refusals says what each code means.")
@@ -349,7 +354,9 @@ fn status_and_hint(refusal: &Refusal) -> (StatusCode, &'static str) {
 fn lending_hint(reject: &lending::Reject) -> &'static str {
     use lending::Reject as R;
     match reject {
-        R::NotOffered(_) => "Read the product: its terms say which amounts, terms and days it takes.",
+        R::NotOffered(_) => {
+            "Read the product: its terms say which amounts, terms and days it takes."
+        }
         R::FactsInvalid(_) => "Correct what `errors` names; the product lists its facts.",
         R::NoOffer | R::OfferExpired => "Apply again to get a new offer.",
         R::NotAwaitingDisbursal | R::NotActive => "Read the loan to see where it stands.",
@@ -358,7 +365,9 @@ fn lending_hint(reject: &lending::Reject) -> &'static str {
             "Read the settlement quote of today and pay exactly its total."
         }
         R::PrepaidCovers => "Nothing is to be paid: wait for the due date.",
-        R::DayAlreadyClosed | R::DayNotReached => "Read the loan's business date and send it again.",
+        R::DayAlreadyClosed | R::DayNotReached => {
+            "Read the loan's business date and send it again."
+        }
         R::EarlySettlementNotAllowed => "Pay each instalment when it is due.",
         R::DisbursalBeforeSigning | R::OtherProduct => "Read the loan and its product.",
         R::ScheduleImpossible(_)

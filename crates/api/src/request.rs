@@ -1,6 +1,6 @@
 //! What a handler is given: ids of the path, parameters of the query, the command with its body.
 
-use std::str::FromStr;
+use std::{fmt, marker::PhantomData, str::FromStr};
 
 use axum::{
     body::Bytes,
@@ -8,12 +8,17 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 use bank::{Call, Caller};
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
-use stdx::{Date, Digest, Id};
-use utoipa::IntoParams;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
+use stdx::{Date, Digest};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    HEADER_KEY_LEN_MAX, PAGE_DEFAULT, PAGE_MAX, decode, problem::{ApiError, Fault}, router::Api,
+    HEADER_KEY_LEN_MAX, ITEMS_MAX, PAGE_DEFAULT, PAGE_MAX, decode,
+    problem::{ApiError, Fault},
+    router::Api,
 };
 
 /// A request that changes something: the call with its idempotency key, and the body.
@@ -118,6 +123,65 @@ impl<T: DeserializeOwned> Body for Json<T> {
     }
 }
 
+/// One thing, or a list of up to [`ITEMS_MAX`] of them.
+#[derive(ToSchema)]
+#[serde(untagged)]
+pub(crate) enum OneOrMany<T> {
+    /// One.
+    One(T),
+    /// A list.
+    Many(Vec<T>),
+}
+
+impl<T> OneOrMany<T> {
+    /// Every thing, turned into another; `each` is given the pointer of the thing.
+    pub(crate) fn try_map<U>(
+        self,
+        each: impl Fn(&str, T) -> Result<U, ApiError>,
+    ) -> Result<Vec<U>, ApiError> {
+        match self {
+            Self::One(thing) => each("", thing).map(|it| vec![it]),
+            Self::Many(things) => {
+                let numbered = things.into_iter().enumerate();
+                numbered.map(|(index, it)| each(&format!("/{index}"), it)).collect()
+            }
+        }
+    }
+}
+
+/// By hand: a derived `untagged` would lose the place of what is wrong.
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrManyVisitor(PhantomData))
+    }
+}
+
+struct OneOrManyVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrManyVisitor<T> {
+    type Value = OneOrMany<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or a list of objects")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(OneOrMany::One)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut things = Vec::new();
+        while let Some(thing) = seq.next_element()? {
+            if things.len() == ITEMS_MAX {
+                let detail = format!("At most {ITEMS_MAX} at a time.");
+                return Err(decode::refuse("too-many-items", detail));
+            }
+            things.push(thing);
+        }
+        Ok(OneOrMany::Many(things))
+    }
+}
+
 /// No body, or an empty object.
 pub(crate) struct Nothing;
 
@@ -202,35 +266,34 @@ impl FromRequestParts<Api> for IfMatch {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct PageOf<C: Cursor> {
+pub(crate) struct PageOf {
     /// `next` of the page before; the first page when absent.
-    #[serde(default = "none", deserialize_with = "cursor")]
-    #[param(value_type = Option<String>)]
-    pub(crate) after: Option<C>,
+    after: Option<String>,
     /// How many things at most.
     #[serde(default = "page_default", deserialize_with = "limit")]
     #[param(minimum = 1, maximum = 1000, default = 100)]
     pub(crate) limit: usize,
 }
 
-/// Where a page begins. Callers see a text and do not look into it.
-pub(crate) trait Cursor: FromStr + ToString {}
+impl PageOf {
+    /// Where the page begins.
+    pub(crate) fn after<C: FromStr>(&self) -> Result<Option<C>, ApiError> {
+        cursor(self.after.as_deref())
+    }
+}
 
-impl<T> Cursor for Id<T> {}
-impl Cursor for u64 {}
-
-fn none<C>() -> Option<C> {
-    None
+/// Reads a cursor. Callers see a text and do not look into it.
+pub(crate) fn cursor<C: FromStr>(text: Option<&str>) -> Result<Option<C>, ApiError> {
+    let wrong = |_| {
+        let parameter = Some("after".to_owned());
+        let fault = Fault::at("", "malformed-cursor", "Send `next` of the page before as it is.");
+        ApiError::malformed_query(Fault { pointer: None, parameter, ..fault })
+    };
+    text.map(str::parse).transpose().map_err(wrong)
 }
 
 pub(crate) fn page_default() -> usize {
     PAGE_DEFAULT
-}
-
-pub(crate) fn cursor<'de, D: Deserializer<'de>, C: Cursor>(deserializer: D) -> Result<Option<C>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let wrong = |_| decode::refuse("malformed-cursor", "Use `next` of the page before as it is.");
-    text.parse().map(Some).map_err(wrong)
 }
 
 pub(crate) fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {

@@ -30,21 +30,27 @@ pub(crate) struct Api {
     pub(crate) rights: Arc<Rights>,
 }
 
+impl Api {
+    pub(crate) fn new(
+        bank: Bank,
+        clock: Clock,
+        entropy: Entropy,
+        settings: Settings,
+        rights: Rights,
+    ) -> Self {
+        let permits = Arc::new(Semaphore::new(settings.requests_at_once_max));
+        let metrics = Metrics::new();
+        Self { bank, clock, entropy, settings, metrics, permits, rights: Arc::new(rights) }
+    }
+}
+
 /// The whole API over a bank.
 ///
 /// # Panics
 /// When an operation names no right, which a test excludes.
 pub fn router(bank: Bank, clock: Clock, entropy: Entropy, settings: Settings) -> Router {
     let (v1, openapi) = v1().split_for_parts();
-    let api = Api {
-        bank,
-        clock,
-        entropy,
-        settings,
-        metrics: Metrics::new(),
-        permits: Arc::new(Semaphore::new(settings.requests_at_once_max)),
-        rights: Arc::new(openapi::rights(&openapi)),
-    };
+    let api = Api::new(bank, clock, entropy, settings, openapi::rights(&openapi));
     let document: Arc<str> = openapi::complete(openapi).into();
     v1.route_layer(middleware::from_fn_with_state(api.clone(), access::admit))
         .route_layer(middleware::from_fn_with_state(api.clone(), observe::limit))

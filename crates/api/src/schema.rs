@@ -1,108 +1,101 @@
 //! Schemas of the enumerations that come from the domain: the names are those of their JSON.
 
-use ledger::{AccountState, Balancing, Direction, Side, Window};
-use lending::{Bucket, Status, application::ApplicantKind, view::InstalmentStatus};
-use money::DayCount;
-use party::{DocumentKind, Kind, KycLevel, Method as CheckMethod, Purpose};
+use ledger::AccountState as State;
+use lending::view::InstalmentStatus as Instalment;
+use money::DayCount as Days;
+use party::{DocumentKind as Document, KycLevel as Level, Method as Check};
 use product::{
-    kinds::instalment_loan::{Component, Method, PenaltyBase},
-    life,
+    kinds::instalment_loan::{Component as Part, Method, PenaltyBase as Base},
+    life::Status,
 };
 use serde::Serialize;
-use utoipa::openapi::{Object, ObjectBuilder, schema::Type};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
+};
 
 /// A text that is one of the names of these values.
-fn names<T: Serialize>(all: impl IntoIterator<Item = T>) -> Object {
+fn names<T: Serialize>(all: impl IntoIterator<Item = T>, what: &str) -> RefOr<Schema> {
     let names = all.into_iter().filter_map(|it| serde_json::to_value(it).ok());
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build()
+    let text = ObjectBuilder::new().schema_type(Type::String).description(Some(what));
+    text.enum_values(Some(names)).build().into()
 }
 
-pub(crate) fn party_kind() -> Object {
-    names([Kind::Person, Kind::Company])
+// A macro, since a schema is found by type and each of these would be the same three items.
+macro_rules! schemas {
+    ($($name:ident: $what:literal = $all:expr;)+) => {$(
+        #[doc = $what]
+        pub(crate) enum $name {}
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                names($all, $what)
+            }
+        }
+
+        impl ToSchema for $name {}
+    )+};
 }
 
-pub(crate) fn applicant_kind() -> Object {
-    names([ApplicantKind::Person, ApplicantKind::Company])
-}
-
-pub(crate) fn kyc_level() -> Object {
-    names([KycLevel::None, KycLevel::Declared, KycLevel::Verified, KycLevel::FaceToFace])
-}
-
-pub(crate) fn check_method() -> Object {
-    use CheckMethod as M;
-    names([M::Register, M::BankCard, M::MobileOperator, M::LiveVideo, M::InPerson])
-}
-
-pub(crate) fn document_kind() -> Object {
-    use DocumentKind as K;
-    names([K::ResidentIdCard, K::ResidencePermit, K::BusinessLicense, K::Supporting])
-}
-
-pub(crate) fn purpose() -> Object {
-    names(Purpose::ALL)
-}
-
-pub(crate) fn product_status() -> Object {
-    use life::Status as S;
-    names([S::Draft, S::Checked, S::Approved, S::Published, S::Suspended, S::Retired])
-}
-
-pub(crate) fn loan_status() -> Object {
-    names([Status::Signed, Status::Active, Status::Settled])
-}
-
-pub(crate) fn instalment_status() -> Object {
-    use InstalmentStatus as S;
-    names([S::Paid, S::Due, S::Overdue, S::Future, S::Dropped])
-}
-
-pub(crate) fn bucket() -> Object {
-    names(Bucket::ALL.map(|(bucket, _)| bucket))
-}
-
-pub(crate) fn repayment_method() -> Object {
-    use Method as M;
-    names([M::EqualInstalment, M::EqualPrincipal, M::InterestFirst, M::Bullet, M::Flat])
-}
-
-pub(crate) fn day_count() -> Object {
-    names(DayCount::ALL.map(|(name, _)| name))
-}
-
-pub(crate) fn component() -> Object {
-    names([Component::Penalty, Component::Fee, Component::Interest, Component::Principal])
-}
-
-pub(crate) fn penalty_base() -> Object {
-    names([PenaltyBase::OverduePrincipal, PenaltyBase::OverdueInstalment])
-}
-
-pub(crate) fn side() -> Object {
-    names([Side::Debit, Side::Credit])
-}
-
-pub(crate) fn account_state() -> Object {
-    use AccountState as S;
-    names([S::Open, S::FrozenIn, S::FrozenOut, S::Frozen, S::Closed])
-}
-
-pub(crate) fn direction() -> Object {
-    names([Direction::In, Direction::Out])
-}
-
-pub(crate) fn window() -> Object {
-    names([Window::Day, Window::Month, Window::Year, Window::Lifetime])
-}
-
-pub(crate) fn balancing() -> Object {
-    names([Balancing::None, Balancing::Debit, Balancing::Credit, Balancing::Both])
-}
-
-pub(crate) fn role() -> Object {
-    names(bank::Role::TABLE.map(|(role, _, _)| role))
-}
-
-pub(crate) fn right() -> Object {
-    names(bank::Right::TABLE.map(|(_, name)| name))
+schemas! {
+    PartyKind: "A person or a company." = [party::Kind::Person, party::Kind::Company];
+    ApplicantKind: "A person or a company." = {
+        use lending::application::ApplicantKind as Kind;
+        [Kind::Person, Kind::Company]
+    };
+    KycLevel: "How far the identity of a party is established; each includes those before it." =
+        [Level::None, Level::Declared, Level::Verified, Level::FaceToFace];
+    CheckMethod: "How an identity was checked." =
+        [Check::Register, Check::BankCard, Check::MobileOperator, Check::LiveVideo, Check::InPerson];
+    DocumentKind: "What a document is." = [
+        Document::ResidentIdCard,
+        Document::ResidencePermit,
+        Document::BusinessLicense,
+        Document::Supporting,
+    ];
+    Purpose: "What a consent is for." = party::Purpose::ALL;
+    ProductStatus: "Where a product version stands." = [
+        Status::Draft,
+        Status::Checked,
+        Status::Approved,
+        Status::Published,
+        Status::Suspended,
+        Status::Retired,
+    ];
+    LoanStatus: "Where a loan stands." =
+        [lending::Status::Signed, lending::Status::Active, lending::Status::Settled];
+    InstalmentStatus: "Where an instalment stands." = [
+        Instalment::Paid,
+        Instalment::Due,
+        Instalment::Overdue,
+        Instalment::Future,
+        Instalment::Dropped,
+    ];
+    Bucket: "Days past due, by class." = lending::Bucket::ALL.map(|(bucket, _)| bucket);
+    RepaymentMethod: "How principal and interest spread (还款方式)." = [
+        Method::EqualInstalment,
+        Method::EqualPrincipal,
+        Method::InterestFirst,
+        Method::Bullet,
+        Method::Flat,
+    ];
+    DayCount: "How days become years." = Days::ALL.map(|(name, _)| name);
+    Component: "A part of what a borrower owes." =
+        [Part::Penalty, Part::Fee, Part::Interest, Part::Principal];
+    PenaltyBase: "What a penalty is taken on." = [Base::OverduePrincipal, Base::OverdueInstalment];
+    Side: "A side of the books: 借, 贷." = [ledger::Side::Debit, ledger::Side::Credit];
+    AccountState: "What may be done with an account." =
+        [State::Open, State::FrozenIn, State::FrozenOut, State::Frozen, State::Closed];
+    Direction: "Towards the account's own side, or away from it." =
+        [ledger::Direction::In, ledger::Direction::Out];
+    Window: "A span of business dates." = {
+        use ledger::Window as W;
+        [W::Day, W::Month, W::Year, W::Lifetime]
+    };
+    Balancing: "Which account a transfer may bring to zero but not beyond." = {
+        use ledger::Balancing as B;
+        [B::None, B::Debit, B::Credit, B::Both]
+    };
+    Role: "What a key is to the institution." = bank::Role::TABLE.map(|(role, _, _)| role);
+    Right: "What a key may do." = bank::Right::TABLE.map(|(_, name)| name);
 }

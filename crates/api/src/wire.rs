@@ -2,7 +2,7 @@
 //!
 //! Each reads strictly, names what is wrong by a stable code, and has its schema.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use ledger::Code;
 use money::{Amount, AmountError, Currency};
@@ -10,7 +10,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use stdx::{Date, Id, Timestamp};
 use utoipa::ToSchema;
 
-use crate::{decode::refuse, problem::{ApiError, Fault}};
+use crate::{
+    decode::refuse,
+    problem::{ApiError, Fault},
+};
 
 /// An amount of money.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -28,11 +31,6 @@ impl Money {
     /// Money as it is written.
     pub(crate) fn of(amount: Amount, currency: Currency) -> Self {
         Self { amount: amount.text(currency), currency: Iso(currency) }
-    }
-
-    /// The currency.
-    pub(crate) fn currency(&self) -> Currency {
-        self.currency.0
     }
 
     /// The money it stands for; `pointer` is where it stands. Zero is for the rules to refuse.
@@ -64,7 +62,9 @@ pub(crate) fn amount(text: &str, currency: Currency, pointer: &str) -> Result<Am
             fault("negative-amount", "An amount is never negative.".to_owned())
         }
         Ok(amount) => Ok(amount),
-        Err(error @ AmountError::NotANumber) => fault("malformed-amount", format!("It is not an amount: {error}.")),
+        Err(error @ AmountError::NotANumber) => {
+            fault("malformed-amount", format!("It is not an amount: {error}."))
+        }
         Err(AmountError::TooManyDecimals { digits }) => {
             fault("too-many-decimals", format!("{currency} has {digits} decimals, not more."))
         }
@@ -124,6 +124,12 @@ impl Name {
 impl<T> From<Id<T>> for Name {
     fn from(id: Id<T>) -> Self {
         Self(id.cast())
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

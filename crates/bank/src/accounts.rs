@@ -1,7 +1,10 @@
 //! Current accounts: open, deposit, withdraw, and the interest of each day.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use ledger::{Cap, CapUse, Direction, Limits, Side, Window};
-use money::{Amount, Money};
+use lending::application::Applicant;
+use money::{Amount, Decimal, Money};
 use product::{AccountCode, kinds::current_account::AccountProduct};
 use serde::{Deserialize, Serialize};
 use stdx::{Date, Id};
@@ -10,8 +13,8 @@ use store::{Due, Page, Stored, Versioned};
 use crate::{
     Bank, Call, Caller, Done, Refusal, Right,
     books::Books,
-    days::{CLOSE_ACCOUNT_DAY, chart},
-    tables::{CURRENT_ACCOUNTS, CurrentAccountId, PARTIES, PartyId, party_lane},
+    days::CLOSE_ACCOUNT_DAY,
+    tables::{CURRENT_ACCOUNTS, CurrentAccountId, INSTITUTIONS, PARTIES, PartyId, party_lane},
 };
 
 /// A current account contract, with the interest it has earned and not been paid.
@@ -28,10 +31,13 @@ pub struct CurrentAccount {
     pub currency: money::Currency,
     /// When it was opened.
     pub opened_on: Date,
+    /// The day to be closed next, where the product pays interest: what moves now counts on this
+    /// day, should the institution still be working on an earlier one.
+    pub through: Date,
     /// Sum of the balances at the end of each day since the last settlement, in minor units
     /// (积数).
     pub balance_days: i64,
-    /// Interest booked on them and not paid yet.
+    /// Interest booked and not paid yet.
     pub interest: Amount,
 }
 
@@ -69,11 +75,6 @@ pub struct AccountStanding {
     pub available: Money,
 }
 
-/// The account of the chart that holds the customer's money: demand deposits.
-fn deposits() -> AccountCode {
-    "2011.01".parse().expect("a code of the chart")
-}
-
 impl Bank {
     /// Opens a current account.
     ///
@@ -88,28 +89,14 @@ impl Bank {
         call.caller.must(Right::Contracts)?;
         let of = call.caller.institution;
         self.carry_out(call, move || async move {
-            let today = self.institution(&call.caller).await?.record.business_date;
+            let institution = self.institution(&call.caller).await?;
+            let today = institution.record.business_date;
             let party = self.need(&PARTIES, of, open.party, "party").await?;
-            let product = self.account_product_in_force(&call.caller, &open.product, today).await?;
-            let applicant = self.applicant(call, &party.record, today).await?;
+            let product = self.product_in_force(&call.caller, &open.product, today).await?;
+            let product = product.account()?;
             let currency = product.currency();
-            let asked = product::Application {
-                amount: money::Decimal::ZERO,
-                term: 0,
-                applicant: product::Applicant {
-                    age: applicant.age,
-                    kind: applicant.kind.name(),
-                    kyc_level: applicant.kyc_level,
-                    outstanding: applicant.outstanding.to_decimal(currency),
-                    days_past_due: applicant.days_past_due,
-                },
-                facts: std::collections::BTreeMap::new(),
-            };
-            let facts = product.eligibility().facts(&asked).map_err(Refusal::Definition)?;
-            let failures = product.eligibility().failures(&facts);
-            if !failures.is_empty() {
-                return Err(Refusal::NotEligible(failures));
-            }
+            let applicant = self.applicant(call, &party.record, currency, today).await?;
+            eligible(&product, applicant)?;
             let id: CurrentAccountId = Id::new(call.now, &mut call.prng());
             let mut commit = call.commit("open-account", party_lane(open.party), today);
             let contract = CurrentAccount {
@@ -118,11 +105,15 @@ impl Bank {
                 version: product.definition().version,
                 currency,
                 opened_on: today,
+                through: today,
                 balance_days: 0,
                 interest: Amount::ZERO,
             };
             commit.expect(&PARTIES, open.party, party.version);
+            // The business date must not move under the first day of interest.
+            commit.expect(&INSTITUTIONS, of, institution.version);
             commit.put(&CURRENT_ACCOUNTS, id, 0, &contract);
+            books(&product, id).open_limited(&mut commit, limits(&product));
             if product.terms().interest.is_some() {
                 commit.set_timer(Due::Day(today), CLOSE_ACCOUNT_DAY, id);
             }
@@ -169,21 +160,24 @@ impl Bank {
         (command, event, told): (&'static str, &str, &str),
     ) -> Result<Done<AccountMoved>, Refusal> {
         call.caller.must(Right::Payments)?;
+        // The books would take a negative amount for the opposite.
         if !money.amount.is_positive() {
-            return Err(lending::Reject::AmountNotPositive.into());
+            return Err(ledger::Reject::AmountMustBePositive.into());
         }
         self.carry_out(call, move || async move {
-            let institution = self.institution(&call.caller).await?;
-            let today = institution.record.business_date;
+            let today = self.institution(&call.caller).await?.record.business_date;
             let (account, product) = self.current_account(&call.caller, id).await?;
             if account.record.currency != money.currency {
                 return Err(Refusal::OtherCurrency);
             }
-            let mut commit = call.commit(command, account.lane, today);
+            let on = today.max(account.record.through);
+            let mut commit = call.commit(command, account.lane, on);
+            // The day must not be closed under what moves on it.
+            commit.expect(&CURRENT_ACCOUNTS, id, account.version);
             let amounts = [("amount", money.amount)];
             let mut prng = call.prng();
-            books(&product, id).book(&mut commit, event, &amounts, today, &mut prng);
-            let moved = AccountMoved { account: id, on: today, amount: money };
+            books(&product, id).book(&mut commit, event, &amounts, on, &mut prng);
+            let moved = AccountMoved { account: id, on, amount: money };
             commit.tell(told, id, &moved);
             commit.answer(&moved);
             Ok(commit)
@@ -192,44 +186,58 @@ impl Bank {
     }
 
     /// Closes an account's business day: its balance earns a day's interest, which is booked, and
-    /// paid on the days of settlement.
+    /// paid on the days of settlement. What the account has no room for, its balance being at the
+    /// most it may hold, stays payable until the next of them.
     pub(crate) async fn close_account_day(
         &self,
         call: &Call,
         id: CurrentAccountId,
         day: Date,
     ) -> Result<Option<Date>, Refusal> {
+        let settled = self.try_account_day(call, id, day, true).await;
+        let full = ledger::Reject::CreditAccountExceedsBalanceMax;
+        match settled {
+            Err(Refusal::Ledger { reject, .. }) if reject == full => {
+                self.try_account_day(call, id, day, false).await
+            }
+            settled => settled,
+        }
+    }
+
+    async fn try_account_day(
+        &self,
+        call: &Call,
+        id: CurrentAccountId,
+        day: Date,
+        settle: bool,
+    ) -> Result<Option<Date>, Refusal> {
         let of = call.caller.institution;
         let done = self.carry_out::<Option<Date>, _>(call, move || async move {
             let (account, product) = self.current_account(&call.caller, id).await?;
-            let books = books(&product, id);
-            let money = books.contract_account(deposits());
-            let (debits, credits) = self.store().moved_through(of, money, day).await?;
-            let balance = (credits - debits).minor();
             let before = &account.record;
-            let balance_days = before.balance_days.saturating_add(balance);
-            let earned = product.interest(i128::from(balance_days));
-            let rounding =
-                product.terms().interest.as_ref().map_or_else(Default::default, |it| it.rounding);
-            let earned = earned.and_then(|it| Amount::round(it, before.currency, rounding).ok());
-            let earned = earned.ok_or(lending::Reject::AmountTooLarge)?;
+            if before.through != day {
+                return Err(Refusal::NotTheBusinessDate(before.through));
+            }
+            let books = books(&product, id);
+            let deposits = books.contract_account(deposits());
+            let (debits, credits) = self.store().moved_through(of, deposits, day).await?;
+            let mut after = before.earn(credits - debits, &product)?;
 
             let mut commit = call.commit("close-account-day", account.lane, day);
             let mut prng = call.prng();
-            let accrued = [("interest", earned - before.interest)];
+            let accrued = [("interest", after.interest - before.interest)];
             books.book(&mut commit, "interest-accrual", &accrued, day, &mut prng);
-            let mut after = CurrentAccount { balance_days, interest: earned, ..before.clone() };
-            if product.next_settlement(day) == Some(day) {
-                let paid = [("interest", earned)];
-                books.book(&mut commit, "interest-settlement", &paid, day, &mut prng);
-                after = CurrentAccount { balance_days: 0, interest: Amount::ZERO, ..after };
-                commit.tell("interest-settled", id, &Money::new(earned, before.currency));
+            if settle && product.next_settlement(day) == Some(day) {
+                let paid = std::mem::take(&mut after.interest);
+                after.balance_days = 0;
+                let amounts = [("interest", paid)];
+                books.book(&mut commit, "interest-settlement", &amounts, day, &mut prng);
+                commit.tell("interest-settled", id, &Money::new(paid, before.currency));
             }
             commit.put(&CURRENT_ACCOUNTS, id, account.version, &after);
-            let next = day.tomorrow().map_err(|_| lending::Reject::DateOutOfRange)?;
             commit.clear_timer(Due::Day(day), CLOSE_ACCOUNT_DAY, id);
-            commit.set_timer(Due::Day(next), CLOSE_ACCOUNT_DAY, id);
-            commit.answer(&next);
+            commit.set_timer(Due::Day(after.through), CLOSE_ACCOUNT_DAY, id);
+            commit.answer(&after.through);
             Ok(commit)
         });
         Ok(done.await?.answer)
@@ -239,10 +247,10 @@ impl Bank {
         &self,
         caller: &Caller,
         id: CurrentAccountId,
-    ) -> Result<(Versioned<CurrentAccount>, std::sync::Arc<AccountProduct>), Refusal> {
+    ) -> Result<(Versioned<CurrentAccount>, Arc<AccountProduct>), Refusal> {
         let account = self.need(&CURRENT_ACCOUNTS, caller.institution, id, "account").await?;
         let CurrentAccount { product, version, .. } = &account.record;
-        let product = self.account_product(caller, product, *version).await?;
+        let product = self.pinned_product(caller, product, *version).await?.account()?;
         Ok((account, product))
     }
 
@@ -285,9 +293,10 @@ impl Bank {
         (id, stored): Stored<CurrentAccount>,
     ) -> Result<AccountStanding, Refusal> {
         let contract = stored.record;
-        let product = self.account_product(caller, &contract.product, contract.version).await?;
-        let money = books(&product, id.cast()).contract_account(deposits());
-        let account = self.store().account(caller.institution, money).await?;
+        let CurrentAccount { product, version, .. } = &contract;
+        let product = self.pinned_product(caller, product, *version).await?.account()?;
+        let deposits = books(&product, id.cast()).contract_account(deposits());
+        let account = self.store().account(caller.institution, deposits).await?;
         let balances = account.map(|it| it.balances).unwrap_or_default();
         Ok(AccountStanding {
             id: id.cast(),
@@ -298,13 +307,50 @@ impl Bank {
     }
 }
 
+impl CurrentAccount {
+    /// The account after its day, at whose end there was `balance` in it.
+    ///
+    /// Interest is exact from the last settlement on and then rounded, so the roundings of days do
+    /// not add up.
+    fn earn(&self, balance: Amount, product: &AccountProduct) -> Result<Self, Refusal> {
+        let balance_days = self.balance_days.checked_add(balance.minor());
+        let rounding = product.terms().interest.as_ref().map(|it| it.rounding).unwrap_or_default();
+        let interest = balance_days
+            .and_then(|it| product.interest(i128::from(it)))
+            .and_then(|it| Amount::round(it, self.currency, rounding).ok());
+        let (balance_days, interest) =
+            balance_days.zip(interest).ok_or(ledger::Reject::BalanceOverflow)?;
+        let through = self.through.tomorrow();
+        let through = through.map_err(|_| Refusal::NotTheBusinessDate(self.through))?;
+        Ok(Self { balance_days, interest, through, ..self.clone() })
+    }
+}
+
+/// Refuses a party the product's rules refuse. Nothing is declared for an account, no amount is
+/// asked for.
+fn eligible(product: &AccountProduct, applicant: Applicant) -> Result<(), Refusal> {
+    let Applicant { age, kind, kyc_level, outstanding, days_past_due } = applicant;
+    let kind = kind.name();
+    let outstanding = outstanding.to_decimal(product.currency());
+    let applicant = product::Applicant { age, kind, kyc_level, outstanding, days_past_due };
+    let (amount, facts) = (Decimal::ZERO, BTreeMap::new());
+    let asked = product::Application { amount, term: 1, applicant, facts };
+    let facts = product.eligibility().facts(&asked).map_err(Refusal::Definition)?;
+    let failures = product.eligibility().failures(&facts);
+    if failures.is_empty() { Ok(()) } else { Err(Refusal::NotEligible(failures)) }
+}
+
+/// The account of the chart that holds the customer's money: demand deposits.
+fn deposits() -> AccountCode {
+    "2011.01".parse().expect("a code of the chart")
+}
+
 fn books(product: &AccountProduct, id: CurrentAccountId) -> Books<'_> {
     Books {
-        chart: chart(),
         accounting: product.accounting(),
         currency: product.currency(),
         contract: id.cast(),
-        limits: Some((deposits(), limits(product))),
+        limited: Some(deposits()),
     }
 }
 

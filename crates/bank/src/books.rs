@@ -4,31 +4,32 @@
 //! account (income, settlement, suspense) that exists once for each lane, so that no account is
 //! touched by every customer; reports sum them. The ids of both follow from what they are, so
 //! nothing is looked up, and each commit opens what it needs, which changes nothing where it is
-//! open already.
+//! open already. An account with limits is opened once, with its contract: its limits may be
+//! others by now.
 
 use ledger::{
     Account, AccountId, AccountState, Balances, Balancing, Code, Kind, Limits, Side, Transfer,
 };
 use money::{Amount, Currency};
 use product::{
-    AccountCode, Accounting, Chart,
+    AccountCode, Accounting,
     chart::{Per, Side as NormalSide},
 };
 use stdx::{Date, Id, Prng};
 use store::{AccountChange, Commit};
 
+use crate::institutions::chart;
+
 /// The books of one contract, as a commit writes to them.
 pub struct Books<'a> {
-    /// The institution's chart of accounts.
-    pub chart: &'a Chart,
     /// How the product books its events.
     pub accounting: &'a Accounting,
     /// The currency of the contract.
     pub currency: Currency,
     /// The contract.
     pub contract: Id<()>,
-    /// The limits of the account that holds the contract's own money.
-    pub limits: Option<(AccountCode, Limits)>,
+    /// The account that was opened with the contract, if one was: [`Books::open_limited`].
+    pub limited: Option<AccountCode>,
 }
 
 impl Books<'_> {
@@ -44,8 +45,8 @@ impl Books<'_> {
         let reason = event.get(..Code::LEN_MAX).unwrap_or(event);
         let reason: Code = reason.parse().expect("accounting events are short and plain");
         for posting in self.accounting.postings(event, amounts) {
-            let debit = self.open(commit, posting.debit);
-            let credit = self.open(commit, posting.credit);
+            let debit = self.needed(commit, posting.debit);
+            let credit = self.needed(commit, posting.credit);
             commit.transfers.push(Transfer {
                 id: Id::new(commit.at.now, prng),
                 kind: Kind::Plain,
@@ -60,9 +61,23 @@ impl Books<'_> {
         }
     }
 
-    /// The account of a code, opened if it is not yet.
-    fn open(&self, commit: &mut Commit, code: AccountCode) -> AccountId {
-        let listed = self.chart.get(code).expect("a checked product books on its chart");
+    /// Opens the contract's account that has limits.
+    pub fn open_limited(&self, commit: &mut Commit, limits: Limits) {
+        if let Some(code) = self.limited {
+            self.open(commit, code, Some(limits));
+        }
+    }
+
+    /// The account of a code, which the commit opens if it may not be open yet.
+    fn needed(&self, commit: &mut Commit, code: AccountCode) -> AccountId {
+        if self.limited == Some(code) {
+            return self.contract_account(code);
+        }
+        self.open(commit, code, None)
+    }
+
+    fn open(&self, commit: &mut Commit, code: AccountCode, limits: Option<Limits>) -> AccountId {
+        let listed = chart().get(code).expect("a checked product books on the chart");
         let owner = match listed.per {
             Per::Contract => *self.contract.as_bytes(),
             Per::Lane => *commit.lane.as_bytes(),
@@ -71,7 +86,6 @@ impl Books<'_> {
         if commit.accounts.iter().any(|change| change.id() == id) {
             return id;
         }
-        let limits = self.limits.as_ref().filter(|(limited, _)| *limited == code);
         commit.accounts.push(AccountChange::Open(Account {
             id,
             lane: commit.lane,
@@ -83,7 +97,7 @@ impl Books<'_> {
             },
             state: AccountState::Open,
             balances: Balances::default(),
-            limits: limits.map(|(_, limits)| Box::new(limits.clone())),
+            limits: limits.map(Box::new),
             last: None,
         }));
         id

@@ -140,12 +140,17 @@ impl Caller {
     }
 }
 
+/// What the keys of the platform's own commands begin with. No request can bring it, so nobody can
+/// use up the key under which a contract's day will be closed.
+const PLATFORM_MARK: char = '\u{1}';
+
 /// One use of a command.
 #[derive(Clone)]
 pub struct Call {
     /// Who asks.
     pub caller: Caller,
-    /// The idempotency key, unique within the institution.
+    /// The idempotency key, unique within the institution. One that comes from outside has no
+    /// control characters.
     pub key: String,
     /// The digest of the request.
     pub digest: Digest,
@@ -163,6 +168,7 @@ impl Call {
 
     /// A command the platform gives in the course of this one, under a key of its own.
     pub fn within(&self, key: String) -> Self {
+        let key = format!("{PLATFORM_MARK}{key}");
         let seed = *Digest::of(&[&self.seed, key.as_bytes()]).as_bytes();
         let caller = Caller::platform(self.caller.institution);
         Self { caller, digest: Digest::of(&[key.as_bytes()]), key, now: self.now, seed }

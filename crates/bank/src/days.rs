@@ -3,11 +3,18 @@
 //! Closing a business date runs every timer that is due before the next business date, which
 //! covers weekends and holidays, and then moves the date. It can be stopped anywhere: what is
 //! done is committed contract by contract, and running it again goes on with what is left.
+//!
+//! Business goes on meanwhile. Contracts have a business date of their own, which is ahead once
+//! their day is closed, so a payment counts on the first day that is still open. A contract made
+//! on the old date expects the institution's record, which moving the date changes: it is either
+//! made before and found by the run after the move, or made on the new date.
+
+use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
-use product::Chart;
+use ledger::LaneId;
 use serde::{Deserialize, Serialize};
-use stdx::{Date, Digest};
+use stdx::{Date, Digest, Id};
 use store::{Due, PAGE_MAX, Timer};
 
 use crate::{
@@ -24,8 +31,8 @@ pub const CLOSE_ACCOUNT_DAY: &str = "close-account-day";
 /// Lets a hold expire; the subject is the hold.
 pub const EXPIRE_HOLD: &str = "expire-hold";
 
-/// How many contracts are closed at the same time: as many as one batch takes.
-pub const CONTRACTS_AT_ONCE: usize = store::BATCH_COMMITS_MAX;
+/// In how many lanes contracts are closed at the same time: as many as one batch takes.
+pub const LANES_AT_ONCE: usize = store::BATCH_COMMITS_MAX;
 /// The most contracts named when a day cannot be closed.
 pub const UNCLOSED_MAX: usize = 100;
 
@@ -40,13 +47,6 @@ pub struct DayClosed {
     pub state_hash: Digest,
 }
 
-/// What one contract's part of the end of day was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Contract days closed so far.
-    pub contract_days: u64,
-}
-
 impl Bank {
     /// Closes the business date: every contract's day, then the date moves on.
     ///
@@ -59,13 +59,29 @@ impl Bank {
         date: Date,
     ) -> Result<Done<DayClosed>, Refusal> {
         call.caller.must(Right::Days)?;
-        let of = call.caller.institution;
         if let Some(before) = self.first_answer(call).await? {
             return Ok(before);
         }
         let institution = self.institution(&call.caller).await?.record;
         let next = next_date(&institution, date)?;
-        self.run_days(call, date, next).await?;
+        let last = next.yesterday().map_err(|_| Refusal::NotTheBusinessDate(date))?;
+        self.run_days(call, date, last).await?;
+        let closed = self.move_business_date(call, date, next).await?;
+        // Contracts made while the others were being closed. One that fails is named by the next
+        // close: this one has happened.
+        if let Err(refusal) = self.run_days(call, date, last).await {
+            tracing::warn!(%refusal, %date, "contracts are left to the next close");
+        }
+        Ok(closed)
+    }
+
+    async fn move_business_date(
+        &self,
+        call: &Call,
+        date: Date,
+        next: Date,
+    ) -> Result<Done<DayClosed>, Refusal> {
+        let of = call.caller.institution;
         self.carry_out(call, move || async move {
             let institution = self.institution(&call.caller).await?;
             next_date(&institution.record, date)?;
@@ -81,54 +97,84 @@ impl Bank {
         .await
     }
 
-    /// Runs every timer of days before `cut`, until none is left.
-    async fn run_days(&self, call: &Call, date: Date, cut: Date) -> Result<(), Refusal> {
+    /// Runs every timer of the days from `first` through `last`, day by day: so the order of events
+    /// in a lane is the same wherever the run was stopped before, and the state hash with it.
+    async fn run_days(&self, call: &Call, first: Date, last: Date) -> Result<(), Refusal> {
+        let mut unclosed = BTreeMap::new();
+        for day in first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last) {
+            self.run_day(call, day, &mut unclosed).await?;
+        }
+        if unclosed.is_empty() {
+            return Ok(());
+        }
+        let unclosed = unclosed.into_iter().map(|(subject, why)| Unclosed { subject, why });
+        Err(Refusal::DayIncomplete(unclosed.collect()))
+    }
+
+    /// Runs every timer that is due by the end of `day`: lanes at the same time, the contracts of
+    /// a lane one after the other. Notes what could not be closed, and why.
+    async fn run_day(
+        &self,
+        call: &Call,
+        day: Date,
+        unclosed: &mut BTreeMap<Id<()>, String>,
+    ) -> Result<(), Refusal> {
         let of = call.caller.institution;
-        let last = cut.yesterday().map_err(|_| Refusal::NotTheBusinessDate(date))?;
-        let mut unclosed = Vec::new();
         let mut after: Option<Timer> = None;
         loop {
-            let page = self.store().timers(of, Due::Day(last), after.as_ref(), PAGE_MAX).await?;
-            let runs = page.data.into_iter().map(|timer| self.run_contract(call, timer, last));
-            let mut runs = stream::iter(runs).buffer_unordered(CONTRACTS_AT_ONCE);
-            while let Some(run) = runs.next().await {
-                if let Err(failed) = run
-                    && unclosed.len() < UNCLOSED_MAX
-                {
-                    unclosed.push(failed);
+            let page = self.store().timers(of, Due::Day(day), after.as_ref(), PAGE_MAX).await?;
+            let mut lanes = BTreeMap::<LaneId, Vec<Timer>>::new();
+            for timer in page.data {
+                lanes.entry(timer.lane).or_default().push(timer);
+            }
+            let runs = lanes.into_values().map(|timers| self.run_lane(call, timers, day));
+            let mut runs = stream::iter(runs).buffer_unordered(LANES_AT_ONCE);
+            while let Some(failed) = runs.next().await {
+                for (subject, why) in failed {
+                    if unclosed.len() < UNCLOSED_MAX {
+                        unclosed.entry(subject).or_insert(why);
+                    }
                 }
             }
             after = page.next;
             if after.is_none() {
-                break;
+                return Ok(());
             }
         }
-        unclosed.sort_by_key(|it| it.subject);
-        if unclosed.is_empty() { Ok(()) } else { Err(Refusal::DayIncomplete(unclosed)) }
     }
 
-    /// Closes one contract's days through `last`, in order.
-    async fn run_contract(&self, call: &Call, timer: Timer, last: Date) -> Result<(), Unclosed> {
-        let Timer { due: Due::Day(first), kind, subject, .. } = timer else { return Ok(()) };
-        let failed = |why: String| Unclosed { subject, why };
+    async fn run_lane(&self, call: &Call, timers: Vec<Timer>, day: Date) -> Vec<(Id<()>, String)> {
+        let mut failed = Vec::new();
+        for timer in timers {
+            if let Err(why) = self.run_contract(call, &timer, day).await {
+                failed.push((timer.subject, why));
+            }
+        }
+        failed
+    }
+
+    /// Closes one contract's days through `last`, in order: one day, unless it is behind.
+    async fn run_contract(&self, call: &Call, timer: &Timer, last: Date) -> Result<(), String> {
+        let Timer { due: Due::Day(first), ref kind, subject, .. } = *timer else { return Ok(()) };
         let mut next = Some(first);
         while let Some(day) = next.filter(|day| *day <= last) {
             let call = call.within(format!("{kind}/{subject}/{day}"));
-            let closed = match &*kind {
+            let closed = match &**kind {
                 CLOSE_LOAN_DAY => self.close_loan_day(&call, subject.cast(), day).await,
                 CLOSE_ACCOUNT_DAY => self.close_account_day(&call, subject.cast(), day).await,
-                _ => return Err(failed(format!("no such timer: {kind}"))),
+                _ => return Err(format!("no such timer: {kind}")),
             };
-            next = closed.map_err(|refusal| failed(format!("{day}: {refusal}")))?;
+            next = closed.map_err(|refusal| format!("{day}: {refusal}"))?;
         }
         Ok(())
     }
 
-    /// Runs every timer whose moment has come: holds expire. Answers how many ran.
+    /// Runs timers whose moment has come, a page of them: holds expire. Answers how many ran.
     ///
     /// # Errors
-    /// [`Refusal::Store`].
+    /// [`Refusal::Forbidden`], [`Refusal::Store`].
     pub async fn run_moments(&self, call: &Call) -> Result<usize, Refusal> {
+        call.caller.must(Right::Days)?;
         let of = call.caller.institution;
         let due = Due::Moment(call.now);
         let page = self.store().timers(of, due, None, PAGE_MAX).await?;
@@ -166,9 +212,4 @@ fn next_date(institution: &Institution, date: Date) -> Result<Date, Refusal> {
         return Err(Refusal::NotTheBusinessDate(current));
     }
     institution.calendar().next_business_day(date).ok_or(Refusal::NotTheBusinessDate(current))
-}
-
-/// The chart every institution has.
-pub(crate) fn chart() -> &'static Chart {
-    Chart::china()
 }

@@ -1,4 +1,4 @@
-//! Institutions: tenants, their business date, their calendar and chart.
+//! Institutions: tenants, their business date, their calendar, their chart of accounts.
 
 use ledger::{InstitutionId, LaneId};
 use money::Calendar;
@@ -31,11 +31,11 @@ impl Institution {
     pub fn calendar(&self) -> &'static Calendar {
         Calendar::named(&self.calendar).expect("checked when the institution was created")
     }
+}
 
-    /// Its chart of accounts.
-    pub fn chart(&self) -> &'static Chart {
-        Chart::china()
-    }
+/// The chart of accounts of every institution: the one that comes with the platform.
+pub fn chart() -> &'static Chart {
+    Chart::china()
 }
 
 /// The lane of what belongs to the institution itself: products, the business date.
@@ -44,10 +44,11 @@ pub fn institution_lane(institution: InstitutionId) -> LaneId {
 }
 
 impl Bank {
-    /// Makes an institution, working on `business_date` first.
+    /// Makes the institution the call is for, working on `business_date` first. This is the
+    /// platform's own work, like [`Bank::institutions`]: no edge offers it to callers.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`] for a calendar that is not the platform's.
+    /// [`Refusal::NotFound`] for a calendar that is not the platform's, [`Refusal::Exists`].
     pub async fn create_institution(
         &self,
         call: &Call,
@@ -69,6 +70,9 @@ impl Bank {
         })
         .await?;
         self.carry_out(call, move || async move {
+            if self.store().get(&INSTITUTIONS, id, id).await?.is_some() {
+                return Err(Refusal::Exists("institution"));
+            }
             let mut commit = call.commit("create-institution", institution_lane(id), business_date);
             let (name, calendar) = (name.to_owned(), calendar.to_owned());
             let institution = Institution { name, business_date, calendar };
@@ -96,7 +100,7 @@ impl Bank {
         }
     }
 
-    /// The caller's institution.
+    /// The caller's institution, which any caller may know.
     ///
     /// # Errors
     /// [`Refusal::NotFound`], [`Refusal::Store`].

@@ -6,12 +6,16 @@
 use ledger::InstitutionId;
 use serde::{Deserialize, Serialize};
 use stdx::{Digest, Id, Timestamp};
+use store::{Commit, Page, Stored, Versioned};
 use subtle::ConstantTimeEq;
 
 use crate::{
     Bank, Call, Caller, Done, Refusal, Right, Role,
     tables::{API_KEYS, PLATFORM},
 };
+
+/// The most characters of a key's name.
+pub const KEY_NAME_LEN_MAX: usize = 100;
 
 /// An API key as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,40 +59,45 @@ pub struct NewKey {
     pub sees_personal_data: bool,
 }
 
+impl NewKey {
+    /// Refuses a name that the audit log has no room for, or that would pass for the platform.
+    fn check(&self) -> Result<(), Refusal> {
+        if self.name.chars().count() > KEY_NAME_LEN_MAX {
+            return Err(Refusal::TooMany("KEY_NAME_LEN_MAX", KEY_NAME_LEN_MAX));
+        }
+        let platform = Caller::platform(PLATFORM).actor;
+        if self.name == platform { Err(Refusal::Exists("key")) } else { Ok(()) }
+    }
+}
+
 impl Bank {
-    /// Makes a key. The text is drawn from the call's seed, so a repetition of the same call, and
-    /// nothing else, shows it again.
+    /// Makes a key. Its text is drawn from the call's seed and kept nowhere: a repetition with the
+    /// same seed shows it again, one with another seed has a text that opens nothing.
     ///
     /// # Errors
-    /// [`Refusal::Forbidden`], [`Refusal::Store`].
+    /// [`Refusal::Forbidden`]; [`Refusal::TooMany`] when the name is longer than
+    /// [`KEY_NAME_LEN_MAX`]; [`Refusal::Exists`] when the name is the platform's own.
     pub async fn create_key(
         &self,
         call: &Call,
         new: &NewKey,
     ) -> Result<Done<(Id<ApiKey>, KeyText)>, Refusal> {
         call.caller.must(Right::Keys)?;
+        new.check()?;
         let mut prng = call.prng();
         let id: Id<ApiKey> = Id::new(call.now, &mut prng);
         let secret: [u8; 32] = prng.bytes();
-        let institution = call.caller.institution;
-        // Keys are kept by the platform, which has to know the institution from them; the
-        // idempotency key stays the institution's own.
-        let platform = Call {
-            caller: Caller { institution: PLATFORM, ..call.caller.clone() },
-            key: format!("{institution}/{}", call.key),
-            ..call.clone()
-        };
-        let platform = &platform;
+        let hash = Digest::of(&[&secret]);
+        let kept = &kept_by_platform(call);
         let done = self
-            .carry_out::<Id<ApiKey>, _>(platform, move || async move {
-                let today = call.now.to_zoned(jiff::tz::TimeZone::UTC).date();
-                let mut commit = platform.commit("create-key", PLATFORM.cast(), today);
+            .carry_out::<Id<ApiKey>, _>(kept, move || async move {
+                let mut commit = commit(kept, "create-key");
                 let key = ApiKey {
-                    institution,
+                    institution: call.caller.institution,
                     name: new.name.clone(),
                     role: new.role,
                     sees_personal_data: new.sees_personal_data,
-                    hash: Digest::of(&[&secret]),
+                    hash,
                     created_at: call.now,
                     revoked_at: None,
                 };
@@ -98,9 +107,9 @@ impl Bank {
                 Ok(commit)
             })
             .await?;
-        let id = hex::encode(done.answer.as_bytes());
-        let text = KeyText(format!("sp_{id}_{}", hex::encode(secret)));
-        Ok(Done { answer: (done.answer, text), replayed: done.replayed })
+        let id = done.answer;
+        let text = format!("sp_{}_{}", hex::encode(id.as_bytes()), hex::encode(secret));
+        Ok(Done { answer: (id, KeyText(text)), replayed: done.replayed })
     }
 
     /// Revokes a key: from now on it is nobody's.
@@ -113,27 +122,39 @@ impl Bank {
         id: Id<ApiKey>,
     ) -> Result<Done<Id<ApiKey>>, Refusal> {
         call.caller.must(Right::Keys)?;
-        let institution = call.caller.institution;
-        let platform = Call {
-            caller: Caller { institution: PLATFORM, ..call.caller.clone() },
-            key: format!("{institution}/{}", call.key),
-            ..call.clone()
-        };
-        let platform = &platform;
-        self.carry_out(platform, move || async move {
-            let key = self.need(&API_KEYS, PLATFORM, id, "key").await?;
-            if key.record.institution != institution {
-                return Err(Refusal::NotFound("key"));
-            }
-            let today = call.now.to_zoned(jiff::tz::TimeZone::UTC).date();
-            let mut commit = platform.commit("revoke-key", PLATFORM.cast(), today);
-            let revoked = ApiKey { revoked_at: Some(call.now), ..key.record };
-            commit.put(&API_KEYS, id, key.version, &revoked);
+        let kept = &kept_by_platform(call);
+        self.carry_out(kept, move || async move {
+            let Versioned { version, record, .. } = self.own_key(&call.caller, id).await?;
+            let mut commit = commit(kept, "revoke-key");
+            let revoked_at = record.revoked_at.or(Some(call.now));
+            commit.put(&API_KEYS, id, version, &ApiKey { revoked_at, ..record });
             commit.tell("key-revoked", id, &());
             commit.answer(&id);
             Ok(commit)
         })
         .await
+    }
+
+    /// The keys of the caller's institution, oldest first, revoked ones too.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`], [`Refusal::Store`].
+    pub async fn api_keys(
+        &self,
+        caller: &Caller,
+        after: Option<Id<()>>,
+        limit: usize,
+    ) -> Result<Page<Stored<ApiKey>, Id<()>>, Refusal> {
+        caller.must(Right::Keys)?;
+        let of = caller.institution.to_string();
+        Ok(self.store().find(&API_KEYS, PLATFORM, ("institution", &of), after, limit).await?)
+    }
+
+    /// A key of the caller's institution.
+    async fn own_key(&self, caller: &Caller, id: Id<ApiKey>) -> Result<Versioned<ApiKey>, Refusal> {
+        let key = self.need(&API_KEYS, PLATFORM, id, "key").await?;
+        let own = key.record.institution == caller.institution;
+        if own { Ok(key) } else { Err(Refusal::NotFound("key")) }
     }
 
     /// Who a key's text belongs to; nobody, when it is unknown, wrong or revoked.
@@ -154,6 +175,20 @@ impl Bank {
             sees_personal_data: key.sees_personal_data,
         }))
     }
+}
+
+/// The same command, kept among the platform's records, which have to tell the institution from
+/// the key. The idempotency key stays the institution's own.
+fn kept_by_platform(call: &Call) -> Call {
+    let caller = Caller { institution: PLATFORM, ..call.caller.clone() };
+    let key = format!("{}/{}", call.caller.institution, call.key);
+    Call { caller, key, ..call.clone() }
+}
+
+/// An empty commit for a command on the platform's records. The platform has no business date.
+fn commit(kept: &Call, command: &'static str) -> Commit {
+    let today = kept.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    kept.commit(command, PLATFORM.cast(), today)
 }
 
 fn parse(text: &str) -> Option<(Id<ApiKey>, [u8; 32])> {

@@ -29,7 +29,6 @@ use std::{
 
 use ledger::InstitutionId;
 use party::KeyProvider;
-use product::kinds::{current_account::AccountProduct, instalment_loan::LoanProduct};
 use store::{Commit, Outcome, Store};
 
 pub use call::{Call, Caller, Done, Right, Role};
@@ -52,14 +51,7 @@ pub struct Bank(Arc<Inner>);
 struct Inner {
     store: Store,
     keys: Box<dyn KeyProvider>,
-    products: Mutex<BTreeMap<(InstitutionId, String, u32), Compiled>>,
-}
-
-/// A product version ready for use: it never changes once it is approved.
-#[derive(Clone)]
-enum Compiled {
-    Loan(Arc<LoanProduct>),
-    Account(Arc<AccountProduct>),
+    products: Mutex<BTreeMap<products::Key, products::Compiled>>,
 }
 
 impl Bank {
@@ -88,7 +80,8 @@ impl Bank {
 
     /// Carries out a command: `decide` reads and builds the commit, which is then committed. When
     /// a record moved in between, both are done again. When the decision is a refusal, it may be
-    /// the echo of the same command having happened before; then the first answer stands.
+    /// the echo of the same command having happened before (the loan is settled because this very
+    /// payment settled it); then the first answer stands.
     async fn carry_out<T, F>(&self, call: &Call, decide: impl Fn() -> F) -> Result<Done<T>, Refusal>
     where
         T: serde::de::DeserializeOwned,

@@ -1,10 +1,12 @@
 //! Loans: apply, sign, disburse, repay, settle.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use lending::{
     Application, Loan, Outcome, Owed, Position, Quote, Status,
     application::{Decision, Request},
 };
-use money::{Amount, Money};
+use money::{Amount, Currency, Money};
 use product::LoanProduct;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,12 +18,12 @@ use crate::{
     books::Books,
     days::CLOSE_LOAN_DAY,
     tables::{
-        APPLICATIONS, ApplicationId, LOANS, LoanId, PARTIES, POSITIONS, PartyId, borrower,
-        party_lane,
+        APPLICATIONS, ApplicationId, INSTITUTIONS, LOANS, LoanId, PARTIES, POSITIONS, PartyId,
+        borrower, party_lane,
     },
 };
 
-/// The most loans of one borrower that count towards what is owed already.
+/// The most loans of one borrower.
 pub const LOANS_PER_BORROWER_MAX: usize = 1_000;
 
 /// What somebody asks for.
@@ -39,7 +41,7 @@ pub struct Apply {
     pub term: Option<u32>,
     /// What the product asks beside.
     #[serde(default)]
-    pub facts: std::collections::BTreeMap<String, Value>,
+    pub facts: BTreeMap<String, Value>,
 }
 
 /// The answer to an application.
@@ -90,18 +92,20 @@ pub struct LoanState {
 }
 
 /// A loan as a command finds it.
-struct Active {
+struct Found {
+    id: LoanId,
     loan: Versioned<Loan>,
-    position: Versioned<Position>,
-    product: std::sync::Arc<LoanProduct>,
+    /// What is owed; nothing before the loan is paid out.
+    position: Option<Versioned<Position>>,
+    product: Arc<LoanProduct>,
 }
 
 impl Bank {
     /// Applies for a loan: the product's rules decide, and an approval comes with an offer.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`] for the party or the product, [`Refusal::OtherCurrency`],
-    /// [`Refusal::Lending`].
+    /// [`Refusal::NotFound`] for the party or the product, [`Refusal::OtherKind`],
+    /// [`Refusal::OtherCurrency`], [`Refusal::TooMany`] loans, [`Refusal::Lending`].
     pub async fn apply(&self, call: &Call, apply: &Apply) -> Result<Done<Applied>, Refusal> {
         call.caller.must(Right::Contracts)?;
         let of = call.caller.institution;
@@ -109,13 +113,14 @@ impl Bank {
             let institution = self.institution(&call.caller).await?.record;
             let today = institution.business_date;
             let party = self.need(&PARTIES, of, apply.party, "party").await?;
-            let product = self.loan_product_in_force(&call.caller, &apply.product, today).await?;
+            let product =
+                self.product_in_force(&call.caller, &apply.product, today).await?.loan()?;
             let amount = in_currency(apply.amount, product.currency())?;
             let request = Request {
                 borrower: borrower(apply.party),
                 amount,
                 term: apply.term,
-                applicant: self.applicant(call, &party.record, today).await?,
+                applicant: self.applicant(call, &party.record, product.currency(), today).await?,
                 facts: apply.facts.clone(),
             };
             let outcome =
@@ -164,23 +169,20 @@ impl Bank {
     /// [`Refusal::NotFound`], [`Refusal::Lending`], [`Refusal::Ledger`].
     pub async fn disburse(&self, call: &Call, id: LoanId) -> Result<Done<LoanMoved>, Refusal> {
         call.caller.must(Right::Payments)?;
+        let of = call.caller.institution;
         self.carry_out(call, move || async move {
             let institution = self.institution(&call.caller).await?;
             let today = institution.record.business_date;
-            let loan = self.need(&LOANS, call.caller.institution, id, "loan").await?;
-            let Loan { product, version, .. } = &loan.record;
-            let product = self.loan_product(&call.caller, product, *version).await?;
+            let found = self.find_loan(&call.caller, id).await?;
+            let loan = &found.loan.record;
             let calendar = institution.record.calendar();
-            let outcome = lending::contract::disburse(&loan.record, &product, calendar, today)?;
-            let mut commit = call.commit("disburse", loan.lane, today);
+            let outcome = lending::contract::disburse(loan, &found.product, calendar, today)?;
+            let mut commit = call.commit("disburse", found.loan.lane, today);
             // The business date must not move under the first day of interest.
-            let of = call.caller.institution;
-            commit.expect(&crate::tables::INSTITUTIONS, of, institution.version);
-            let paid_out = loan.record.principal - loan.record.upfront_fees;
-            let before = (&loan, 0);
-            self.record(call, &mut commit, id, before, None, &product, &outcome);
-            let position = outcome.position.as_ref().expect("a disbursed loan has a position");
-            commit.answer(&moved(id, &loan.record, &outcome, position, paid_out, today));
+            commit.expect(&INSTITUTIONS, of, institution.version);
+            found.record(call, &mut commit, &outcome);
+            let paid_out = loan.principal - loan.upfront_fees;
+            commit.answer(&found.moved(&outcome, paid_out, today));
             Ok(commit)
         })
         .await
@@ -198,9 +200,9 @@ impl Bank {
         payment: Money,
     ) -> Result<Done<LoanMoved>, Refusal> {
         call.caller.must(Right::Payments)?;
-        self.move_loan(call, "repay", id, |active| {
-            let amount = in_currency(payment, active.loan.record.currency)?;
-            let (loan, position) = (&active.loan.record, &active.position.record);
+        self.move_loan(call, "repay", id, |found| {
+            let (loan, position) = found.active()?;
+            let amount = in_currency(payment, loan.currency)?;
             Ok((lending::repay(loan, position, amount, position.through)?, amount))
         })
         .await
@@ -212,9 +214,9 @@ impl Bank {
     /// [`Refusal::NotFound`], [`Refusal::Lending`].
     pub async fn settlement_quote(&self, caller: &Caller, id: LoanId) -> Result<Quote, Refusal> {
         caller.must(Right::Read)?;
-        let active = self.active(caller, id).await?;
-        let (loan, position) = (&active.loan.record, &active.position.record);
-        Ok(lending::quote(loan, position, &active.product, position.through)?)
+        let found = self.find_loan(caller, id).await?;
+        let (loan, position) = found.active()?;
+        Ok(lending::quote(loan, position, &found.product, position.through)?)
     }
 
     /// Settles a loan with exactly the quoted amount.
@@ -228,12 +230,33 @@ impl Bank {
         payment: Money,
     ) -> Result<Done<LoanMoved>, Refusal> {
         call.caller.must(Right::Payments)?;
-        self.move_loan(call, "settle", id, |active| {
-            let amount = in_currency(payment, active.loan.record.currency)?;
-            let (loan, position) = (&active.loan.record, &active.position.record);
+        self.move_loan(call, "settle", id, |found| {
+            let (loan, position) = found.active()?;
+            let amount = in_currency(payment, loan.currency)?;
             let on = position.through;
-            let outcome = lending::settle(loan, position, &active.product, amount, on)?;
-            Ok((outcome, amount))
+            Ok((lending::settle(loan, position, &found.product, amount, on)?, amount))
+        })
+        .await
+    }
+
+    /// A command that moves an active loan on its business date, which is that of the institution
+    /// except while days are being closed.
+    async fn move_loan(
+        &self,
+        call: &Call,
+        command: &'static str,
+        id: LoanId,
+        decide: impl Fn(&Found) -> Result<(Outcome, Amount), Refusal>,
+    ) -> Result<Done<LoanMoved>, Refusal> {
+        let decide = &decide;
+        self.carry_out(call, move || async move {
+            let found = self.find_loan(&call.caller, id).await?;
+            let (outcome, amount) = decide(&found)?;
+            let on = found.active()?.1.through;
+            let mut commit = call.commit(command, found.loan.lane, on);
+            found.record(call, &mut commit, &outcome);
+            commit.answer(&found.moved(&outcome, amount, on));
+            Ok(commit)
         })
         .await
     }
@@ -247,92 +270,28 @@ impl Bank {
         day: Date,
     ) -> Result<Option<Date>, Refusal> {
         let done = self.carry_out::<Option<Date>, _>(call, move || async move {
-            let active = self.active(&call.caller, id).await?;
-            let (loan, position) = (&active.loan.record, &active.position.record);
+            let found = self.find_loan(&call.caller, id).await?;
+            let (loan, position) = found.active()?;
             let outcome = lending::close_day(loan, position, day)?;
-            let mut commit = call.commit("close-loan-day", active.loan.lane, day);
-            let before = (&active.loan, active.position.version);
-            self.record(call, &mut commit, id, before, Some(day), &active.product, &outcome);
+            let mut commit = call.commit("close-loan-day", found.loan.lane, day);
+            found.record(call, &mut commit, &outcome);
             commit.answer(&outcome.timer);
             Ok(commit)
         });
-        Ok(done.await?.answer)
-    }
-
-    /// A command that moves an active loan on its business date.
-    async fn move_loan(
-        &self,
-        call: &Call,
-        command: &'static str,
-        id: LoanId,
-        decide: impl Fn(&Active) -> Result<(Outcome, Amount), Refusal>,
-    ) -> Result<Done<LoanMoved>, Refusal> {
-        let decide = &decide;
-        self.carry_out(call, move || async move {
-            let active = self.active(&call.caller, id).await?;
-            let (outcome, amount) = decide(&active)?;
-            let (loan, position) = (&active.loan.record, &active.position.record);
-            let on = position.through;
-            let mut commit = call.commit(command, active.loan.lane, on);
-            let before = (&active.loan, active.position.version);
-            self.record(call, &mut commit, id, before, Some(on), &active.product, &outcome);
-            let after = outcome.position.as_ref().unwrap_or(position);
-            commit.answer(&moved(id, loan, &outcome, after, amount, on));
-            Ok(commit)
-        })
-        .await
-    }
-
-    /// Puts an outcome into a commit: records, transfers, events, the loan's one timer.
-    #[allow(clippy::too_many_arguments, reason = "one outcome, seen from all sides")]
-    fn record(
-        &self,
-        call: &Call,
-        commit: &mut Commit,
-        id: LoanId,
-        (loan, position_version): (&Versioned<Loan>, u64),
-        timer: Option<Date>,
-        product: &LoanProduct,
-        outcome: &Outcome,
-    ) {
-        match &outcome.loan {
-            Some(after) => commit.put(&LOANS, id, loan.version, after),
-            None => commit.expect(&LOANS, id, loan.version),
-        }
-        if let Some(after) = &outcome.position {
-            commit.put(&POSITIONS, id, position_version, after);
-        }
-        let books = Books {
-            chart: product::Chart::china(),
-            accounting: product.accounting(),
-            currency: loan.record.currency,
-            contract: id.cast(),
-            limits: None,
-        };
-        let mut prng = call.prng();
-        let value_date = commit.at.today;
-        for entry in &outcome.entries {
-            books.book(commit, entry.event, &entry.amounts, value_date, &mut prng);
-        }
-        tell(commit, id, outcome);
-        if timer != outcome.timer {
-            if let Some(day) = timer {
-                commit.clear_timer(Due::Day(day), CLOSE_LOAN_DAY, id);
-            }
-            if let Some(day) = outcome.timer {
-                commit.set_timer(Due::Day(day), CLOSE_LOAN_DAY, id);
-            }
+        match done.await {
+            // Settled after its timer was read: no day is left.
+            Err(Refusal::Lending(lending::Reject::NotActive)) => Ok(None),
+            done => Ok(done?.answer),
         }
     }
 
-    async fn active(&self, caller: &Caller, id: LoanId) -> Result<Active, Refusal> {
+    async fn find_loan(&self, caller: &Caller, id: LoanId) -> Result<Found, Refusal> {
         let of = caller.institution;
         let loan = self.need(&LOANS, of, id, "loan").await?;
         let position = self.store().get(&POSITIONS, of, id).await?;
-        let position = position.ok_or(lending::Reject::NotActive)?;
         let Loan { product, version, .. } = &loan.record;
-        let product = self.loan_product(caller, product, *version).await?;
-        Ok(Active { loan, position, product })
+        let product = self.pinned_product(caller, product, *version).await?.loan()?;
+        Ok(Found { id, loan, position, product })
     }
 
     /// A loan.
@@ -392,32 +351,35 @@ impl Bank {
         self.need(&APPLICATIONS, caller.institution, id, "application").await
     }
 
-    /// What a party owes on all its loans, and the worst days past due.
+    /// What a party owes on all its loans in a currency, paid out or about to be, and the worst
+    /// days past due on any.
     pub(crate) async fn exposure(
         &self,
         call: &Call,
         party: PartyId,
+        currency: Currency,
     ) -> Result<(Amount, u32), Refusal> {
         let of = call.caller.institution;
         let link = ("borrower", &*party.to_string());
         let loans = self.store().find(&LOANS, of, link, None, LOANS_PER_BORROWER_MAX).await?;
+        if loans.next.is_some() {
+            return Err(Refusal::TooMany("LOANS_PER_BORROWER_MAX", LOANS_PER_BORROWER_MAX));
+        }
         let (mut outstanding, mut days_past_due) = (Amount::ZERO, 0);
-        for (id, loan) in loans.data {
-            let position = self.store().get(&POSITIONS, of, id).await?;
-            match (position, loan.record.status) {
-                (Some(position), _) => {
-                    outstanding += position.record.principal;
-                    days_past_due = days_past_due.max(position.record.days_past_due);
-                }
-                (None, Status::Signed) => outstanding += loan.record.principal,
-                (None, Status::Active | Status::Settled) => {}
+        let open = loans.data.into_iter().filter(|(_, it)| it.record.status != Status::Settled);
+        for (id, loan) in open {
+            let position = self.store().get(&POSITIONS, of, id).await?.map(|it| it.record);
+            let owed = position.as_ref().map_or(loan.record.principal, |it| it.principal);
+            if loan.record.currency == currency {
+                outstanding += owed;
             }
+            days_past_due = days_past_due.max(position.map_or(0, |it| it.days_past_due));
         }
         Ok((outstanding, days_past_due))
     }
 }
 
-fn in_currency(money: Money, currency: money::Currency) -> Result<Amount, Refusal> {
+fn in_currency(money: Money, currency: Currency) -> Result<Amount, Refusal> {
     if money.currency == currency { Ok(money.amount) } else { Err(Refusal::OtherCurrency) }
 }
 
@@ -427,21 +389,56 @@ fn tell<I>(commit: &mut Commit, subject: Id<I>, outcome: &Outcome) {
     }
 }
 
-fn moved(
-    id: LoanId,
-    loan: &Loan,
-    outcome: &Outcome,
-    position: &Position,
-    amount: Amount,
-    on: Date,
-) -> LoanMoved {
-    LoanMoved {
-        loan: id,
-        on,
-        status: outcome.loan.as_ref().unwrap_or(loan).status,
-        amount: Money::new(amount, loan.currency),
-        due: position.due(),
-        principal: Money::new(position.principal, loan.currency),
+impl Found {
+    /// The contract and what is owed on it.
+    fn active(&self) -> Result<(&Loan, &Position), Refusal> {
+        let position = self.position.as_ref().ok_or(lending::Reject::NotActive)?;
+        Ok((&self.loan.record, &position.record))
+    }
+
+    /// Puts an outcome into a commit: records, transfers, events, the loan's one timer.
+    ///
+    /// A contract that is paid out changes only together with its position. So the version of the
+    /// position guards both, and the daily commit leaves the contract, which is long, alone.
+    fn record(&self, call: &Call, commit: &mut Commit, outcome: &Outcome) {
+        let Self { id, loan, position, product } = self;
+        if let Some(after) = &outcome.loan {
+            commit.put(&LOANS, *id, loan.version, after);
+        }
+        if let Some(after) = &outcome.position {
+            commit.put(&POSITIONS, *id, position.as_ref().map_or(0, |it| it.version), after);
+        }
+        let (accounting, currency) = (product.accounting(), loan.record.currency);
+        let books = Books { accounting, currency, contract: id.cast(), limited: None };
+        let mut prng = call.prng();
+        let value_date = commit.at.today;
+        for entry in &outcome.entries {
+            books.book(commit, entry.event, &entry.amounts, value_date, &mut prng);
+        }
+        tell(commit, *id, outcome);
+        let timer = position.as_ref().map(|it| it.record.through);
+        if timer != outcome.timer {
+            if let Some(day) = timer {
+                commit.clear_timer(Due::Day(day), CLOSE_LOAN_DAY, *id);
+            }
+            if let Some(day) = outcome.timer {
+                commit.set_timer(Due::Day(day), CLOSE_LOAN_DAY, *id);
+            }
+        }
+    }
+
+    /// The answer to what moved the loan.
+    fn moved(&self, outcome: &Outcome, amount: Amount, on: Date) -> LoanMoved {
+        let loan = outcome.loan.as_ref().unwrap_or(&self.loan.record);
+        let position = outcome.position.as_ref().expect("what moves a loan moves its position");
+        LoanMoved {
+            loan: self.id,
+            on,
+            status: loan.status,
+            amount: Money::new(amount, loan.currency),
+            due: position.due(),
+            principal: Money::new(position.principal, loan.currency),
+        }
     }
 }
 

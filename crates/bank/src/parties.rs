@@ -1,6 +1,7 @@
 //! Parties: registration, consents, checks.
 
 use lending::application::{Applicant, ApplicantKind};
+use money::Currency;
 use party::{
     Amendment, Check, Document, Kind, KycLevel, Method, Party, PartyView, Purpose, Registration,
     Sight,
@@ -11,7 +12,7 @@ use store::{Page, Stored, Versioned};
 
 use crate::{
     Bank, Call, Caller, Done, Refusal, Right,
-    tables::{PARTIES, PartyId, party_lane},
+    tables::{CLAIMS, PARTIES, PartyId, party_lane},
 };
 
 /// The answer to every command on a party.
@@ -45,21 +46,26 @@ impl Bank {
             let party =
                 party::party::register(registration, &keys, today, call.now, &mut call.prng())?;
             let index = party.index.expect("a new party has its indexes");
-            let known = index.id_number.to_string();
-            let same = self.store().find(&PARTIES, of, ("id-number", &known), None, 1).await?;
-            if !same.data.is_empty() {
-                return Err(Refusal::Exists("party"));
-            }
+            let claim = Id::<()>::derived(&[index.id_number.as_bytes()]);
+            let claimed = self.claimed(call, claim).await?;
             let mut commit = call.commit("register-party", party_lane(party.id), today);
             commit.put(&PARTIES, party.id, 0, &party);
-            // Two registrations of one number at the same moment: the second finds this taken.
-            let claim = Id::<()>::derived(&[known.as_bytes()]);
-            commit.put(&CLAIMS, claim, 0, &party.id);
+            commit.put(&CLAIMS, claim, claimed, &party.id);
             commit.tell("party-registered", party.id, &party.kind);
             commit.answer(&PartyChanged { id: party.id, kyc_level: party.kyc_level, version: 1 });
             Ok(commit)
         })
         .await
+    }
+
+    /// The version of the claim to an identity number, which whoever registers it next has to
+    /// expect: of two at the same moment, the second conflicts and finds it taken.
+    async fn claimed(&self, call: &Call, claim: Id<()>) -> Result<u64, Refusal> {
+        let of = call.caller.institution;
+        let Some(claim) = self.store().get(&CLAIMS, of, claim).await? else { return Ok(0) };
+        let party = self.need(&PARTIES, of, claim.record, "party").await?;
+        // Who was erased is not known any more and may come again.
+        if party.record.index.is_some() { Err(Refusal::Exists("party")) } else { Ok(claim.version) }
     }
 
     /// Changes a party by one of its commands.
@@ -215,11 +221,12 @@ impl Bank {
         Ok(party::view(party, &self.keys(caller.institution), sight)?)
     }
 
-    /// What the rules of a product may know of a party.
+    /// What the rules of a product in a currency may know of a party.
     pub(crate) async fn applicant(
         &self,
         call: &Call,
         party: &Party,
+        currency: Currency,
         today: Date,
     ) -> Result<Applicant, Refusal> {
         let clear = party.open(&self.keys(call.caller.institution))?;
@@ -229,14 +236,11 @@ impl Bank {
             Kind::Person => ApplicantKind::Person,
             Kind::Company => ApplicantKind::Company,
         };
-        let (outstanding, days_past_due) = self.exposure(call, party.id).await?;
+        let (outstanding, days_past_due) = self.exposure(call, party.id, currency).await?;
         let kyc_level = name_of(&party.kyc_level);
         Ok(Applicant { age, kind, kyc_level, outstanding, days_past_due })
     }
 }
-
-/// Which party has an identity number: one record for each number.
-const CLAIMS: store::Table<PartyId> = store::Table::new("party-claim", |_| Vec::new());
 
 /// The name a value has in JSON.
 fn name_of(value: &impl Serialize) -> String {

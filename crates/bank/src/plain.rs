@@ -160,10 +160,11 @@ impl Bank {
         Ok(Booking { results: receipt.results, replayed })
     }
 
-    /// Lets one hold expire, unless it was resolved before.
+    /// Lets one hold expire, unless it was resolved before. The moment is in the key, since a hold
+    /// that was refused leaves its timer, and its id may be used again.
     pub(crate) async fn expire_hold(&self, call: &Call, timer: &Timer) -> Result<(), Refusal> {
         let hold: TransferId = timer.subject.cast();
-        let call = call.within(format!("{EXPIRE_HOLD}/{hold}"));
+        let call = call.within(format!("{EXPIRE_HOLD}/{hold}/{}", call.now));
         let today = self.institution(&call.caller).await?.record.business_date;
         let id = Id::new(call.now, &mut call.prng());
         let mut commit = call.commit(EXPIRE_HOLD, timer.lane, today);

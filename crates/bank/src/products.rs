@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use ledger::InstitutionId;
 use product::{
     Definition, Document, LoanProduct, Problem,
-    kinds::current_account::AccountProduct,
+    kinds::{
+        current_account::{self, AccountProduct},
+        instalment_loan,
+    },
     life::{ProductVersion, Status, in_force},
     simulate::{Request, Simulation, SimulationReject},
 };
@@ -13,8 +17,9 @@ use stdx::{Date, Id, Timestamp};
 use store::{Page, Stored, Versioned};
 
 use crate::{
-    Bank, Call, Caller, Compiled, Done, PRODUCTS_CACHED_MAX, Refusal, Right,
-    institutions::institution_lane, tables::PRODUCTS,
+    Bank, Call, Caller, Done, PRODUCTS_CACHED_MAX, Refusal, Right,
+    institutions::{chart, institution_lane},
+    tables::PRODUCTS,
 };
 
 /// The most versions of one product.
@@ -78,16 +83,15 @@ impl Bank {
     /// All problems of a definition; none is good.
     ///
     /// # Errors
-    /// [`Refusal::Forbidden`], [`Refusal::NotFound`].
+    /// [`Refusal::Forbidden`].
     pub async fn check_product(
         &self,
         caller: &Caller,
         text: &str,
     ) -> Result<Vec<Problem>, Refusal> {
         caller.must(Right::Read)?;
-        let chart = self.institution(caller).await?.record.chart();
         Ok(match Document::parse(text) {
-            Ok(document) => product::check::check(&document, chart),
+            Ok(document) => product::check::check(&document, chart()),
             Err(problem) => vec![problem],
         })
     }
@@ -103,9 +107,8 @@ impl Bank {
         request: &Request,
     ) -> Result<Result<Simulation, SimulationReject>, Refusal> {
         caller.must(Right::Read)?;
-        let chart = self.institution(caller).await?.record.chart();
-        let definition = Definition::parse(text, chart).map_err(Refusal::Definition)?;
-        Ok(product::simulate::simulate(&definition, request, chart))
+        let definition = Definition::parse(text, chart()).map_err(Refusal::Definition)?;
+        Ok(product::simulate::simulate(&definition, request, chart()))
     }
 
     /// Drafts a version and has it checked. A draft or checked version of the same number is
@@ -113,7 +116,7 @@ impl Bank {
     ///
     /// # Errors
     /// [`Refusal::Definition`] with all problems; [`Refusal::Product`] when the version has been
-    /// approved or its number is not the next.
+    /// approved or its number is not the next; [`Refusal::TooMany`].
     pub async fn draft_product(
         &self,
         call: &Call,
@@ -122,9 +125,8 @@ impl Bank {
         call.caller.must(Right::DraftProducts)?;
         let of = call.caller.institution;
         self.carry_out(call, move || async move {
-            let institution = self.institution(&call.caller).await?.record;
-            let definition =
-                Definition::parse(text, institution.chart()).map_err(Refusal::Definition)?;
+            let today = self.institution(&call.caller).await?.record.business_date;
+            let definition = Definition::parse(text, chart()).map_err(Refusal::Definition)?;
             let versions = self.versions(&call.caller, &definition.product).await?;
             let known: Vec<_> = versions.iter().map(|(_, it)| it.record.clone()).collect();
             let before = versions
@@ -136,13 +138,15 @@ impl Bank {
                     let edited = before.record.edit(definition, &call.caller.actor, call.now)?;
                     (before.version, edited)
                 }
+                None if known.len() >= VERSIONS_MAX => {
+                    return Err(Refusal::TooMany("VERSIONS_MAX", VERSIONS_MAX));
+                }
                 None => {
                     let actor = &call.caller.actor;
                     (0, ProductVersion::draft(definition, actor, &known, call.now)?)
                 }
             };
             let after = after.checked(call.now)?;
-            let today = institution.business_date;
             let mut commit = call.commit("draft-product", institution_lane(of), today);
             let id = version_id(&name, number);
             commit.put(&PRODUCTS, id, row, &after);
@@ -225,103 +229,97 @@ impl Bank {
         Ok(found.await?.data)
     }
 
-    /// The loan product in force on a day.
-    pub(crate) async fn loan_product_in_force(
+    /// The version of a product under which contracts are made on a day.
+    pub(crate) async fn product_in_force(
         &self,
         caller: &Caller,
         name: &str,
         day: Date,
-    ) -> Result<Arc<LoanProduct>, Refusal> {
-        match self.compiled(caller, self.in_force(caller, name, day).await?)? {
-            Compiled::Loan(product) => Ok(product),
-            Compiled::Account(_) => Err(Refusal::OtherKind),
-        }
-    }
-
-    /// The account product in force on a day.
-    pub(crate) async fn account_product_in_force(
-        &self,
-        caller: &Caller,
-        name: &str,
-        day: Date,
-    ) -> Result<Arc<AccountProduct>, Refusal> {
-        match self.compiled(caller, self.in_force(caller, name, day).await?)? {
-            Compiled::Account(product) => Ok(product),
-            Compiled::Loan(_) => Err(Refusal::OtherKind),
-        }
-    }
-
-    async fn in_force(
-        &self,
-        caller: &Caller,
-        name: &str,
-        day: Date,
-    ) -> Result<ProductVersion, Refusal> {
+    ) -> Result<Compiled, Refusal> {
         let versions = self.versions(caller, name).await?;
         let versions: Vec<_> = versions.into_iter().map(|(_, it)| it.record).collect();
-        in_force(&versions, day).cloned().ok_or(Refusal::NotFound("product in force"))
+        let version = in_force(&versions, day).ok_or(Refusal::NotFound("product in force"))?;
+        let definition = &version.definition;
+        self.compiled(&key(caller, name, definition.version), definition)
     }
 
-    /// The version a loan was made under.
-    pub(crate) async fn loan_product(
+    /// The version of a product under which a contract was made.
+    pub(crate) async fn pinned_product(
         &self,
         caller: &Caller,
         name: &str,
         number: u32,
-    ) -> Result<Arc<LoanProduct>, Refusal> {
-        match self.pinned(caller, name, number).await? {
-            Compiled::Loan(product) => Ok(product),
-            Compiled::Account(_) => Err(Refusal::OtherKind),
-        }
-    }
-
-    /// The version an account was opened under.
-    pub(crate) async fn account_product(
-        &self,
-        caller: &Caller,
-        name: &str,
-        number: u32,
-    ) -> Result<Arc<AccountProduct>, Refusal> {
-        match self.pinned(caller, name, number).await? {
-            Compiled::Account(product) => Ok(product),
-            Compiled::Loan(_) => Err(Refusal::OtherKind),
-        }
-    }
-
-    async fn pinned(&self, caller: &Caller, name: &str, number: u32) -> Result<Compiled, Refusal> {
-        let key = (caller.institution, name.to_owned(), number);
-        let cached = self.0.products.lock().ok().and_then(|it| it.get(&key).cloned());
-        if let Some(compiled) = cached {
+    ) -> Result<Compiled, Refusal> {
+        let key = key(caller, name, number);
+        if let Some(compiled) = self.cached(&key) {
             return Ok(compiled);
         }
         let id = version_id(name, number);
         let version = self.need(&PRODUCTS, caller.institution, id, "product version").await?;
-        self.compiled(caller, version.record)
+        self.compiled(&key, &version.record.definition)
     }
 
-    /// Compiles an approved version, once.
-    fn compiled(&self, caller: &Caller, version: ProductVersion) -> Result<Compiled, Refusal> {
-        let definition = &version.definition;
-        let key = (caller.institution, definition.product.clone(), definition.version);
-        let cached = self.0.products.lock().ok().and_then(|it| it.get(&key).cloned());
-        if let Some(compiled) = cached {
+    /// Compiles a version that is or was published, once: it never changes.
+    fn compiled(&self, key: &Key, definition: &Definition) -> Result<Compiled, Refusal> {
+        if let Some(compiled) = self.cached(key) {
             return Ok(compiled);
         }
-        let loan = product::kinds::instalment_loan::KIND.name;
-        let compiled = if definition.kind == loan {
-            LoanProduct::compile(definition).map(|it| Compiled::Loan(Arc::new(it)))
-        } else {
-            AccountProduct::compile(definition).map(|it| Compiled::Account(Arc::new(it)))
-        };
-        let compiled = compiled.map_err(Refusal::Definition)?;
+        let compiled = Compiled::compile(definition)?;
         if let Ok(mut products) = self.0.products.lock() {
             if products.len() >= PRODUCTS_CACHED_MAX {
                 products.clear();
             }
-            products.insert(key, compiled.clone());
+            products.insert(key.clone(), compiled.clone());
         }
         Ok(compiled)
     }
+
+    fn cached(&self, key: &Key) -> Option<Compiled> {
+        self.0.products.lock().ok()?.get(key).cloned()
+    }
+}
+
+/// A product version ready for use.
+#[derive(Clone)]
+pub(crate) enum Compiled {
+    Loan(Arc<LoanProduct>),
+    Account(Arc<AccountProduct>),
+}
+
+type Compile = fn(&Definition) -> Result<Compiled, Vec<Problem>>;
+
+impl Compiled {
+    /// How products of each kind are made ready. A kind that has contracts is a variant and a line
+    /// here; a test compares with [`product::kinds::ALL`].
+    pub(crate) const KINDS: [(&str, Compile); 2] = [
+        (instalment_loan::KIND.name, |it| Ok(Self::Loan(Arc::new(LoanProduct::compile(it)?)))),
+        (current_account::KIND.name, |it| {
+            Ok(Self::Account(Arc::new(AccountProduct::compile(it)?)))
+        }),
+    ];
+
+    fn compile(definition: &Definition) -> Result<Self, Refusal> {
+        let kind = Self::KINDS.iter().find(|(name, _)| *name == definition.kind);
+        let (_, compile) = kind.ok_or(Refusal::OtherKind)?;
+        compile(definition).map_err(Refusal::Definition)
+    }
+
+    /// The product of a loan.
+    pub(crate) fn loan(self) -> Result<Arc<LoanProduct>, Refusal> {
+        if let Self::Loan(product) = self { Ok(product) } else { Err(Refusal::OtherKind) }
+    }
+
+    /// The product of a current account.
+    pub(crate) fn account(self) -> Result<Arc<AccountProduct>, Refusal> {
+        if let Self::Account(product) = self { Ok(product) } else { Err(Refusal::OtherKind) }
+    }
+}
+
+/// What a compiled version is kept under.
+pub(crate) type Key = (InstitutionId, String, u32);
+
+fn key(caller: &Caller, name: &str, number: u32) -> Key {
+    (caller.institution, name.to_owned(), number)
 }
 
 /// A version's id follows from its name and number.

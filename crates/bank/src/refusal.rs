@@ -34,8 +34,6 @@ pub enum Refusal {
     NotTheBusinessDate(stdx::Date),
     /// Contracts whose day could not be closed; the business date stays.
     DayIncomplete(Vec<Unclosed>),
-    /// A consent is missing for what is asked.
-    ConsentMissing(party::Purpose),
     /// Too many items in one request.
     TooMany(&'static str, usize),
     /// The party's rules.
@@ -80,7 +78,6 @@ impl Refusal {
             Self::NotEligible(_) => "not-eligible",
             Self::NotTheBusinessDate(_) => "not-the-business-date",
             Self::DayIncomplete(_) => "day-incomplete",
-            Self::ConsentMissing(_) => "consent-missing",
             Self::TooMany(..) => "too-many",
             Self::Party(reject) => reject.code(),
             Self::Product(reject) => reject.code(),
@@ -116,9 +113,6 @@ impl fmt::Display for Refusal {
             Self::NotTheBusinessDate(date) => write!(f, "The business date is {date}."),
             Self::DayIncomplete(unclosed) => {
                 write!(f, "The day of {} contracts could not be closed.", unclosed.len())
-            }
-            Self::ConsentMissing(purpose) => {
-                write!(f, "The party has not consented to {purpose:?}.")
             }
             Self::TooMany(limit, max) => write!(f, "More than {limit}, which is {max}."),
             Self::Party(reject) => reject.fmt(f),
@@ -156,6 +150,12 @@ impl From<party::Reject> for Refusal {
 impl From<party::SealError> for Refusal {
     fn from(error: party::SealError) -> Self {
         Self::Party(party::Reject::Seal(error))
+    }
+}
+
+impl From<ledger::Reject> for Refusal {
+    fn from(reject: ledger::Reject) -> Self {
+        Self::Ledger { transfer: None, reject }
     }
 }
 

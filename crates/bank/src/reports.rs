@@ -48,10 +48,14 @@ impl Bank {
     ) -> Result<TrialBalance, Refusal> {
         caller.must(Right::Audit)?;
         let lines = self.store().book(caller.institution, through).await?;
-        let mut difference = BTreeMap::new();
+        // On the way to zero a sum may be larger than any amount.
+        let mut sums = BTreeMap::<Currency, i128>::new();
         for line in &lines {
-            *difference.entry(line.currency).or_default() += line.debits - line.credits;
+            let (debits, credits) = (line.debits.minor(), line.credits.minor());
+            *sums.entry(line.currency).or_default() += i128::from(debits) - i128::from(credits);
         }
+        let sums = sums.into_iter().map(|(currency, sum)| Ok((currency, amount(sum)?)));
+        let difference = sums.collect::<Result<_, Refusal>>()?;
         Ok(TrialBalance { through, lines, difference })
     }
 
@@ -103,16 +107,18 @@ impl Bank {
         prefix: &str,
     ) -> Result<Vec<(Money, Money)>, Refusal> {
         let balance = self.trial_balance(caller, None).await?;
-        let mut sums = BTreeMap::<Currency, (Amount, Amount)>::new();
+        let mut sums = BTreeMap::<Currency, (i128, i128)>::new();
         for line in balance.lines.iter().filter(|it| it.code.as_str().starts_with(prefix)) {
             let sum = sums.entry(line.currency).or_default();
-            sum.0 += line.debits;
-            sum.1 += line.credits;
+            sum.0 += i128::from(line.debits.minor());
+            sum.1 += i128::from(line.credits.minor());
         }
-        let money = |(currency, (debits, credits))| {
-            (Money::new(debits, currency), Money::new(credits, currency))
-        };
-        Ok(sums.into_iter().map(money).collect())
+        let money = |currency, sum| amount(sum).map(|it| Money::new(it, currency));
+        let sums = sums.into_iter();
+        sums.map(|(currency, (debits, credits))| {
+            Ok((money(currency, debits)?, money(currency, credits)?))
+        })
+        .collect()
     }
 
     /// The state hash now.
@@ -137,4 +143,10 @@ impl Bank {
         caller.must(Right::Audit)?;
         Ok(self.store().log(caller.institution, after, limit).await?)
     }
+}
+
+/// A sum over accounts, which are each within range.
+fn amount(sum: i128) -> Result<Amount, Refusal> {
+    let minor = i64::try_from(sum).map_err(|_| ledger::Reject::BalanceOverflow)?;
+    Ok(Amount::from_minor(minor))
 }

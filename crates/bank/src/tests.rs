@@ -1,3 +1,18 @@
+//! The bank on a store in memory: one module for each topic.
+
+mod access;
+mod accounts;
+mod command;
+mod days;
+mod keys;
+mod loans;
+mod parties;
+mod plain;
+mod products;
+mod random;
+mod replays;
+mod world;
+
 use crate::{Bank, Call, loans::Apply};
 
 /// An edge on many threads can hold every command's future.

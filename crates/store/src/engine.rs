@@ -39,6 +39,9 @@ pub(crate) struct RecordRow {
     pub body: String,
 }
 
+/// What a writer has to know of a record: its version, and the links it may have to remove.
+pub(crate) type RecordHead = (u64, Vec<(String, String)>);
+
 /// Where a transfer is: a row of the log, and the place in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TransferPlace {
@@ -101,6 +104,7 @@ pub(crate) trait Engine: Send + Sync {
     fn lane(&self, of: InstitutionId, lane: LaneId) -> Result<Option<LaneHead>, StoreError>;
     fn answer(&self, of: InstitutionId, key: &str) -> Result<Option<AnswerRow>, StoreError>;
     fn record(&self, key: &RecordKey) -> Result<Option<RecordRow>, StoreError>;
+    fn record_head(&self, key: &RecordKey) -> Result<Option<RecordHead>, StoreError>;
     fn account(&self, of: InstitutionId, id: AccountId) -> Result<Option<Account>, StoreError>;
     /// A transfer and what became of it.
     fn transfer(&self, of: InstitutionId, id: TransferId) -> Result<Option<Resolved>, StoreError>;

@@ -25,7 +25,7 @@ use crate::{
     ACCOUNTS_CACHED_MAX, AccountChange, BATCH_COMMITS_MAX, BATCH_TRANSFERS_MAX, Booked, Commit,
     LANES_CACHED_MAX, LogBody, LogRow, Mode, Outcome, QUEUE_MAX, Receipt, RecordEntry, RecordKey,
     StoreError, TimerChange,
-    engine::{AnswerRow, Batch, Engine, LaneHead, RecordWrite, TransferPlace},
+    engine::{AnswerRow, Batch, Engine, LaneHead, RecordHead, RecordWrite, TransferPlace},
     log::results_to_numbers,
 };
 
@@ -84,7 +84,7 @@ struct Work {
     /// Of keys used before this batch.
     answers: BTreeMap<(InstitutionId, String), AnswerRow>,
     /// Version and links of the records the batch names, as the commits so far left them.
-    records: BTreeMap<RecordKey, (u64, Vec<(String, String)>)>,
+    records: BTreeMap<RecordKey, RecordHead>,
     /// Where each ledger stood before the batch.
     marks: BTreeMap<InstitutionId, Mark>,
     batch: Batch,
@@ -177,8 +177,8 @@ impl Writer {
             }
             for key in touched_records(commit) {
                 if let Entry::Vacant(unknown) = work.records.entry(key) {
-                    let row = self.engine.record(unknown.key())?;
-                    unknown.insert(row.map_or((0, Vec::new()), |row| (row.version, row.links)));
+                    let head = self.engine.record_head(unknown.key())?;
+                    unknown.insert(head.unwrap_or_default());
                 }
             }
             self.load_books(commit)?;

@@ -6,7 +6,6 @@ use bank::{
     tables::CurrentAccountId,
 };
 use serde::{Deserialize, Serialize};
-use stdx::Id;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -81,8 +80,9 @@ struct MovedBody {
 )]
 async fn open(State(api): State<Api>, new: Command<Json<NewCurrentAccount>>) -> Answer {
     let NewCurrentAccount { party, product } = new.body.0;
-    let opened = api.bank.open_account(&new.call, &OpenAccount { party: party.id(), product });
-    created(opened.await?, |it| format!("/v1/accounts/{}", it.account), moved)
+    let open = OpenAccount { party: party.id(), product };
+    let opened = api.bank.open_account(&new.call, &open).await?;
+    created(opened, |it| format!("/v1/accounts/{}", it.account), moved)
 }
 
 /// List current accounts
@@ -90,12 +90,12 @@ async fn open(State(api): State<Api>, new: Command<Json<NewCurrentAccount>>) -> 
 /// Oldest first.
 #[utoipa::path(
     get, path = "/v1/accounts", tag = "accounts", operation_id = "list_accounts",
-    params(PageOf<Id<()>>),
+    params(PageOf),
     responses((status = 200, description = "A page.", body = PageView<AccountBody>)),
     security(("key" = ["read"])),
 )]
-async fn list(State(api): State<Api>, By(caller): By, of: Asked<PageOf<Id<()>>>) -> Answer {
-    page(api.bank.accounts(&caller, of.0.after, of.0.limit).await?, view)
+async fn list(State(api): State<Api>, By(caller): By, of: Asked<PageOf>) -> Answer {
+    page(api.bank.accounts(&caller, of.0.after()?, of.0.limit).await?, view)
 }
 
 /// Read a current account

@@ -92,7 +92,7 @@ struct ApplicantBody {
     /// Completed years of age.
     age: u32,
     /// A person or a company.
-    #[schema(schema_with = schema::applicant_kind)]
+    #[schema(value_type = schema::ApplicantKind)]
     kind: ApplicantKind,
     /// How well the applicant was known.
     kyc_level: String,
@@ -163,13 +163,13 @@ struct DisclosureBody {
     #[schema(example = "1 month")]
     every: String,
     /// How it is repaid (还款方式).
-    #[schema(schema_with = schema::repayment_method)]
+    #[schema(value_type = schema::RepaymentMethod)]
     method: Method,
     /// Nominal rate of a year (合同利率).
     #[schema(example = "0.096")]
     rate: String,
     /// How days become years.
-    #[schema(schema_with = schema::day_count)]
+    #[schema(value_type = schema::DayCount)]
     day_count: DayCount,
     /// Annual cost, simple (年化利率, 单利).
     annual_cost_simple: String,
@@ -188,7 +188,7 @@ struct DisclosureBody {
     /// What being late costs (罚息).
     penalty: Option<PenaltyBody>,
     /// What a payment pays first within an instalment (还款顺序).
-    #[schema(schema_with = components)]
+    #[schema(value_type = Vec<schema::Component>)]
     allocation: Vec<Component>,
     /// Whether the loan may be settled early (提前结清).
     early_settlement: bool,
@@ -200,12 +200,9 @@ struct DisclosureBody {
     plan: Vec<InstalmentBody>,
 }
 
-fn components() -> utoipa::openapi::Array {
-    utoipa::openapi::Array::new(schema::component())
-}
-
 /// The contract that came of an application.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Signed)]
 struct SignedBody {
     /// The loan, to be disbursed.
     loan: Name,

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use bank::{LogRow, Page, StoreError};
 use serde::Serialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 use stdx::Digest;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -80,23 +80,20 @@ struct EventBody {
 /// Oldest first: the audit log of everything the institution did.
 #[utoipa::path(
     get, path = "/v1/events", tag = "events", operation_id = "list_events",
-    params(PageOf<u64>),
+    params(PageOf),
     responses((status = 200, description = "A page.", body = PageView<EntryBody>)),
     security(("key" = ["audit"])),
 )]
-async fn list(State(api): State<Api>, By(caller): By, of: Asked<PageOf<u64>>) -> Answer {
-    let Page { data, next } = api.bank.log(&caller, of.0.after.unwrap_or(0), of.0.limit).await?;
+async fn list(State(api): State<Api>, By(caller): By, of: Asked<PageOf>) -> Answer {
+    let Page { data, next } = api.bank.log(&caller, of.0.after()?.unwrap_or(0), of.0.limit).await?;
     let data = data.into_iter().map(view).collect::<Result<_, _>>();
     page(Page { data: data.map_err(bank::Refusal::from)?, next }, |it| it)
 }
 
 fn view(row: LogRow) -> Result<EntryBody, StoreError> {
     let body = row.body()?;
-    let record = |it: bank::RecordEntry| RecordBody {
-        kind: it.kind,
-        id: it.id.into(),
-        version: it.version,
-    };
+    let record =
+        |it: bank::RecordEntry| RecordBody { kind: it.kind, id: it.id.into(), version: it.version };
     let event =
         |it: bank::Event| EventBody { name: it.kind, subject: it.subject.into(), data: it.body };
     Ok(EntryBody {

@@ -30,7 +30,7 @@ struct NewApiKey {
     /// Its name in the audit log.
     name: String,
     /// What it may do.
-    #[schema(schema_with = schema::role)]
+    #[schema(value_type = schema::Role)]
     role: Role,
     /// Whether it sees personal data clear.
     #[serde(default)]
@@ -64,17 +64,13 @@ struct Me {
     /// The name in the audit log.
     actor: String,
     /// What the key is to the institution.
-    #[schema(schema_with = schema::role)]
+    #[schema(value_type = schema::Role)]
     role: Role,
     /// What it may do.
-    #[schema(schema_with = rights)]
+    #[schema(value_type = Vec<schema::Right>)]
     rights: Vec<&'static str>,
     /// Whether it sees personal data clear.
     sees_personal_data: bool,
-}
-
-fn rights() -> utoipa::openapi::Array {
-    utoipa::openapi::Array::new(schema::right())
 }
 
 /// Make an API key
@@ -92,10 +88,11 @@ async fn create(State(api): State<Api>, new: Command<Json<NewApiKey>>) -> Answer
     let made = api.bank.create_key(&new.call, &key).await?;
     // The text is drawn from the seed of this request: that of a repetition opens nothing.
     let first = !made.replayed;
-    created(made, |(id, _)| format!("/v1/keys/{id}"), |(id, text)| KeyBody {
-        id: id.into(),
-        key: first.then(|| text.reveal().to_owned()),
-    })
+    created(
+        made,
+        |(id, _)| format!("/v1/keys/{id}"),
+        |(id, text)| KeyBody { id: id.into(), key: first.then(|| text.reveal().to_owned()) },
+    )
 }
 
 /// Revoke an API key

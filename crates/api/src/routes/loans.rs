@@ -15,13 +15,12 @@ use product::{
     schedule::Instalment,
 };
 use serde::{Deserialize, Serialize};
-use stdx::Id;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     answer::{Answer, PageView, done, ok, page, versioned},
-    request::{Asked, At, By, Command, Json, Nothing, PageOf},
+    request::{Asked, At, By, Command, Json, Nothing, cursor, limit, page_default},
     router::Api,
     schema,
     wire::{Day, Iso, Major, Money, Name},
@@ -48,11 +47,9 @@ struct LoansOf {
     #[param(value_type = Option<String>, format = Uuid)]
     party: Option<Name>,
     /// `next` of the page before; the first page when absent.
-    #[serde(default, deserialize_with = "crate::request::cursor")]
-    #[param(value_type = Option<String>)]
-    after: Option<Id<()>>,
+    after: Option<String>,
     /// How many things at most.
-    #[serde(default = "crate::request::page_default", deserialize_with = "crate::request::limit")]
+    #[serde(default = "page_default", deserialize_with = "limit")]
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: usize,
 }
@@ -78,7 +75,7 @@ struct LoanBody {
     /// And which version of it; it never moves under a contract.
     product_version: u32,
     /// Where it stands.
-    #[schema(schema_with = schema::loan_status)]
+    #[schema(value_type = schema::LoanStatus)]
     status: Status,
     /// The sum lent.
     principal: Money,
@@ -105,25 +102,21 @@ struct LoanBody {
 #[schema(as = LoanTerms)]
 struct TermsBody {
     /// How principal and interest spread.
-    #[schema(schema_with = schema::repayment_method)]
+    #[schema(value_type = schema::RepaymentMethod)]
     method: Method,
     /// Nominal rate of a year.
     #[schema(example = "0.096")]
     rate: String,
     /// How days become years.
-    #[schema(schema_with = schema::day_count)]
+    #[schema(value_type = schema::DayCount)]
     day_count: DayCount,
     /// What being late costs.
     penalty: Option<PenaltyBody>,
     /// What a payment pays first within an instalment.
-    #[schema(schema_with = components)]
+    #[schema(value_type = Vec<schema::Component>)]
     allocation: Vec<Component>,
     /// Whether it may be settled before the last due date.
     early_settlement: bool,
-}
-
-fn components() -> utoipa::openapi::Array {
-    utoipa::openapi::Array::new(schema::component())
 }
 
 /// What being late costs.
@@ -134,7 +127,7 @@ pub(crate) struct PenaltyBody {
     #[schema(example = "0.144")]
     rate: String,
     /// What it is taken on.
-    #[schema(schema_with = schema::penalty_base)]
+    #[schema(value_type = schema::PenaltyBase)]
     base: PenaltyBase,
     /// Days after the due date within which paying is not late.
     grace_days: u32,
@@ -161,7 +154,7 @@ struct PositionBody {
     /// Days past due at the last close.
     days_past_due: u32,
     /// The class of arrears.
-    #[schema(schema_with = schema::bucket)]
+    #[schema(value_type = schema::Bucket)]
     bucket: Bucket,
 }
 
@@ -212,7 +205,7 @@ struct ScheduledBody {
     /// As planned.
     planned: InstalmentBody,
     /// Where it stands.
-    #[schema(schema_with = schema::instalment_status)]
+    #[schema(value_type = schema::InstalmentStatus)]
     status: InstalmentStatus,
     /// What of the plan is paid.
     paid: OwedBody,
@@ -241,7 +234,7 @@ struct MovedBody {
     /// The business date it was booked on.
     on: Day,
     /// Where the loan stands now.
-    #[schema(schema_with = schema::loan_status)]
+    #[schema(value_type = schema::LoanStatus)]
     status: Status,
     /// What moved: paid out, or paid.
     amount: Money,
@@ -280,6 +273,7 @@ struct QuoteBody {
 )]
 async fn list(State(api): State<Api>, By(caller): By, of: Asked<LoansOf>) -> Answer {
     let LoansOf { party, after, limit } = of.0;
+    let after = cursor(after.as_deref())?;
     page(api.bank.loans(&caller, party.map(Name::id), after, limit).await?, view)
 }
 
@@ -320,11 +314,7 @@ async fn schedule(State(api): State<Api>, By(caller): By, At(id): At<LoanId>) ->
     responses((status = 200, description = "Disbursed.", body = MovedBody)),
     security(("key" = ["payments"])),
 )]
-async fn disburse(
-    State(api): State<Api>,
-    At(id): At<LoanId>,
-    command: Command<Nothing>,
-) -> Answer {
+async fn disburse(State(api): State<Api>, At(id): At<LoanId>, command: Command<Nothing>) -> Answer {
     done(api.bank.disburse(&command.call, id).await?, moved)
 }
 

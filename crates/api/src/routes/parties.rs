@@ -7,7 +7,7 @@ use party::{
     Registration,
 };
 use serde::{Deserialize, Serialize};
-use stdx::{Digest, Id};
+use stdx::Digest;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -33,12 +33,12 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
-    "kind": "person", "name": "张小明", "id_number": "11010519900307281X",
+    "kind": "person", "name": "张小明", "id_number": "110105199003072813",
     "mobile": "13800138000", "address": "北京市朝阳区建国路1号"
 }))]
 struct NewParty {
     /// Person or company.
-    #[schema(schema_with = schema::party_kind)]
+    #[schema(value_type = schema::PartyKind)]
     kind: party::Kind,
     /// Name as on the document.
     #[schema(value_type = String)]
@@ -80,7 +80,7 @@ struct Contact {
 #[schema(example = json!({ "purpose": "credit-inquiry", "text_version": "credit-inquiry/2025-01" }))]
 struct NewConsent {
     /// What it is for.
-    #[schema(schema_with = schema::purpose)]
+    #[schema(value_type = schema::Purpose)]
     purpose: Purpose,
     /// The version of the text the party agreed to.
     text_version: String,
@@ -95,7 +95,7 @@ struct NewConsent {
 }))]
 struct NewDocument {
     /// What it is.
-    #[schema(schema_with = schema::document_kind)]
+    #[schema(value_type = schema::DocumentKind)]
     kind: DocumentKind,
     /// SHA-256 of the picture or file, which stays with the caller, in hexadecimal.
     #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
@@ -110,10 +110,10 @@ struct NewDocument {
 #[schema(example = json!({ "level": "verified", "method": "register", "reference": "check-0001" }))]
 struct NewCheck {
     /// The level it supports.
-    #[schema(schema_with = schema::kyc_level)]
+    #[schema(value_type = schema::KycLevel)]
     level: KycLevel,
     /// How it was made.
-    #[schema(schema_with = schema::check_method)]
+    #[schema(value_type = schema::CheckMethod)]
     method: Method,
     /// Where the evidence is.
     reference: String,
@@ -125,7 +125,7 @@ struct PartyChange {
     /// Which party.
     id: Name,
     /// How well it is known now.
-    #[schema(schema_with = schema::kyc_level)]
+    #[schema(value_type = schema::KycLevel)]
     kyc_level: KycLevel,
     /// The version of its record, which is also its `ETag`.
     version: u64,
@@ -137,13 +137,13 @@ struct PartyChange {
 struct PartyBody {
     id: Name,
     /// Person or company.
-    #[schema(schema_with = schema::party_kind)]
+    #[schema(value_type = schema::PartyKind)]
     kind: party::Kind,
     /// Name; null once erased, as are the four after it.
     #[schema(example = "张**")]
     name: Option<String>,
     /// Resident identity number or unified social credit code.
-    #[schema(example = "110***********281X")]
+    #[schema(example = "110***********2813")]
     id_number: Option<String>,
     /// Mobile number.
     #[schema(example = "138****8000")]
@@ -153,7 +153,7 @@ struct PartyBody {
     /// Bank card.
     bank_card: Option<String>,
     /// How well it is known.
-    #[schema(schema_with = schema::kyc_level)]
+    #[schema(value_type = schema::KycLevel)]
     kyc_level: KycLevel,
     /// The documents it has shown, oldest first.
     documents: Vec<DocumentBody>,
@@ -170,7 +170,7 @@ struct PartyBody {
 #[schema(as = Document)]
 struct DocumentBody {
     /// What it is.
-    #[schema(schema_with = schema::document_kind)]
+    #[schema(value_type = schema::DocumentKind)]
     kind: DocumentKind,
     /// SHA-256 of the picture or file.
     #[schema(value_type = String)]
@@ -186,7 +186,7 @@ struct DocumentBody {
 #[schema(as = Consent)]
 struct ConsentBody {
     /// What it is for.
-    #[schema(schema_with = schema::purpose)]
+    #[schema(value_type = schema::Purpose)]
     purpose: Purpose,
     /// The version of the text the party agreed to.
     text_version: String,
@@ -216,12 +216,12 @@ async fn register(State(api): State<Api>, new: Command<Json<NewParty>>) -> Answe
 /// Oldest first.
 #[utoipa::path(
     get, path = "/v1/parties", tag = "parties", operation_id = "list_parties",
-    params(PageOf<Id<()>>),
+    params(PageOf),
     responses((status = 200, description = "A page.", body = PageView<PartyBody>)),
     security(("key" = ["read"])),
 )]
-async fn list(State(api): State<Api>, By(caller): By, of: Asked<PageOf<Id<()>>>) -> Answer {
-    page(api.bank.parties(&caller, of.0.after, of.0.limit).await?, view)
+async fn list(State(api): State<Api>, By(caller): By, of: Asked<PageOf>) -> Answer {
+    page(api.bank.parties(&caller, of.0.after()?, of.0.limit).await?, view)
 }
 
 /// Read a party

@@ -1,5 +1,7 @@
 //! Products: definitions, their checks and simulation, and the four-eyes life cycle.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use bank::{
     Versioned,
@@ -7,14 +9,13 @@ use bank::{
 };
 use money::{Calendar, Decimal};
 use product::{
-
     kinds::Kind,
     life::{ProductVersion, Status},
     simulate::{Request, Simulation, SimulationReject},
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
-use stdx::{Date, Id};
+use stdx::Date;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -78,7 +79,7 @@ struct ProductChange {
     /// The version.
     version: u32,
     /// Where it stands now.
-    #[schema(schema_with = schema::product_status)]
+    #[schema(value_type = schema::ProductStatus)]
     status: Status,
 }
 
@@ -110,10 +111,10 @@ struct VersionBody {
     /// The last such day; null when there is none.
     until: Option<Day>,
     /// Where it stands.
-    #[schema(schema_with = schema::product_status)]
+    #[schema(value_type = schema::ProductStatus)]
     status: Status,
-    /// Who wrote it last.
-    author: String,
+    /// Everybody who wrote in it; none of them may approve it.
+    authors: BTreeSet<String>,
     /// Who approved it.
     approver: Option<String>,
     /// The first day of its contracts, once it is published.
@@ -127,6 +128,7 @@ struct VersionBody {
 
 /// What is wrong with a definition; nothing is good.
 #[derive(Serialize, ToSchema)]
+#[schema(as = DefinitionCheck)]
 struct CheckBody {
     /// Whether there is nothing wrong.
     good: bool,
@@ -187,6 +189,7 @@ struct KindBody {
 
 /// Every kind of product.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ProductKinds)]
 struct KindsBody {
     /// By name.
     data: Vec<KindBody>,
@@ -223,12 +226,12 @@ async fn draft(State(api): State<Api>, draft: Command<Definition>) -> Answer {
 /// List product versions
 #[utoipa::path(
     get, path = "/v1/products", tag = "products", operation_id = "list_products",
-    params(PageOf<Id<()>>),
+    params(PageOf),
     responses((status = 200, description = "A page.", body = PageView<VersionBody>)),
     security(("key" = ["read"])),
 )]
-async fn list(State(api): State<Api>, By(caller): By, of: Asked<PageOf<Id<()>>>) -> Answer {
-    let versions = api.bank.products(&caller, of.0.after, of.0.limit).await?;
+async fn list(State(api): State<Api>, By(caller): By, of: Asked<PageOf>) -> Answer {
+    let versions = api.bank.products(&caller, of.0.after()?, of.0.limit).await?;
     page(versions, |(_, it)| view(it.record))
 }
 
@@ -405,7 +408,8 @@ fn not_simulated(reject: SimulationReject) -> ApiError {
         | SimulationReject::Offer(_)
         | SimulationReject::BalanceTooLarge
         | SimulationReject::Schedule(_)
-        | SimulationReject::Fee(_) => ApiError::new(
+        | SimulationReject::Fee(_)
+        | SimulationReject::DateOutOfRange => ApiError::new(
             axum::http::StatusCode::UNPROCESSABLE_ENTITY,
             "not-simulated",
             format!("The product cannot make this contract: {}.", reject.code()),
@@ -430,7 +434,7 @@ fn view(version: ProductVersion) -> VersionBody {
         effective: Day(definition.effective),
         until: definition.until.map(Day),
         status: version.status,
-        author: version.author,
+        authors: version.authors,
         approver: version.approver,
         published_from: version.published_from.map(Day),
         since: Moment(version.since),
@@ -459,4 +463,3 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::
     let text = String::deserialize(deserializer)?;
     text.parse().map(Some).map_err(|_| refuse("malformed-number", "It is not a whole number."))
 }
-

@@ -13,8 +13,8 @@ use money::Amount;
 use stdx::{Date, Id};
 
 use super::{
-    AnswerRow, Batch, Engine, Filter, LaneHead, RecordRow, Resolved, TransferPlace, no_row,
-    sum_too_large,
+    AnswerRow, Batch, Engine, Filter, LaneHead, RecordHead, RecordRow, Resolved, TransferPlace,
+    no_row, sum_too_large,
 };
 use crate::{BookLine, Due, LogRow, RecordKey, StoreError, Timer};
 
@@ -118,6 +118,11 @@ impl Engine for MemEngine {
 
     fn record(&self, key: &RecordKey) -> Result<Option<RecordRow>, StoreError> {
         Ok(self.read()?.records.get(key).cloned())
+    }
+
+    fn record_head(&self, key: &RecordKey) -> Result<Option<RecordHead>, StoreError> {
+        let tables = self.read()?;
+        Ok(tables.records.get(key).map(|row| (row.version, row.links.clone())))
     }
 
     fn account(&self, of: InstitutionId, id: AccountId) -> Result<Option<Account>, StoreError> {

@@ -15,12 +15,14 @@ use ledger::{
 };
 use money::{Amount, Currency};
 use rusqlite::{
-    Connection, OptionalExtension, Row, ToSql, Transaction, TransactionBehavior, params,
+    Connection, OptionalExtension, Row, ToSql, Transaction, TransactionBehavior, config::DbConfig,
+    params,
 };
 use stdx::{Date, Digest, Id, Timestamp};
 
 use super::{
-    AnswerRow, Batch, Engine, Filter, LaneHead, RecordRow, Resolved, no_row, sum_too_large,
+    AnswerRow, Batch, Engine, Filter, LaneHead, RecordHead, RecordRow, Resolved, no_row,
+    sum_too_large,
 };
 use crate::{BookLine, Due, LogRow, RecordKey, StoreError, Timer};
 
@@ -119,11 +121,12 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     let connect = || {
         let connection = Connection::open(path)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        // A plan once made stays: without this, statements are prepared anew for other values.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
-        // 64 MiB of pages, and the rest mapped: negative is KiB.
+        // 64 MiB of pages: negative is KiB. Nothing is mapped: a broken disk shall be an error.
         connection.pragma_update(None, "cache_size", -65_536)?;
-        connection.pragma_update(None, "mmap_size", 1_i64 << 30)?;
         // Longer logs than the default 1,000 pages: fewer checkpoints, each fsyncing the file.
         connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
         Ok(connection)
@@ -195,6 +198,13 @@ impl Engine for SqliteEngine {
         let sql = "SELECT id, version, lane, links, body FROM record
             WHERE institution = ? AND kind = ? AND id = ?";
         self.one(sql, &[key.institution.as_bytes(), &key.kind, key.id.as_bytes()], record)
+    }
+
+    fn record_head(&self, key: &RecordKey) -> Result<Option<RecordHead>, StoreError> {
+        let sql = "SELECT version, links FROM record
+            WHERE institution = ? AND kind = ? AND id = ?";
+        let params: [&dyn ToSql; 3] = [key.institution.as_bytes(), &key.kind, key.id.as_bytes()];
+        self.one(sql, &params, |row| Ok((row.get(0)?, links(row, 1)?)))
     }
 
     fn account(&self, of: InstitutionId, id: AccountId) -> Result<Option<Account>, StoreError> {
@@ -501,14 +511,17 @@ fn write_timers(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Resul
     Ok(())
 }
 
+fn links(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<(String, String)>> {
+    let links: String = row.get(column)?;
+    serde_json::from_str(&links).map_err(|_| wrong(column, "links"))
+}
+
 fn record(row: &Row<'_>) -> rusqlite::Result<RecordRow> {
-    let links: String = row.get(3)?;
-    let links = serde_json::from_str(&links).map_err(|_| wrong(3, "links"))?;
     Ok(RecordRow {
         id: id(row, 0)?,
         version: row.get(1)?,
         lane: id(row, 2)?,
-        links,
+        links: links(row, 3)?,
         body: row.get(4)?,
     })
 }

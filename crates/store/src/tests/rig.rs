@@ -15,8 +15,8 @@ use super::Directory;
 use crate::{
     BookLine, Commit, Due, LogRow, Outcome, RecordKey, Store, StoreError, Timer,
     engine::{
-        AnswerRow, Batch, Engine, Filter, LaneHead, RecordRow, Resolved, mem::MemEngine,
-        sqlite::SqliteEngine,
+        AnswerRow, Batch, Engine, Filter, LaneHead, RecordHead, RecordRow, Resolved,
+        mem::MemEngine, sqlite::SqliteEngine,
     },
 };
 
@@ -142,6 +142,10 @@ impl Engine for Rig {
 
     fn record(&self, key: &RecordKey) -> Result<Option<RecordRow>, StoreError> {
         self.engine.record(key)
+    }
+
+    fn record_head(&self, key: &RecordKey) -> Result<Option<RecordHead>, StoreError> {
+        self.engine.record_head(key)
     }
 
     fn account(&self, of: InstitutionId, id: AccountId) -> Result<Option<Account>, StoreError> {

@@ -1,0 +1,13 @@
+//! The whole API over a bank in memory: requests in, answers out, no socket.
+
+mod access;
+mod bad_input;
+mod edits;
+mod isolation;
+mod ledger;
+mod once;
+mod pages;
+mod reference;
+mod service;
+mod walk;
+mod world;

@@ -1,0 +1,162 @@
+//! Every command as data, so that tests can walk all of them.
+
+use ledger::{AccountId, AccountState, Limits, Transfer};
+use money::{Amount, Currency, Money};
+use party::{
+    Amendment, Document, DocumentKind, Kind, KycLevel, Method, Mobile, Personal, Purpose,
+    Registration, ResidentId,
+};
+use serde::Serialize;
+use stdx::{Date, Digest, Id};
+
+use super::world::NOW;
+use crate::{
+    Bank, Call, Done, Refusal, Right,
+    accounts::OpenAccount,
+    keys::{ApiKey, NewKey},
+    loans::Apply,
+    plain::NewAccount,
+    products::Step,
+    tables::{ApplicationId, CurrentAccountId, LoanId, PartyId},
+};
+
+#[derive(Clone, Debug)]
+pub(super) enum Command {
+    /// Of the nth person.
+    Register(u16),
+    GiveConsent(PartyId, &'static str),
+    WithdrawConsent(PartyId),
+    AddDocument(PartyId),
+    RaiseKyc(PartyId),
+    /// Of the version read, to the nth mobile number.
+    Amend(PartyId, u64, u32),
+    Apply(Apply),
+    Sign(ApplicationId),
+    Disburse(LoanId),
+    Repay(LoanId, i64),
+    Settle(LoanId, i64),
+    OpenAccount(PartyId),
+    Deposit(CurrentAccountId, i64),
+    Withdraw(CurrentAccountId, i64),
+    Draft(String),
+    Step(&'static str, u32, Step),
+    OpenLedgerAccounts(Vec<NewAccount>),
+    AccountState(AccountId, AccountState),
+    AccountLimits(AccountId, Option<Limits>),
+    Book(Vec<Transfer>),
+    CloseDate(Date),
+    ClosePeriod(Date),
+    CreateKey(NewKey),
+    RevokeKey(Id<ApiKey>),
+}
+
+/// The answer as JSON, and whether it is that of an earlier time.
+pub(super) type Given = Result<(String, bool), Refusal>;
+
+fn given<T: Serialize>(done: Result<Done<T>, Refusal>) -> Given {
+    done.map(|it| (serde_json::to_string(&it.answer).unwrap(), it.replayed))
+}
+
+pub(super) fn yuan(minor: i64) -> Money {
+    Money::new(Amount::from_minor(minor), Currency::CNY)
+}
+
+pub(super) fn person(number: u16) -> Registration {
+    let birth = Date::constant(1990, 1, 1);
+    let id = ResidentId::sample(110_105, birth, number);
+    Registration {
+        kind: Kind::Person,
+        name: Personal::new(format!("样例{number:03}")),
+        id_number: Personal::new(id.reveal()),
+        mobile: Personal::new(Mobile::sample(u32::from(number)).reveal()),
+        address: None,
+        bank_card: None,
+    }
+}
+
+impl Command {
+    /// What it asks of its caller.
+    pub(super) fn right(&self) -> Right {
+        use Command as C;
+        match self {
+            C::Register(_)
+            | C::GiveConsent(..)
+            | C::WithdrawConsent(_)
+            | C::AddDocument(_)
+            | C::RaiseKyc(_)
+            | C::Amend(..) => Right::Parties,
+            C::Apply(_) | C::Sign(_) | C::OpenAccount(_) => Right::Contracts,
+            C::Disburse(_) | C::Repay(..) | C::Settle(..) | C::Deposit(..) | C::Withdraw(..) => {
+                Right::Payments
+            }
+            C::Draft(_) => Right::DraftProducts,
+            C::Step(..) => Right::ReleaseProducts,
+            C::OpenLedgerAccounts(_) | C::AccountState(..) | C::AccountLimits(..) | C::Book(_) => {
+                Right::Ledger
+            }
+            C::CloseDate(_) | C::ClosePeriod(_) => Right::Days,
+            C::CreateKey(_) | C::RevokeKey(_) => Right::Keys,
+        }
+    }
+
+    /// The digest of the request.
+    pub(super) fn digest(&self) -> Digest {
+        Digest::of(&[format!("{self:?}").as_bytes()])
+    }
+
+    pub(super) async fn give(&self, bank: &Bank, call: &Call) -> Given {
+        use Command as C;
+        let marketing = Purpose::Marketing;
+        match self {
+            C::Register(number) => given(bank.register_party(call, &person(*number)).await),
+            C::GiveConsent(id, text) => given(bank.give_consent(call, *id, marketing, text).await),
+            C::WithdrawConsent(id) => given(bank.withdraw_consent(call, *id, marketing).await),
+            C::AddDocument(id) => {
+                let (kind, content) = (DocumentKind::ResidentIdCard, Digest::ZERO);
+                let document = Document { kind, content, valid_until: None, added_at: NOW };
+                given(bank.add_document(call, *id, &document).await)
+            }
+            C::RaiseKyc(id) => {
+                let (level, method) = (KycLevel::Verified, Method::Register);
+                given(bank.raise_kyc(call, *id, level, method, "receipt 7").await)
+            }
+            C::Amend(id, version, number) => {
+                let mobile = Some(Personal::new(Mobile::sample(*number).reveal()));
+                let amendment = Amendment { mobile, ..Amendment::default() };
+                given(bank.amend_party(call, *id, *version, &amendment).await)
+            }
+            C::Apply(apply) => given(bank.apply(call, apply).await),
+            C::Sign(id) => given(bank.sign(call, *id).await),
+            C::Disburse(id) => given(bank.disburse(call, *id).await),
+            C::Repay(id, amount) => given(bank.repay(call, *id, yuan(*amount)).await),
+            C::Settle(id, amount) => given(bank.settle(call, *id, yuan(*amount)).await),
+            C::OpenAccount(party) => {
+                let open = OpenAccount { party: *party, product: "purse".to_owned() };
+                given(bank.open_account(call, &open).await)
+            }
+            C::Deposit(id, amount) => given(bank.deposit(call, *id, yuan(*amount)).await),
+            C::Withdraw(id, amount) => given(bank.withdraw(call, *id, yuan(*amount)).await),
+            C::Draft(text) => given(bank.draft_product(call, text).await),
+            C::Step(name, number, step) => {
+                given(bank.step_product(call, name, *number, *step).await)
+            }
+            C::OpenLedgerAccounts(new) => given(bank.open_ledger_accounts(call, new).await),
+            C::AccountState(id, state) => given(bank.set_account_state(call, *id, *state).await),
+            C::AccountLimits(id, limits) => {
+                given(bank.set_account_limits(call, *id, limits.clone()).await)
+            }
+            C::Book(transfers) => {
+                let booking = bank.book_transfers(call, transfers).await?;
+                Ok((format!("{:?}", booking.results), booking.replayed))
+            }
+            C::CloseDate(date) => given(bank.close_business_date(call, *date).await),
+            C::ClosePeriod(through) => given(bank.close_period(call, *through).await),
+            C::CreateKey(new) => {
+                let made = bank.create_key(call, new).await?;
+                let (id, text) = made.answer;
+                Ok((format!("[\"{id}\",\"{}\"]", text.reveal()), made.replayed))
+            }
+            C::RevokeKey(id) => given(bank.revoke_key(call, *id).await),
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use bank::{Done, Page};
@@ -10,6 +10,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::problem::ApiError;
+
+/// Tells a repetition from the first answer.
+const REPLAYED: &str = "idempotent-replayed";
 
 /// What every handler answers.
 pub(crate) type Answer = Result<Response, ApiError>;
@@ -55,25 +58,21 @@ pub(crate) fn created<T, V: Serialize>(
     place: impl FnOnce(&T) -> String,
     view: impl FnOnce(T) -> V,
 ) -> Answer {
-    let location = location(place(&done.answer));
-    let headers = (replayed(done.replayed), location);
-    Ok((StatusCode::CREATED, headers.0, headers.1, Json(view(done.answer))).into_response())
+    let (replayed, location) = (replayed(done.replayed), location(place(&done.answer)));
+    Ok((StatusCode::CREATED, replayed, location, Json(view(done.answer))).into_response())
 }
 
 /// The headers of a repetition.
 pub(crate) fn replayed(replayed: bool) -> HeaderMap {
-    let value = HeaderValue::from_static("true");
-    replayed
-        .then(|| ("idempotent-replayed".parse().expect("a header name"), value))
-        .into_iter()
-        .collect()
+    let (name, value) = (HeaderName::from_static(REPLAYED), HeaderValue::from_static("true"));
+    replayed.then_some((name, value)).into_iter().collect()
 }
 
 fn location(place: String) -> HeaderMap {
     HeaderValue::try_from(place).ok().map(|it| (header::LOCATION, it)).into_iter().collect()
 }
 
-pub(crate) fn etag(version: u64) -> HeaderMap {
+fn etag(version: u64) -> HeaderMap {
     let tag = HeaderValue::try_from(format!("\"{version}\"")).expect("digits in quotes");
     [(header::ETAG, tag)].into_iter().collect()
 }

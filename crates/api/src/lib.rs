@@ -4,7 +4,8 @@
 //! all of them is elsewhere and happens before: the key is read, the right is checked, the body is
 //! decoded with a pointer to whatever is wrong in it.
 //!
-//! Nothing here reads a clock or draws randomness: the binary brings a [`Clock`] and an [`Entropy`].
+//! Nothing here reads a clock or draws randomness: the binary brings a [`Clock`] and an
+//! [`Entropy`].
 //!
 //! Suggested reading order: [`router`] (every route, one line each), `routes::loans` (what a
 //! route looks like), `request` (what a handler is given), `answer` and `problem` (what it gives

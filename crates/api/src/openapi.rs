@@ -57,9 +57,9 @@ pub(crate) fn head() -> OpenApi {
         ),
         servers((url = "/", description = "This server.")),
         tags(
-            (name = "parties", description = "Persons and companies 客户: KYC, consents, contact data."),
-            (name = "products", description = "Products 产品: definitions, checks, simulation, release."),
-            (name = "applications", description = "Applications 申请: the decision, the offer, signing."),
+            (name = "parties", description = "Persons and companies 客户: KYC, consents."),
+            (name = "products", description = "Products 产品: definitions, checks, release."),
+            (name = "applications", description = "Applications 申请: decision, offer, signing."),
             (name = "loans", description = "Loans 贷款: disbursal, repayment, settlement."),
             (name = "accounts", description = "Current accounts 活期账户: deposits and withdrawals."),
             (name = "ledger", description = "The plain ledger 总账: accounts, transfers, holds."),

@@ -4,7 +4,6 @@
 //! do. It is rendered by [`crate::observe`], which knows the request's id and logs the code.
 
 use axum::{
-    Json,
     body::Body,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -236,13 +235,11 @@ impl ApiError {
             ProblemDetails::from_status_code(self.status).with_detail(self.detail).with_extensions(
                 Extension { code: self.code, hint: self.hint, errors: self.errors, request_id },
             );
-        let (parts, body) =
-            (self.status, Json(problem).into_response().into_body()).into_response().into_parts();
-        *response.status_mut() = parts.status;
-        *response.body_mut() = body;
-        let kind = HeaderValue::from_static("application/problem+json");
-        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        let (parts, body) = problem.into_response().into_parts();
+        response.headers_mut().extend(parts.headers);
+        // That of the empty body.
         response.headers_mut().remove(header::CONTENT_LENGTH);
+        *response.body_mut() = body;
     }
 }
 
@@ -262,11 +259,14 @@ impl From<Refusal> for ApiError {
         let (status, hint) = status_and_hint(&refusal);
         let hidden = matches!(refusal, Refusal::Store(_) | Refusal::Party(party::Reject::Seal(_)))
             && status.is_server_error();
-        let detail = if hidden {
+        if hidden {
             tracing::error!(code = refusal.code(), error = %refusal, "refused by our own side");
-            "A part of the platform does not answer.".to_owned()
-        } else {
-            sentence(&refusal.to_string())
+        }
+        let detail = match &refusal {
+            _ if hidden => "A part of the platform does not answer.".to_owned(),
+            // Which transfer of the commit it was tells the caller nothing.
+            Refusal::Ledger { reject, .. } => reject.meaning().to_owned(),
+            _ => sentence(&refusal.to_string()),
         };
         let problem = Self::new(status, refusal.code(), detail, hint).with_errors(faults(&refusal));
         match status {
@@ -388,9 +388,6 @@ fn faults(refusal: &Refusal) -> Vec<Fault> {
         Refusal::NotEligible(reasons) => reasons.iter().map(reason_fault).collect(),
         Refusal::DayIncomplete(unclosed) => unclosed.iter().map(unclosed_fault).collect(),
         Refusal::Party(party::Reject::Fields(fields)) => fields.iter().map(field_fault).collect(),
-        Refusal::Ledger { transfer: Some(index), reject } => {
-            vec![Fault::at(format!("/{index}"), reject.code(), reject.meaning())]
-        }
         _ => Vec::new(),
     }
 }

@@ -45,8 +45,13 @@ schemas! {
     };
     KycLevel: "How far the identity of a party is established; each includes those before it." =
         [Level::None, Level::Declared, Level::Verified, Level::FaceToFace];
-    CheckMethod: "How an identity was checked." =
-        [Check::Register, Check::BankCard, Check::MobileOperator, Check::LiveVideo, Check::InPerson];
+    CheckMethod: "How an identity was checked." = [
+        Check::Register,
+        Check::BankCard,
+        Check::MobileOperator,
+        Check::LiveVideo,
+        Check::InPerson,
+    ];
     DocumentKind: "What a document is." = [
         Document::ResidentIdCard,
         Document::ResidencePermit,

@@ -105,7 +105,10 @@ pub(crate) struct Moment(pub(crate) Timestamp);
 
 /// An id (UUID, RFC 9562).
 #[derive(Clone, Copy, Debug, ToSchema)]
-#[schema(as = Id, value_type = String, format = Uuid, example = "0194a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b")]
+#[schema(
+    as = Id, value_type = String, format = Uuid,
+    example = "0194a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b",
+)]
 pub(crate) struct Name(Id<()>);
 
 /// 1 to 16 characters from `A–Z a–z 0–9 . - _`.

@@ -1,4 +1,5 @@
 //! The bank on a store in memory: one module for each topic.
+#![allow(clippy::inconsistent_digit_grouping, reason = "amounts are yuan and fen: 12_000_00")]
 
 mod access;
 mod accounts;

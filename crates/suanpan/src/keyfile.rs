@@ -12,16 +12,15 @@ use party::MasterKey;
 
 use crate::system;
 
-/// The key in `directory`, made when it is missing.
+/// The key in `directory`, made when the store beside it is `new`.
 ///
-/// A store whose key is lost is lost: so a missing key beside a store that is there is an error,
-/// not a reason to make another.
-pub(crate) fn open(directory: &Path) -> anyhow::Result<MasterKey> {
+/// Data whose key is lost is lost: so a missing key beside older data is an error, not a reason
+/// to make another.
+pub(crate) fn open(directory: &Path, new: bool) -> anyhow::Result<MasterKey> {
     let path = directory.join("master.key");
     let named = || path.display().to_string();
     if !path.exists() {
-        let orphan = directory.join("suanpan.db").exists();
-        ensure!(!orphan, "{} is missing, and the data beside it needs it; restore it", named());
+        ensure!(new, "{} is missing, and the data beside it needs it; restore it", named());
         create(directory, &path).with_context(named)?;
     }
     let mode = fs::metadata(&path).with_context(named)?.permissions().mode();

@@ -1,6 +1,8 @@
 //! Sockets and workers: the API on a listener, holds that expire, a graceful end.
 
-use std::{future::IntoFuture, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::IntoFuture, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration,
+};
 
 use anyhow::Context;
 use bank::{Bank, Call, Caller, Refusal};
@@ -41,11 +43,11 @@ impl Serve {
 
     /// The bank on the data directory.
     pub(crate) fn bank(&self) -> anyhow::Result<Bank> {
-        // The lock first: a second process must not touch the key.
-        let store =
-            Store::in_directory(&self.data).with_context(|| self.data.display().to_string());
-        let key = keyfile::open(&self.data)?;
-        Ok(Bank::new(store?, Box::new(key)))
+        let new = !self.data.join("suanpan.db").exists();
+        // The store is locked first, so that no second process makes another key.
+        let store = Store::in_directory(&self.data)?;
+        let key = keyfile::open(&self.data, new)?;
+        Ok(Bank::new(store, Box::new(key)))
     }
 
     pub(crate) async fn bind(&self) -> anyhow::Result<TcpListener> {
@@ -74,7 +76,8 @@ pub(crate) async fn serve(bank: Bank, listener: TcpListener) -> anyhow::Result<(
         end.send_replace(true);
     });
     let timers = tokio::spawn(run_moments(bank.clone(), ending.clone()));
-    let router = api::router(bank, Arc::new(system::now), Arc::new(system::seed));
+    let router =
+        api::router(bank, Arc::new(system::now), Arc::new(system::seed), api::Settings::default());
     info!(address = %listener.local_addr()?, "ready");
 
     let mut closing = ending.clone();
@@ -96,8 +99,9 @@ pub(crate) async fn serve(bank: Bank, listener: TcpListener) -> anyhow::Result<(
 }
 
 async fn until(ending: &mut watch::Receiver<bool>) {
-    // The sender is gone only when the process is.
-    ending.wait_for(|ended| *ended).await.map_or((), |_| ());
+    if ending.wait_for(|ended| *ended).await.is_err() {
+        // Nobody is left to ask: the process itself is ending.
+    }
 }
 
 async fn asked_to_end() {

@@ -77,7 +77,9 @@ struct Contact {
 /// A consent to note.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({ "purpose": "credit-inquiry", "text_version": "credit-inquiry/2025-01" }))]
+#[schema(example = json!({
+    "purpose": "credit-inquiry", "text_version": "credit-inquiry/2025-01"
+}))]
 struct NewConsent {
     /// What it is for.
     #[schema(value_type = schema::Purpose)]
@@ -228,7 +230,7 @@ async fn list(State(api): State<Api>, By(caller): By, of: Asked<PageOf>) -> Answ
 #[utoipa::path(
     get, path = "/v1/parties/{party}", tag = "parties", operation_id = "get_party",
     params(("party" = Name, Path, description = "The party's id.")),
-    responses((status = 200, description = "The party; its version is the `ETag`.", body = PartyBody)),
+    responses((status = 200, description = "The party.", body = PartyBody)),
     security(("key" = ["read"])),
 )]
 async fn get(State(api): State<Api>, By(caller): By, At(id): At<PartyId>) -> Answer {

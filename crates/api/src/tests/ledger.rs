@@ -133,7 +133,8 @@ async fn holds_are_posted_voided_and_end_by_themselves() {
     let reply = book(&world, items).await.expect(200);
     let results = reply.json()["results"].clone();
     assert!(results.as_array().unwrap().iter().all(|it| it["status"] == "created"), "{results}");
-    let look_up = json!({ "accounts": [uuid(2), uuid(77)], "transfers": [uuid(20), uuid(21), uuid(22), uuid(23)] });
+    let transfers = [20, 21, 22, 23].map(uuid);
+    let look_up = json!({ "accounts": [uuid(2), uuid(77)], "transfers": transfers });
     let found = world.post(&world.home.auditor, "/v1/ledger/lookups", look_up).await.expect(200);
     let found = found.json();
     let became: Vec<_> = found["transfers"]

@@ -123,7 +123,10 @@ async fn products_are_checked_simulated_and_released_by_two_people() {
         let ask = super::world::Ask::new("POST", "/v1/products/check");
         let text = text.to_owned();
         let world = &world;
-        async move { world.ask(&keys.auditor, ask.text("application/yaml", &text)).await.expect(200) }
+        async move {
+            let ask = ask.text("application/yaml", &text);
+            world.ask(&keys.auditor, ask).await.expect(200)
+        }
     };
     assert_eq!(check(&good).await.get("/good"), "true");
     let bad = good.replace("equal-principal", "equal-principle").replace("rate: 0 ", "rate: -1 ");

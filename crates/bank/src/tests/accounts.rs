@@ -1,14 +1,15 @@
 //! Current accounts: the product's limits, and interest against numbers made by hand.
 
+use futures_util::future::join_all;
 use ledger::{Limits, Side};
 use money::Currency;
 use stdx::Date;
 
 use super::{
     command::{Command, yuan},
-    world::{World, contract_account},
+    world::{FIRST, World, contract_account},
 };
-use crate::{Refusal, tables::CurrentAccountId};
+use crate::{Refusal, Role, tables::CurrentAccountId};
 
 fn day(month: i8, day: i8) -> Date {
     jiff::civil::date(2025, month, day)
@@ -113,7 +114,8 @@ async fn interest_that_finds_no_room_waits_for_the_next_settlement() {
     // 92 days of 1.90 yuan from 21 March to 20 June.
     world.close_until(day(6, 21)).await;
     assert_eq!(balance(&world, id).await, 19_000_00 + 78 * 2_00 + 92 * 1_90);
-    assert!(world.balance(id.cast(), "2231.01", Side::Credit).await.is_zero());
+    // And the weekend after it earns 2 × 1.93308.
+    assert_eq!(world.balance(id.cast(), "2231.01", Side::Credit).await.minor(), 3_87);
     world.check().await;
 }
 
@@ -145,4 +147,38 @@ async fn who_is_not_eligible_is_told_why() {
     assert_eq!(reasons.iter().map(|it| it.code.as_str()).collect::<Vec<_>>(), ["known"]);
     world.ok("kyc", Command::RaiseKyc(party)).await;
     world.ok("early", Command::OpenAccount(party)).await;
+}
+
+#[tokio::test]
+async fn what_moves_while_a_day_is_closed_earns_from_the_day_it_counts_on() {
+    let world = World::new().await;
+    let mut accounts = Vec::new();
+    for number in 0..12 {
+        let party = world.person(number).await;
+        accounts.push(world.account(&format!("open/{number}"), party).await);
+    }
+    for round in 0..6 {
+        let today = world.today().await;
+        let key = |number: usize| format!("in/{round}/{number}");
+        let close = (format!("close/{today}"), Command::CloseDate(today));
+        let deposits = accounts.iter().enumerate();
+        let deposits = deposits.map(|(number, id)| (key(number), Command::Deposit(*id, 1_000_00)));
+        let mut commands: Vec<_> = deposits.collect();
+        commands.insert(2 * round, close);
+        let all = commands.iter().map(|(key, it)| world.give(Role::Operator, key, it));
+        assert!(join_all(all).await.iter().all(Result::is_ok));
+        for id in &accounts {
+            // What it should have earned on, day by day from the books.
+            let deposits = contract_account(id.cast(), "2011.01");
+            let (mut day, mut balance_days) = (FIRST, 0);
+            while day < world.today().await {
+                let at = world.bank.balance_at(&world.reader(), deposits, day).await.unwrap();
+                balance_days += (at.credits_posted - at.debits_posted).minor();
+                day = day.tomorrow().unwrap();
+            }
+            let contract = world.bank.account(&world.reader(), *id).await.unwrap().contract;
+            assert_eq!((contract.through, contract.balance_days), (day, balance_days));
+        }
+    }
+    world.check().await;
 }

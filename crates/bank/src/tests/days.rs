@@ -114,10 +114,7 @@ async fn a_contract_that_fails_holds_the_date_but_not_the_others() {
     let refusal = world.refused("close", Command::CloseDate(friday)).await;
     let Refusal::DayIncomplete(unclosed) = refusal else { panic!("{refusal:?}") };
     assert_eq!(unclosed.iter().map(|it| it.subject).collect::<Vec<_>>(), [loans[1].cast()]);
-    assert_eq!(
-        unclosed[0].why,
-        format!("{friday}: {}", "Transfer 0: The debit account is frozen.")
-    );
+    assert!(unclosed[0].why.starts_with(&format!("{friday}: Transfer 0: ")), "{unclosed:?}");
     assert_eq!(world.today().await, friday);
     for (number, loan) in loans.iter().enumerate() {
         let expected = if number == 1 { friday } else { day(1, 6) };

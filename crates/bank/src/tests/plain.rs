@@ -131,7 +131,7 @@ async fn accounts_are_frozen_and_closed() {
     let frozen = world.ok("t", Command::Book(vec![transfer("t", "A", "B", 1)])).await;
     assert_eq!(frozen, "[Err(CreditAccountFrozen)]");
     world.ok("close", Command::AccountState(id, AccountState::Closed)).await;
-    let refusal = world.refused("open", Command::AccountState(id, AccountState::Open)).await;
+    let refusal = world.refused("thaw", Command::AccountState(id, AccountState::Open)).await;
     assert_eq!(refusal.code(), "account-already-closed");
     let same = NewAccount { code: "9001".parse().unwrap(), ..new_account("A") };
     let refusal = world.refused("other", Command::OpenLedgerAccounts(vec![same])).await;

@@ -60,7 +60,8 @@ fn grown(database: &std::path::Path, bytes: u64) {
 fn a_demo_shows_where_it_is_and_ends_with_a_summary() {
     let data = Scratch::new();
     let arguments = ["demo", "--applicants", "3", "--seed", "7", "--data", data.text()];
-    let mut child = suanpan(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child =
+        suanpan(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let lines: Vec<String> =
         BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok).collect();
     assert!(child.wait().unwrap().success());

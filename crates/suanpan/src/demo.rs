@@ -23,7 +23,7 @@ use clap::Args;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger::InstitutionId;
-use lending::{Loan, Status};
+use lending::{Bucket, Loan, Status};
 use money::{Amount, Calendar, Currency, Money, Roll};
 use party::MasterKey;
 use serde_json::json;
@@ -82,7 +82,7 @@ impl Demo {
         let mut applicants = sample::applicants()?;
         applicants.truncate(self.applicants);
         story.year(&applicants, &bar).await?;
-        let summary = story.summary(bar.elapsed()).await?;
+        let summary = story.summary(applicants.len(), bar.elapsed()).await?;
         bar.finish_and_clear();
         if self.json {
             println!("{}", summary.json());
@@ -275,7 +275,7 @@ impl Story {
         done.map(|_| ()).with_context(|| format!("{plan:?} of loan {loan} on {day}"))
     }
 
-    async fn summary(&self, elapsed: Duration) -> Result<Summary, Refusal> {
+    async fn summary(&self, applications: usize, elapsed: Duration) -> Result<Summary, Refusal> {
         let caller = self.caller();
         let portfolios = self.bank.portfolio(&caller).await?;
         let currency = Currency::CNY;
@@ -290,6 +290,7 @@ impl Story {
         let balance = self.bank.trial_balance(&caller, None).await?;
         let business_date = self.bank.institution(&caller).await?.record.business_date;
         Ok(Summary {
+            applications,
             portfolios,
             interest_earned,
             trial_balance: balance.difference,
@@ -342,6 +343,7 @@ fn at(day: Date, hour: i8) -> Timestamp {
 
 /// What the year came to.
 struct Summary {
+    applications: usize,
     portfolios: BTreeMap<(String, Currency), Portfolio>,
     interest_earned: Money,
     trial_balance: BTreeMap<Currency, Amount>,
@@ -355,15 +357,13 @@ impl Summary {
         self.portfolios.values().map(of).sum()
     }
 
-    /// Loans and principal by bucket, over all products.
-    fn arrears(&self) -> BTreeMap<&str, (u64, Amount)> {
-        let mut arrears = BTreeMap::<&str, (u64, Amount)>::new();
-        for (bucket, (loans, principal)) in self.portfolios.values().flat_map(|it| &it.arrears) {
-            let sum = arrears.entry(bucket).or_default();
-            sum.0 += loans;
-            sum.1 += *principal;
-        }
-        arrears
+    /// Loans and principal by bucket, over all products, from current to worst.
+    fn arrears(&self) -> Vec<(&'static str, (u64, Amount))> {
+        let sum = |name: &str| {
+            let of_products = self.portfolios.values().filter_map(|it| it.arrears.get(name));
+            of_products.fold((0, Amount::ZERO), |sum, it| (sum.0 + it.0, sum.1 + it.1))
+        };
+        Bucket::ALL.into_iter().map(|(_, name)| (name, sum(name))).collect()
     }
 
     fn json(&self) -> serde_json::Value {
@@ -386,6 +386,7 @@ impl Summary {
         let difference =
             difference.map(|(currency, sum)| (currency.to_string(), json!(sum.text(*currency))));
         json!({
+            "applications": self.applications,
             "loans": self.total(|it| it.loans),
             "settled": self.total(|it| it.settled),
             "disbursed": text(self.total(|it| it.disbursed)),
@@ -405,7 +406,11 @@ impl Summary {
 impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let text = |amount: Amount| amount.text(Currency::CNY);
-        writeln!(f, "A year of loans, from 1,000 applications of the German credit data\n")?;
+        writeln!(
+            f,
+            "A year of loans from {} applications of the German credit data\n",
+            self.applications
+        )?;
         let head = ["product", "loans", "settled", "disbursed", "outstanding"];
         writeln!(
             f,

@@ -33,6 +33,7 @@ pub(crate) fn pages() -> anyhow::Result<Vec<(String, String)>> {
         ("ledger-rejects.md".to_owned(), ledger::Reject::reference()),
         ("expressions.md".to_owned(), product::expression::reference()),
         ("openapi.json".to_owned(), api::openapi()),
+        ("authorization.md".to_owned(), api::authorization()),
     ];
     for kind in kinds::ALL {
         let schema = serde_json::to_string_pretty(&product::schema::schema(kind))? + "\n";

@@ -1,7 +1,8 @@
 //! Sockets and workers: the API on a listener, holds that expire, a graceful end.
 
 use std::{
-    future::IntoFuture, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration,
+    fs, future::IntoFuture, net::SocketAddr, os::unix::fs::DirBuilderExt, path::PathBuf, pin::pin,
+    sync::Arc, time::Duration,
 };
 
 use anyhow::Context;
@@ -44,6 +45,8 @@ impl Serve {
     /// The bank on the data directory.
     pub(crate) fn bank(&self) -> anyhow::Result<Bank> {
         let new = !self.data.join("suanpan.db").exists();
+        // What is in it is nobody else's business.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.data)?;
         // The store is locked first, so that no second process makes another key.
         let store = Store::in_directory(&self.data)?;
         let key = keyfile::open(&self.data, new)?;

@@ -182,3 +182,17 @@ async fn what_moves_while_a_day_is_closed_earns_from_the_day_it_counts_on() {
     }
     world.check().await;
 }
+
+#[tokio::test]
+async fn deposits_at_the_same_moment_are_all_counted() {
+    let world = World::new().await;
+    let id = account(&world).await;
+    let deposits = (1..=8).map(|number| {
+        let world = world.clone();
+        let command = Command::Deposit(id, number * 10_00);
+        async move { world.ok(&format!("in/{number}"), command).await }
+    });
+    join_all(deposits).await;
+    assert_eq!(balance(&world, id).await, 360_00);
+    world.check().await;
+}

@@ -1,5 +1,7 @@
 //! What only the real binary can show.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
 mod demo;
 mod product;
 mod reference;

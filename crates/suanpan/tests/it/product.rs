@@ -24,7 +24,27 @@ fn a_simulation_shows_the_schedule_and_the_cost() {
     let arguments = ["product", "simulate", CONSUMER, "--amount", "5000", "--date", "2022-11-01"];
     let changes = ["--term", "6", "--set", "terms.interest.rate=0.12"];
     let text = printed(&[&arguments[..], &changes[..]].concat());
-    expect![[r#""#]].assert_eq(&text);
+    expect![[r#"
+        consumer-instalment version 1 (instalment-loan): 5000.00 CNY on 2022-11-01
+
+          #  from        due         days     principal     interest       fees     due total        balance
+          1  2022-11-01  2022-12-01    30        812.74        50.00       0.00        862.74        4187.26
+          2  2022-12-01  2023-01-01    30        820.87        41.87       0.00        862.74        3366.39
+          3  2023-01-01  2023-02-01    30        829.08        33.66       0.00        862.74        2537.31
+          4  2023-02-01  2023-03-01    30        837.37        25.37       0.00        862.74        1699.94
+          5  2023-03-01  2023-04-01    30        845.74        17.00       0.00        862.74         854.20
+          6  2023-04-01  2023-05-01    30        854.20         8.54       0.00        862.74           0.00
+          Σ                                     5000.00       176.44      25.00       5201.44
+
+        annual cost: 13.75 % simple, 14.65 % compound
+
+        account                                                          debit         credit
+        1003       Balances with the central bank                      5201.44        5000.00
+        1132.01    Loan interest receivable                             176.44         176.44
+        1303       Loans                                               5000.00        5000.00
+        6011.01    Loan interest income                                   0.00         176.44
+        6021.01    Loan fee income                                        0.00          25.00
+    "#]].assert_eq(&text);
 }
 
 #[test]
@@ -41,7 +61,13 @@ fn all_mistakes_are_reported_at_once() {
     std::fs::write(&file, text).unwrap();
     let output = run(&["product", "check", file.to_str().unwrap()]);
     assert!(!output.status.success());
-    expect![[r#""#]].assert_eq(&String::from_utf8(output.stdout).unwrap());
+    expect![[r#"
+        line 14, currency: `CNX` is not a currency. Write a code of ISO 4217 that has a minor unit, like `CNY`. (unknown-currency)
+        line 15, effective: `2022-13-01` is not a date. Write year-month-day, like `2025-01-31`. (malformed-date)
+        line 42, eligibility[1].rule: At 1:1: There is no field `applicant.aeg`. Did you mean `applicant.age`? (unknown-field)
+        line 77, terms.repayment.method: `equal-installment` is not one of the choices. Did you mean `equal-instalment`? (unknown-value)
+        line 89, terms.penalties: There is no field `penalties` here. Did you mean `penalty`? (unknown-field)
+    "#]].assert_eq(&String::from_utf8(output.stdout).unwrap());
 }
 
 #[test]

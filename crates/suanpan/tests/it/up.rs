@@ -53,8 +53,9 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.child.kill().unwrap_or_default();
-        self.child.wait().map_or((), |_| ());
+        if self.child.kill().is_ok() {
+            self.child.wait().expect("a killed process ends");
+        }
     }
 }
 
@@ -69,7 +70,7 @@ fn bash(script: &str) -> String {
 fn the_transcript_works_when_pasted_and_the_data_stays() {
     let data = Scratch::new();
     let sandbox = Sandbox::start(data.text());
-    assert_eq!(sandbox.keys().len(), 5, "four keys and the transcript's: {}", sandbox.welcome);
+    assert_eq!(sandbox.keys().len(), 4, "one for each role: {}", sandbox.welcome);
     let answer = bash(sandbox.transcript());
     for part in ["样**", "annual_cost", "\"active\"", "trial", "balance"] {
         assert!(answer.contains(part), "{part} in:\n{answer}");
@@ -84,11 +85,10 @@ fn the_transcript_works_when_pasted_and_the_data_stays() {
     assert!(!refused.status.success(), "a second process on the same data");
 
     let keys: Vec<String> = sandbox.keys().into_iter().map(str::to_owned).collect();
-    let port = |text: &str| text.replace("http://127.0.0.1:", "").len();
     sandbox.terminate();
     let again = Sandbox::start(data.text());
     assert_eq!(again.keys(), keys);
-    assert_eq!(port(&bash(again.transcript())), port(&answer));
+    assert_eq!(bash(again.transcript()), answer);
     again.terminate();
 }
 

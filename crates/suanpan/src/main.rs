@@ -14,6 +14,7 @@ mod sample;
 mod serve;
 mod system;
 mod up;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,8 @@ enum Suanpan {
     /// Checks, simulates and describes product definitions.
     #[command(subcommand)]
     Product(product::Product),
+    /// Proves that a data directory says what its log says.
+    Verify(verify::Verify),
     /// Writes the generated reference pages.
     Reference(reference::Reference),
 }
@@ -52,6 +55,7 @@ fn run(command: Suanpan) -> anyhow::Result<()> {
         Suanpan::Up(command) => command.run(),
         Suanpan::Demo(command) => command.run(),
         Suanpan::Product(command) => command.run(),
+        Suanpan::Verify(command) => command.run(),
         Suanpan::Reference(command) => command.run(),
     }
 }

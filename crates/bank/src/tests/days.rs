@@ -1,6 +1,6 @@
 //! The end of day: resumable, idempotent, over weekends and holidays, while business goes on.
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use ledger::{AccountState, Side};
 use stdx::Date;
 use store::{Due, PAGE_MAX};
@@ -197,4 +197,37 @@ async fn a_closed_period_takes_no_value_dates() {
     let late = super::replays::transfer("late", "A", "B", 1);
     let results = world.ok("book", Command::Book(vec![late])).await;
     assert_eq!(results, "[Err(PeriodClosed)]");
+}
+
+#[tokio::test]
+async fn a_loan_made_while_a_day_is_closed_misses_no_day() {
+    let world = World::new().await;
+    some_loans(&world, 4).await;
+    let mut signed = Vec::new();
+    for number in 0..60 {
+        let party = world.person(100 + number).await;
+        signed.push(world.signed(&format!("late/{number}"), party, 3_000_00, 6).await);
+    }
+    for (round, signed) in signed.chunks(20).enumerate() {
+        // Each comes a little later than the one before it, so some fall between the last contract
+        // that is closed and the new date.
+        let disbursals = signed.iter().enumerate().map(|(number, loan)| {
+            let world = world.clone();
+            async move {
+                for _ in 0..number * 40 {
+                    tokio::task::yield_now().await;
+                }
+                let command = Command::Disburse(*loan);
+                let key = format!("disburse/{round}/{number}");
+                world.give(Role::Operator, &key, &command).await.unwrap();
+            }
+        });
+        join(world.close_day(), join_all(disbursals)).await;
+        let today = world.today().await;
+        let loans = world.bank.loans(&world.reader(), None, None, PAGE_MAX).await.unwrap().data;
+        for position in loans.into_iter().filter_map(|it| it.position) {
+            assert_eq!(position.through, today);
+        }
+    }
+    world.check().await;
 }

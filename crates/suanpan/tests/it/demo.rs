@@ -40,6 +40,11 @@ fn a_killed_demo_goes_on_and_ends_the_same() {
         child.wait().unwrap();
     }
     let continued = demo(broken.text());
+    let verified = printed(&["verify", "--json", "--data", broken.text()]);
+    let verified: Vec<Value> =
+        verified.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(verified.len(), 2, "the platform and the institution");
+    assert_eq!(verified[1]["state_hash"], continued["state_hash"]);
     for field in ["loans", "disbursed", "interest_earned", "trial_balance", "arrears", "state_hash"]
     {
         assert_eq!(continued[field], expected[field], "{field}");

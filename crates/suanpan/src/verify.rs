@@ -1,0 +1,86 @@
+//! Proves that the tables of a data directory say what its log says.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use bank::tables::{PLATFORM, TENANTS};
+use clap::Args;
+use ledger::InstitutionId;
+use serde_json::json;
+use store::{PAGE_MAX, Store, StoreError, Verified};
+
+/// Rebuilds every institution's state from its log and compares, while nothing else has the data.
+#[derive(Args)]
+pub(crate) struct Verify {
+    /// Where the data is.
+    #[arg(long, env = "SUANPAN_DATA", default_value = "data")]
+    data: PathBuf,
+    /// Prints one JSON object for each institution, a line each.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Verify {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        // Looking shall not make a store where there is none.
+        let there = self.data.join("suanpan.db").exists();
+        anyhow::ensure!(there, "there is no data in {}", self.data.display());
+        let store = Store::in_directory(&self.data)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        runtime.block_on(self.verify(&store))
+    }
+
+    async fn verify(&self, store: &Store) -> anyhow::Result<()> {
+        let mut differ = 0;
+        for (institution, name) in institutions(store).await? {
+            match store.verify(institution).await {
+                Ok(verified) => self.report(institution, &name, &verified),
+                Err(StoreError::Corrupt(what)) => {
+                    differ += 1;
+                    self.report_difference(institution, &name, &what);
+                }
+                Err(error) => return Err(error).context(name),
+            }
+        }
+        if differ > 0 { bail!("{differ} institutions differ from their log") } else { Ok(()) }
+    }
+
+    fn report(&self, institution: InstitutionId, name: &str, it: &Verified) {
+        if self.json {
+            let line = json!({
+                "institution": institution,
+                "rows": it.rows,
+                "transfers": it.transfers,
+                "accounts": it.accounts,
+                "records": it.records,
+                "state_hash": it.state_hash,
+            });
+            return println!("{line}");
+        }
+        println!("{name}: whole");
+        println!("  {} commits, {} transfers", it.rows, it.transfers);
+        println!("  {} accounts, {} records", it.accounts, it.records);
+        println!("  state hash {}", it.state_hash);
+    }
+
+    fn report_difference(&self, institution: InstitutionId, name: &str, what: &str) {
+        if self.json {
+            return println!("{}", json!({ "institution": institution, "difference": what }));
+        }
+        println!("{name}: DIFFERS\n  {what}");
+    }
+}
+
+/// Every institution with its name, the platform's own books first.
+async fn institutions(store: &Store) -> anyhow::Result<Vec<(InstitutionId, String)>> {
+    let mut all = vec![(PLATFORM, "platform".to_owned())];
+    let mut after = None;
+    loop {
+        let page = store.list(&TENANTS, PLATFORM, after, PAGE_MAX).await?;
+        all.extend(page.data.into_iter().map(|(id, tenant)| (id.cast(), tenant.record.name)));
+        after = page.next;
+        if after.is_none() {
+            return Ok(all);
+        }
+    }
+}

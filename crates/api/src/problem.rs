@@ -288,6 +288,7 @@ fn status_and_hint(refusal: &Refusal) -> (StatusCode, &'static str) {
     use StatusCode as S;
     match refusal {
         Refusal::Forbidden(_) => (S::FORBIDDEN, "Use a key of a role that has the right."),
+        Refusal::KeyBeyondOwn => (S::FORBIDDEN, "Let somebody make it whose key may do as much."),
         Refusal::NotFound(_) => {
             (S::NOT_FOUND, "Check the id or the name; it must be of your institution.")
         }

@@ -108,7 +108,11 @@ impl Role {
                 Right::Audit,
             ],
         ),
-        (Self::Approver, "approver", &[Right::ReleaseProducts, Right::Read, Right::Audit]),
+        (
+            Self::Approver,
+            "approver",
+            &[Right::ReleaseProducts, Right::Keys, Right::Read, Right::Audit],
+        ),
         (Self::Auditor, "auditor", &[Right::Read, Right::Audit]),
         (Self::Partner, "partner", &[Right::Parties, Right::Contracts, Right::Read]),
     ];
@@ -118,9 +122,14 @@ impl Role {
         Self::TABLE.iter().find(|row| row.0 == self).map_or("", |row| row.1)
     }
 
+    /// What the role may do.
+    pub fn rights(self) -> &'static [Right] {
+        Self::TABLE.iter().find(|row| row.0 == self).map_or(&[], |row| row.2)
+    }
+
     /// Whether the role has a right.
     pub fn has(self, right: Right) -> bool {
-        Self::TABLE.iter().any(|(role, _, rights)| *role == self && rights.contains(&right))
+        self.rights().contains(&right)
     }
 }
 

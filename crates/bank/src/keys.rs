@@ -60,8 +60,14 @@ pub struct NewKey {
 }
 
 impl NewKey {
-    /// Refuses a name that the audit log has no room for, or that would pass for the platform.
-    fn check(&self) -> Result<(), Refusal> {
+    /// Refuses a key that may do or see more than its maker: else one person could be both pairs
+    /// of eyes. Refuses a name that the audit log has no room for, or that would pass for the
+    /// platform.
+    fn check(&self, maker: &Caller) -> Result<(), Refusal> {
+        let more = self.role.rights().iter().any(|right| !maker.role.has(*right));
+        if more || (self.sees_personal_data && !maker.sees_personal_data) {
+            return Err(Refusal::KeyBeyondOwn);
+        }
         if self.name.chars().count() > KEY_NAME_LEN_MAX {
             return Err(Refusal::TooMany("KEY_NAME_LEN_MAX", KEY_NAME_LEN_MAX));
         }
@@ -75,7 +81,8 @@ impl Bank {
     /// same seed shows it again, one with another seed has a text that opens nothing.
     ///
     /// # Errors
-    /// [`Refusal::Forbidden`]; [`Refusal::TooMany`] when the name is longer than
+    /// [`Refusal::Forbidden`]; [`Refusal::KeyBeyondOwn`] when the key would be able to do or see
+    /// more than the caller; [`Refusal::TooMany`] when the name is longer than
     /// [`KEY_NAME_LEN_MAX`]; [`Refusal::Exists`] when the name is the platform's own.
     pub async fn create_key(
         &self,
@@ -83,7 +90,7 @@ impl Bank {
         new: &NewKey,
     ) -> Result<Done<(Id<ApiKey>, KeyText)>, Refusal> {
         call.caller.must(Right::Keys)?;
-        new.check()?;
+        new.check(&call.caller)?;
         let mut prng = call.prng();
         let id: Id<ApiKey> = Id::new(call.now, &mut prng);
         let secret: [u8; 32] = prng.bytes();

@@ -12,6 +12,8 @@ use crate::Right;
 pub enum Refusal {
     /// The caller lacks a right.
     Forbidden(Right),
+    /// The key would be able to do or see more than the one that makes it.
+    KeyBeyondOwn,
     /// There is no such thing for this institution.
     NotFound(&'static str),
     /// The idempotency key was used for another request.
@@ -67,6 +69,7 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Forbidden(_) => "forbidden",
+            Self::KeyBeyondOwn => "key-beyond-own",
             Self::NotFound(_) => "not-found",
             Self::IdempotencyKeyReused => "idempotency-key-reused",
             Self::Busy => "busy",
@@ -92,6 +95,7 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::KeyBeyondOwn => f.write_str("A key may not do or see more than its maker's."),
             Self::Forbidden(right) => {
                 write!(f, "This key does not have the right `{}`.", right.name())
             }

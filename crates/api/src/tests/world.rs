@@ -127,8 +127,11 @@ async fn institution(bank: &Bank, name: &str) -> Keys {
     bank.create_institution(&create, name, TODAY, "china").await.unwrap();
     let mut keys = Vec::new();
     for (role, text, _) in Role::TABLE {
-        let new = NewKey { name: format!("{text}@{name}"), role, sees_personal_data: false };
-        let made = bank.create_key(&call(platform.clone(), text), &new).await.unwrap();
+        let sees_personal_data = role == Role::Auditor;
+        let new = NewKey { name: format!("{text}@{name}"), role, sees_personal_data };
+        let maker = if role == Role::Approver { role } else { Role::Operator };
+        let maker = Caller { role: maker, sees_personal_data: true, ..platform.clone() };
+        let made = bank.create_key(&call(maker, text), &new).await.unwrap();
         keys.push(made.answer.1.reveal().to_owned());
     }
     let [operator, approver, auditor, partner] = keys.try_into().unwrap();

@@ -9,7 +9,7 @@ use crate::{
 };
 
 fn new(name: &str, role: Role) -> NewKey {
-    NewKey { name: name.to_owned(), role, sees_personal_data: true }
+    NewKey { name: name.to_owned(), role, sees_personal_data: false }
 }
 
 async fn key(world: &World, key: &str, new: NewKey) -> (Id<ApiKey>, String) {
@@ -22,7 +22,7 @@ async fn a_key_is_who_it_was_made_for() {
     let (_, text) = key(&world, "a", new("teller", Role::Partner)).await;
     let caller = world.bank.authenticate(&text).await.unwrap().unwrap();
     assert_eq!((caller.institution, caller.actor.as_str()), (world.home, "teller"));
-    assert_eq!((caller.role, caller.sees_personal_data), (Role::Partner, true));
+    assert_eq!((caller.role, caller.sees_personal_data), (Role::Partner, false));
 }
 
 #[tokio::test]
@@ -96,4 +96,38 @@ async fn a_name_is_short_and_not_the_platforms() {
     assert_eq!(refusal, Refusal::TooMany("KEY_NAME_LEN_MAX", KEY_NAME_LEN_MAX));
     let refusal = world.refused("b", Command::CreateKey(new("platform", Role::Partner))).await;
     assert_eq!(refusal, Refusal::Exists("key"));
+}
+
+#[tokio::test]
+async fn nobody_makes_a_key_that_may_do_or_see_more_than_his_own() {
+    let world = World::new().await;
+    let rows = stdx::table::parse(
+        "
+        maker     sees   key       sees_more => made
+        operator  false  operator  false        true
+        operator  false  partner   false        true
+        operator  false  auditor   false        true
+        operator  false  approver  false        false
+        operator  false  auditor   true         false
+        operator  true   auditor   true         true
+        approver  false  approver  false        true
+        approver  false  operator  false        false
+        approver  false  partner   false        false
+        ",
+    );
+    let role =
+        |name: &str| Role::TABLE.iter().find(|row| row.1 == name).expect("a role of the table").0;
+    for row in rows {
+        let made = NewKey {
+            name: "made".to_owned(),
+            role: role(row.text("key")),
+            sees_personal_data: row.get("sees_more"),
+        };
+        let command = Command::CreateKey(made.clone());
+        let mut call = world.call(role(row.text("maker")), &format!("row {}", row.line), &command);
+        call.caller.sees_personal_data = row.get("sees");
+        let answer = world.bank.create_key(&call, &made).await;
+        let expected = if row.get("made") { None } else { Some(Refusal::KeyBeyondOwn) };
+        assert_eq!(answer.err(), expected, "line {}", row.line);
+    }
 }

@@ -38,6 +38,8 @@ const NEEDS: &[Need] = &[
         probe: &["cargo", "clippy", "--version"],
         source: Source::Rustup("clippy"),
     },
+    // What the sandbox prints to be pasted is run by a test, with `bash` and this.
+    Need { what: "curl", probe: &["curl", "--version"], source: Source::Apt(&["curl"]) },
 ];
 
 /// What runs before the tests. Clippy gets `-D warnings` for itself: in `RUSTFLAGS` it would make

@@ -9,7 +9,7 @@ use axum::{
     extract::{MatchedPath, Request, State},
     http::{Method, header},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use bank::Right;
 
@@ -26,11 +26,14 @@ pub(crate) async fn admit(
 ) -> Result<Response, ApiError> {
     let key = key(&request).ok_or_else(ApiError::unauthenticated)?.to_owned();
     let caller = api.bank.authenticate(&key).await?.ok_or_else(ApiError::unauthenticated)?;
-    if let Some(right) = right(&api, &request) {
-        caller.must(right)?;
-    }
-    request.extensions_mut().insert(caller.clone());
-    let mut response = next.run(request).await;
+    let mut response = match right(&api, &request).map_or(Ok(()), |right| caller.must(right)) {
+        Ok(()) => {
+            request.extensions_mut().insert(caller.clone());
+            next.run(request).await
+        }
+        Err(refusal) => ApiError::from(refusal).into_response(),
+    };
+    // For the log, which names who was turned away too.
     response.extensions_mut().insert(caller);
     Ok(response)
 }

@@ -7,13 +7,13 @@ use serde_path_to_error::{Path, Segment};
 
 use crate::problem::{ApiError, Fault};
 
-/// Parts the code from the sentence in the message of a [`refuse`]d value. No value can bring it:
-/// it is a control character, which a message of ours never repeats.
+/// Begins the message of a [`refuse`]d value, parts its code from its sentence and ends it. No
+/// other message begins with it, whatever a caller writes into a name that is repeated in one.
 const SEPARATOR: char = '\u{1f}';
 
 /// The error of a `Deserialize` that read a value it refuses: `code` is stable.
 pub(crate) fn refuse<E: Error>(code: &str, detail: impl std::fmt::Display) -> E {
-    E::custom(format_args!("{code}{SEPARATOR}{detail}{SEPARATOR}"))
+    E::custom(format_args!("{SEPARATOR}{code}{SEPARATOR}{detail}{SEPARATOR}"))
 }
 
 /// Reads a JSON body.
@@ -60,8 +60,7 @@ fn not_json(error: &serde_json::Error) -> Fault {
 
 fn fault(path: &Path, message: &str) -> Fault {
     let pointer = pointer(path);
-    if let Some((code, rest)) = message.split_once(SEPARATOR) {
-        let detail = rest.split(SEPARATOR).next().unwrap_or_default();
+    if let ["", code, detail, ..] = message.split(SEPARATOR).collect::<Vec<_>>()[..] {
         return Fault::at(pointer, code, detail);
     }
     // What serde_json adds of line and column says less than the pointer.

@@ -52,7 +52,6 @@ pub(crate) fn head() -> OpenApi {
         info(
             title = "Suanpan API",
             version = "1",
-            description = include_str!("docs/introduction.md"),
             license(name = "Apache-2.0", identifier = "Apache-2.0"),
         ),
         servers((url = "/", description = "This server.")),
@@ -61,7 +60,7 @@ pub(crate) fn head() -> OpenApi {
             (name = "products", description = "Products 产品: definitions, checks, release."),
             (name = "applications", description = "Applications 申请: decision, offer, signing."),
             (name = "loans", description = "Loans 贷款: disbursal, repayment, settlement."),
-            (name = "accounts", description = "Current accounts 活期账户: deposits and withdrawals."),
+            (name = "accounts", description = "Current accounts 活期账户: deposits, withdrawals."),
             (name = "ledger", description = "The plain ledger 总账: accounts, transfers, holds."),
             (name = "days", description = "Business date 营业日 and accounting periods."),
             (name = "reports", description = "Reports 报表: trial balance, portfolio, state hash."),
@@ -70,7 +69,11 @@ pub(crate) fn head() -> OpenApi {
         ),
     )]
     struct Head;
-    Head::openapi()
+    let mut document = Head::openapi();
+    let introduction = include_str!("docs/introduction.md").split_once("\n\n");
+    // Without its first line: the document has a title.
+    document.info.description = introduction.map(|(_, text)| text.to_owned());
+    document
 }
 
 /// The right of each operation: the scope of its security requirement.
@@ -159,7 +162,7 @@ fn problem() -> Value {
         json!({ "type": "string", "description": "What is wrong, in a sentence." });
     schema["example"] = json!({
         "status": 400, "title": "Bad Request", "code": "malformed-body",
-        "detail": "The body cannot be used: CNY has 2 decimals, not more.",
+        "detail": "The body cannot be used at `/amount/amount`: CNY has 2 decimals, not more.",
         "hint": "Correct what `errors` names and send it again.",
         "errors": [{ "pointer": "/amount/amount", "code": "too-many-decimals",
             "detail": "CNY has 2 decimals, not more." }],

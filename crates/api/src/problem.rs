@@ -94,10 +94,12 @@ impl ApiError {
 
     /// The body is not what the route takes.
     pub(crate) fn malformed_body(fault: Fault) -> Self {
+        let place = fault.pointer.as_deref().filter(|it| !it.is_empty());
+        let place = place.map(|it| format!(" at `{it}`")).unwrap_or_default();
         Self::new(
             StatusCode::BAD_REQUEST,
             "malformed-body",
-            format!("The body cannot be used: {}", fault.detail),
+            format!("The body cannot be used{place}: {}", fault.detail),
             "Correct what `errors` names and send it again.",
         )
         .with_errors(vec![fault])
@@ -105,10 +107,11 @@ impl ApiError {
 
     /// The query is not what the route takes.
     pub(crate) fn malformed_query(fault: Fault) -> Self {
+        let place = fault.parameter.as_ref().map(|it| format!(" at `{it}`")).unwrap_or_default();
         Self::new(
             StatusCode::BAD_REQUEST,
             "malformed-query",
-            format!("The query cannot be used: {}", fault.detail),
+            format!("The query cannot be used{place}: {}", fault.detail),
             "Correct the parameter `errors` names and send it again.",
         )
         .with_errors(vec![fault])
@@ -297,7 +300,7 @@ fn status_and_hint(refusal: &Refusal) -> (StatusCode, &'static str) {
         }
         Refusal::Busy => (S::SERVICE_UNAVAILABLE, "Send it again with the same Idempotency-Key."),
         Refusal::Exists(_) => {
-            (S::CONFLICT, "Use the one there is, or give the new one another id.")
+            (S::CONFLICT, "Use the one there is, or give the new one another name or number.")
         }
         Refusal::Changed => {
             (S::PRECONDITION_FAILED, "Read it again and send the new `ETag` as `If-Match`.")
@@ -319,7 +322,9 @@ fn status_and_hint(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::DayIncomplete(_) => {
             (S::UNPROCESSABLE_ENTITY, "Mend what `errors` names and close the same date again.")
         }
-        Refusal::TooMany(..) => (S::PAYLOAD_TOO_LARGE, "Send it in several requests."),
+        Refusal::TooMany(..) => {
+            (S::PAYLOAD_TOO_LARGE, "Send less; a list goes in several requests.")
+        }
         Refusal::Party(party::Reject::Fields(_)) => {
             (S::BAD_REQUEST, "Correct what `errors` names and send it again.")
         }
@@ -337,9 +342,10 @@ fn status_and_hint(refusal: &Refusal) -> (StatusCode, &'static str) {
             (S::UNPROCESSABLE_ENTITY, "Read the product version to see where it stands.")
         }
         Refusal::Lending(reject) => (S::UNPROCESSABLE_ENTITY, lending_hint(reject)),
-        Refusal::Ledger { .. } => {
-            (S::UNPROCESSABLE_ENTITY, "The reference of ledger refusals says what each code means.")
-        }
+        Refusal::Ledger { .. } => (
+            S::UNPROCESSABLE_ENTITY,
+            "Read the accounts, and what the code means in the reference.",
+        ),
         Refusal::Store(StoreError::TooLarge { .. }) => {
             (S::PAYLOAD_TOO_LARGE, "Ask for less at a time.")
         }
@@ -360,6 +366,7 @@ fn lending_hint(reject: &lending::Reject) -> &'static str {
         }
         R::FactsInvalid(_) => "Correct what `errors` names; the product lists its facts.",
         R::NoOffer | R::OfferExpired => "Apply again to get a new offer.",
+        R::AlreadySigned => "Go on with its loan; `/v1/loans` lists the loans of a party.",
         R::NotAwaitingDisbursal | R::NotActive => "Read the loan to see where it stands.",
         R::AmountNotPositive => "Send an amount above zero.",
         R::ExceedsSettlement | R::NotTheQuotedAmount => {

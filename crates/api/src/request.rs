@@ -123,7 +123,7 @@ impl<T: DeserializeOwned> Body for Json<T> {
     }
 }
 
-/// One thing, or a list of up to [`ITEMS_MAX`] of them.
+/// One thing, or a list of up to 8,000 of them.
 #[derive(ToSchema)]
 #[serde(untagged)]
 pub(crate) enum OneOrMany<T> {
@@ -299,7 +299,8 @@ pub(crate) fn page_default() -> usize {
 pub(crate) fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let text = String::deserialize(deserializer)?;
     let limit = text.parse().ok().filter(|it| (1..=PAGE_MAX).contains(it));
-    limit.ok_or_else(|| decode::refuse("limit-out-of-range", format!("1 to {PAGE_MAX}.")))
+    let detail = format!("A limit is a whole number from 1 to {PAGE_MAX}.");
+    limit.ok_or_else(|| decode::refuse("limit-out-of-range", detail))
 }
 
 /// A day in a query.

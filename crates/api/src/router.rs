@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{Router, middleware, routing::get};
+use axum::{Router, middleware, response::Redirect, routing::get};
 use bank::Bank;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -59,6 +59,8 @@ pub fn router(bank: Bank, clock: Clock, entropy: Entropy, settings: Settings) ->
         .route("/metrics", get(routes::service::metrics))
         .route("/openapi.json", get(async move || docs::document(&document)))
         .route("/docs", get(docs::page))
+        // Who opens the address in a browser wants to read.
+        .route("/", get(async || Redirect::temporary("/docs")))
         .fallback(async || ApiError::not_found("path"))
         .method_not_allowed_fallback(async || ApiError::wrong_method())
         .layer(CatchPanicLayer::custom(observe::panicked))

@@ -2,6 +2,7 @@
 
 mod access;
 mod bad_input;
+mod conform;
 mod edits;
 mod isolation;
 mod ledger;

@@ -184,6 +184,7 @@ impl<'de> Deserialize<'de> for Name {
 
 impl<'de> Deserialize<'de> for Short {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text(deserializer, "malformed-code", "1 to 16 characters from A-Z a-z 0-9 . - _").map(Self)
+        let detail = "A code has 1 to 16 characters from `A–Z a–z 0–9 . - _`.";
+        text(deserializer, "malformed-code", detail).map(Self)
     }
 }

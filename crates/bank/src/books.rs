@@ -79,10 +79,10 @@ impl Books<'_> {
     fn open(&self, commit: &mut Commit, code: AccountCode, limits: Option<Limits>) -> AccountId {
         let listed = chart().get(code).expect("a checked product books on the chart");
         let owner = match listed.per {
-            Per::Contract => *self.contract.as_bytes(),
-            Per::Lane => *commit.lane.as_bytes(),
+            Per::Contract => self.contract,
+            Per::Lane => commit.lane.cast(),
         };
-        let id = account_id(&owner, code, self.currency);
+        let id = account_id(owner, code, self.currency);
         if commit.accounts.iter().any(|change| change.id() == id) {
             return id;
         }
@@ -105,10 +105,11 @@ impl Books<'_> {
 
     /// The account of a code that belongs to the contract.
     pub fn contract_account(&self, code: AccountCode) -> AccountId {
-        account_id(self.contract.as_bytes(), code, self.currency)
+        account_id(self.contract, code, self.currency)
     }
 }
 
-fn account_id(owner: &[u8; 16], code: AccountCode, currency: Currency) -> AccountId {
-    Id::derived(&[owner, &code.number().to_be_bytes(), currency.code().as_bytes()])
+/// The accounts of a contract lie together, and near those of its lane: a commit moves both.
+fn account_id(owner: Id<()>, code: AccountCode, currency: Currency) -> AccountId {
+    Id::derived_beside(owner, &[&code.number().to_be_bytes(), currency.code().as_bytes()])
 }

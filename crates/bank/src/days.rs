@@ -158,7 +158,8 @@ impl Bank {
         let Timer { due: Due::Day(first), ref kind, subject, .. } = *timer else { return Ok(()) };
         let mut next = Some(first);
         while let Some(day) = next.filter(|day| *day <= last) {
-            let call = call.within(format!("{kind}/{subject}/{day}"));
+            // The day first: what is closed together has keys that lie together.
+            let call = call.within(format!("{kind}/{day}/{subject}"));
             let closed = match &**kind {
                 CLOSE_LOAN_DAY => self.close_loan_day(&call, subject.cast(), day).await,
                 CLOSE_ACCOUNT_DAY => self.close_account_day(&call, subject.cast(), day).await,

@@ -47,8 +47,8 @@ pub const PARTIES: Table<Party> = Table::new("party", |party| {
     let links = index.flat_map(|it| [("id-number", it.id_number), ("mobile", it.mobile)]);
     links.map(|(name, digest)| (name, digest.to_string())).collect()
 });
-/// Which party has an identity number: one record for each number, under an id that follows from its
-/// blind index.
+/// Which party has an identity number: one record for each number, under an id that follows from
+/// its blind index.
 pub const CLAIMS: Table<PartyId> = Table::new("party-claim", |_| Vec::new());
 /// Applications, by borrower.
 pub const APPLICATIONS: Table<Application> =

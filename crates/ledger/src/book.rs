@@ -753,11 +753,9 @@ fn same_account(before: &Account, now: &Account) -> Result<(), Reject> {
     if before.lane != now.lane {
         return Err(Reject::AccountExistsWithDifferentLane);
     }
-    let same = match (&before.limits, &now.limits) {
-        (Some(before), Some(now)) => unused(before) == unused(now),
-        (None, None) => true,
-        (Some(_), None) | (None, Some(_)) => false,
-    };
+    // Limits that limit nothing are none.
+    let limits = |it: &Account| it.limits.as_deref().map(unused).unwrap_or_default();
+    let same = limits(before) == limits(now);
     if same { Ok(()) } else { Err(Reject::AccountExistsWithDifferentLimits) }
 }
 

@@ -14,10 +14,12 @@ use crate::{
 /// Makes the contract of an approved application: the loan is signed, nothing is paid out yet.
 ///
 /// # Errors
-/// [`Reject::NoOffer`], [`Reject::OfferExpired`].
+/// [`Reject::NoOffer`], [`Reject::AlreadySigned`], [`Reject::OfferExpired`].
 pub fn sign(application: &Application, on: Date) -> Result<Outcome, Reject> {
-    let Decision::Approved { offer } = &application.decision else {
-        return Err(Reject::NoOffer);
+    let offer = match &application.decision {
+        Decision::Approved { offer } => offer,
+        Decision::Declined { .. } => return Err(Reject::NoOffer),
+        Decision::Signed { .. } => return Err(Reject::AlreadySigned),
     };
     if on > offer.valid_until {
         return Err(Reject::OfferExpired);

@@ -13,7 +13,7 @@
 use money::{Amount, Calendar, Currency, DayCount, Decimal, Period};
 use product::{
     LoanProduct,
-    kinds::instalment_loan::{Component, FeeError, Method, Penalty},
+    kinds::instalment_loan::{Component, Method, Penalty},
     schedule::{Instalment, annual_cost},
 };
 use serde::{Deserialize, Serialize};
@@ -133,8 +133,5 @@ fn upfront(
 ) -> Result<Vec<DisclosedFee>, Reject> {
     let fees = product.disbursal_fees(principal, term).map_err(Reject::FeeImpossible)?;
     let fee = |(code, amount): (&str, Amount)| DisclosedFee { code: code.to_owned(), amount };
-    let fees: Vec<_> = fees.into_iter().map(fee).collect();
-    let total = fees.iter().try_fold(Amount::ZERO, |sum, it| sum.checked_add(it.amount));
-    let less = total.filter(|total| *total < principal);
-    less.map(|_| fees).ok_or(Reject::FeeImpossible(FeeError::TooLarge))
+    Ok(fees.into_iter().map(fee).collect())
 }

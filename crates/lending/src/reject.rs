@@ -17,7 +17,7 @@ pub enum Reject {
     FeeImpossible(FeeError),
     /// The payments have no annual cost: nothing would be paid out.
     AnnualCostImpossible,
-    /// The application was declined or is signed already.
+    /// The application was declined.
     NoOffer,
     /// The offer was valid until an earlier day.
     OfferExpired,
@@ -47,10 +47,12 @@ pub enum Reject {
     AmountTooLarge,
     /// A day left the calendar.
     DateOutOfRange,
+    /// The offer was signed before.
+    AlreadySigned,
 }
 
 /// Number and code of every reject, in the order of their numbers.
-pub const ALL: [(u16, &str); 20] = [
+pub const ALL: [(u16, &str); 21] = [
     (1, "not-offered"),
     (2, "facts-invalid"),
     (3, "schedule-impossible"),
@@ -71,6 +73,7 @@ pub const ALL: [(u16, &str); 20] = [
     (18, "prepaid-covers"),
     (19, "amount-too-large"),
     (20, "date-out-of-range"),
+    (21, "already-signed"),
 ];
 
 impl Reject {
@@ -97,6 +100,7 @@ impl Reject {
             Self::PrepaidCovers => 18,
             Self::AmountTooLarge => 19,
             Self::DateOutOfRange => 20,
+            Self::AlreadySigned => 21,
         }
     }
 
@@ -106,23 +110,34 @@ impl Reject {
         let listed = ALL.iter().find(|(it, _)| *it == number);
         listed.map(|(_, code)| *code).expect("every number is listed, a test says so")
     }
-
-    /// The code of the cause, where the refusal comes from the product.
-    pub fn cause(&self) -> Option<&'static str> {
-        match self {
-            Self::NotOffered(cause) => Some(cause.code()),
-            Self::ScheduleImpossible(cause) => Some(cause.code()),
-            Self::FeeImpossible(cause) => Some(cause.code()),
-            _ => None,
-        }
-    }
 }
 
-/// The code, and that of the cause behind it: `not-offered: amount-too-small`.
+/// What it means, for people.
 impl fmt::Display for Reject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())?;
-        self.cause().map_or(Ok(()), |cause| write!(f, ": {cause}"))
+        f.write_str(match self {
+            Self::NotOffered(cause) => return cause.fmt(f),
+            Self::ScheduleImpossible(cause) => return cause.fmt(f),
+            Self::FeeImpossible(cause) => return cause.fmt(f),
+            Self::FactsInvalid(_) => "the declared facts are not those the product asks for",
+            Self::AnnualCostImpossible => "nothing would be paid out, so there is no annual cost",
+            Self::NoOffer => "the application was declined",
+            Self::OfferExpired => "the offer has expired",
+            Self::OtherProduct => "the contract was made under another product or version",
+            Self::NotAwaitingDisbursal => "the loan is paid out already",
+            Self::DisbursalBeforeSigning => "a loan is not paid out before the day it was signed",
+            Self::NotActive => "the loan is not paid out yet, or is settled",
+            Self::DayAlreadyClosed => "this business day is already closed for the loan",
+            Self::DayNotReached => "an earlier business day of the loan is not closed yet",
+            Self::AmountNotPositive => "a payment must be more than nothing",
+            Self::ExceedsSettlement => "the payment is more than settles the loan",
+            Self::EarlySettlementNotAllowed => "the contract does not allow settling early",
+            Self::NotTheQuotedAmount => "the payment is not the sum that settles the loan today",
+            Self::PrepaidCovers => "what was paid in advance already covers the loan",
+            Self::AmountTooLarge => "an amount is too large to be booked",
+            Self::DateOutOfRange => "a day is outside the calendar",
+            Self::AlreadySigned => "the offer was signed before",
+        })
     }
 }
 

@@ -35,8 +35,13 @@ const DAYS_PER_YEAR: u64 = 365;
 /// first in fixed steps outwards from zero. `None` when all flows have the same sign, or no rate
 /// between −99.9 % and 160,000 % per period solves them.
 pub fn irr(flows: &[Decimal]) -> Option<Decimal> {
-    let growth = CashFlow::new((0..).zip(flows.iter().copied()))?.growth()?;
-    Some(rate(growth))
+    regular_growth(flows).map(rate)
+}
+
+/// The internal rate of return per period times the periods of a year, which need not be a whole
+/// number; rounded once, so as exact as [`irr`]. `None` as there.
+pub fn simple_rate(flows: &[Decimal], periods_per_year: Decimal) -> Option<Decimal> {
+    simple(regular_growth(flows)?, periods_per_year)
 }
 
 /// The annual effective rate of return of dated flows, by actual days over 365, in any order.
@@ -66,13 +71,22 @@ pub struct AnnualCost {
 /// The annual cost of flows one period apart, the first one now. `None` as for [`irr`], or when
 /// a result has more than 28 digits.
 ///
-/// Periods that do not divide a year, such as weeks, take [`xirr`] instead.
+/// Periods that do not divide a year, such as weeks, take [`simple_rate`] and [`xirr`] instead.
 pub fn annual_cost(flows: &[Decimal], periods_per_year: u32) -> Option<AnnualCost> {
-    let growth = CashFlow::new((0..).zip(flows.iter().copied()))?.growth()?;
-    let per_period = growth - Decimal::ONE;
-    let simple = per_period * Decimal::from(periods_per_year);
+    let growth = regular_growth(flows)?;
+    let simple = simple(growth, periods_per_year.into())?;
     let compound = growth.checked_powu(u64::from(periods_per_year)).map(rate)?;
-    Some(AnnualCost { simple: simple.round_dp(RATE_DIGITS), compound })
+    Some(AnnualCost { simple, compound })
+}
+
+/// The growth per period of flows one period apart.
+fn regular_growth(flows: &[Decimal]) -> Option<Decimal> {
+    CashFlow::new((0..).zip(flows.iter().copied()))?.growth()
+}
+
+fn simple(growth: Decimal, periods_per_year: Decimal) -> Option<Decimal> {
+    let simple = (growth - Decimal::ONE).checked_mul(periods_per_year)?;
+    Some(simple.round_dp(RATE_DIGITS).normalize())
 }
 
 fn rate(growth: Decimal) -> Decimal {

@@ -17,7 +17,7 @@ mod rounding;
 
 pub use amount::{Amount, AmountError, Money, MoneyError};
 pub use calendar::{Calendar, DayKind, Roll, SpecialDay};
-pub use cash_flow::{AnnualCost, RATE_DIGITS, annual_cost, irr, xirr};
+pub use cash_flow::{AnnualCost, RATE_DIGITS, annual_cost, irr, simple_rate, xirr};
 pub use currency::{Currency, UnknownCurrency};
 pub use day_count::{DayCount, YearFraction};
 pub use name::UnknownName;

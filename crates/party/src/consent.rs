@@ -15,11 +15,12 @@ use stdx::Timestamp;
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
     /// Identity checks that use sensitive data, such as a face or a document's picture. Checks an
-    /// institution must make by law need no consent (PIPL article 13, item 3).
+    /// institution must make by law need no consent (PIPL article 13, item 3). Separate: article 29.
     Kyc,
-    /// Asking a credit-information institution about the party.
+    /// Asking a credit-information institution about the party. Separate: article 29, and article
+    /// 18 of the Regulation on the Credit Reporting Industry (国务院令第631号).
     CreditInquiry,
-    /// Passing personal information to another processor.
+    /// Passing personal information to another processor. Separate: article 23.
     DataSharing,
     /// Messages that advertise. Refusing it may not cost the party the service (PIPL article 16).
     Marketing,
@@ -28,24 +29,6 @@ pub enum Purpose {
 impl Purpose {
     /// Every purpose.
     pub const ALL: [Self; 4] = [Self::Kyc, Self::CreditInquiry, Self::DataSharing, Self::Marketing];
-
-    /// The provision that asks for this consent.
-    pub fn source(self) -> &'static str {
-        match self {
-            Self::Kyc => "PIPL article 29 (sensitive personal information)",
-            Self::CreditInquiry => {
-                "Regulation on the Credit Reporting Industry (国务院令第631号) article 18; \
-                 PIPL article 29"
-            }
-            Self::DataSharing => "PIPL article 23 (provision to other processors)",
-            Self::Marketing => "PIPL article 13, item 1",
-        }
-    }
-
-    /// Whether the law asks for a separate consent, one the party gives to this alone.
-    pub fn separate(self) -> bool {
-        self != Self::Marketing
-    }
 }
 
 /// One consent of a party, as given and perhaps withdrawn.

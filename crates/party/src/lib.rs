@@ -37,7 +37,7 @@ pub use kyc::{Check, Document, DocumentKind, KycLevel, Method};
 pub use mobile::Mobile;
 pub use party::{Amendment, IdNumber, Index, Kind, Party, PersonalData, Registration, Reject};
 pub use personal::Personal;
-pub use resident_id::{ResidentId, Sex};
+pub use resident_id::ResidentId;
 pub use sealed::{Field, Institution, Keys, SealError, Sealed};
 pub use view::{PartyView, Sight, view};
 

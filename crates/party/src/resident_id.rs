@@ -26,15 +26,6 @@ const DIVISIONS: [u8; 35] = [
 /// Check characters by the weighted sum of the digits modulo 11.
 const CHECK_CHARACTERS: &[u8; 11] = b"10X98765432";
 
-/// Sex as the serial of the number tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sex {
-    /// An odd serial.
-    Male,
-    /// An even serial.
-    Female,
-}
-
 /// A resident identity number that keeps every rule of its standard.
 #[derive(Clone, Debug)]
 pub struct ResidentId(Personal);
@@ -87,12 +78,6 @@ impl ResidentId {
     /// The birth date.
     pub fn birth_date(&self) -> Date {
         birth_date(self.reveal()).expect("checked when the number was made")
-    }
-
-    /// The sex the serial tells.
-    pub fn sex(&self) -> Sex {
-        let serial: u16 = digits(self.reveal(), 14..17);
-        if serial.is_multiple_of(2) { Sex::Female } else { Sex::Male }
     }
 
     /// Completed years (周岁) on a date; 0 before the birth. A year is complete on the birthday,

@@ -20,7 +20,7 @@ use crate::{
     definition::FactType,
     document::Document,
     eligibility,
-    expression::{Environment, Expression, Type},
+    expression::{self, Environment, Expression, Type},
     kinds::{self, Event, Kind},
     problem::{Problem, closest, join},
     schema,
@@ -40,8 +40,8 @@ pub fn check(document: &Document, chart: &Chart) -> Vec<Problem> {
     let schema = schema::schema(kind.unwrap_or(&kinds::ALL[0]));
     let mut problems = document.problems().to_vec();
     let form = form::problems(document.value(), &schema, kind.is_some());
-    let unread = |it: &Problem| document.problems().iter().any(|unread| unread.path == it.path);
-    problems.extend(form.into_iter().filter(|it| !unread(it)));
+    let unread: BTreeSet<_> = document.problems().iter().map(|it| &it.path[..]).collect();
+    problems.extend(form.into_iter().filter(|it| !unread.contains(&it.path[..])));
     if problems.len() > PROBLEMS_MAX {
         problems.truncate(PROBLEMS_MAX);
         return in_order(document, problems);
@@ -146,21 +146,6 @@ impl<'a> Check<'a> {
         self.value.pointer(pointer).is_some()
     }
 
-    /// Nothing is wrong so far.
-    pub fn is_clean(&self) -> bool {
-        self.problems.is_empty()
-    }
-
-    /// The whole value.
-    pub fn value(&self) -> &'a Value {
-        self.value
-    }
-
-    /// The institution's chart of accounts.
-    pub fn chart(&self) -> &'a Chart {
-        self.chart
-    }
-
     /// Says what is wrong at a place.
     pub fn report(
         &mut self,
@@ -237,23 +222,27 @@ impl<'a> Check<'a> {
         Some((min, max))
     }
 
-    /// The expression at a place, compiled.
-    pub fn expression(
+    /// Reports what is wrong with the expression at a place.
+    pub fn expression(&mut self, pointer: &str, environment: &Environment, of: Type) {
+        self.expression_without(pointer, environment, of, &[]);
+    }
+
+    /// As [`Check::expression`], where some fields are missing for a reason already reported.
+    fn expression_without(
         &mut self,
         pointer: &str,
         environment: &Environment,
         of: Type,
-    ) -> Option<Expression> {
-        let source: String = self.get(pointer)?;
-        match Expression::compile(&source, environment, of) {
-            Ok(expression) => Some(expression),
-            Err(problems) => {
-                for it in problems {
-                    let reason = format!("At {}:{}: {}", it.line, it.column, it.reason);
-                    self.report(pointer, it.code, reason, it.fix);
-                }
-                None
-            }
+        missing: &[String],
+    ) {
+        let Some(source) = self.get::<String>(pointer) else { return };
+        let Err(problems) = Expression::compile(&source, environment, of) else { return };
+        let reported = |it: &expression::Problem| {
+            missing.iter().any(|field| source[it.offset..].starts_with(&field[..]))
+        };
+        for it in problems.into_iter().filter(|it| !reported(it)) {
+            let reason = format!("At {}:{}: {}", it.line, it.column, it.reason);
+            self.report(pointer, it.code, reason, it.fix);
         }
     }
 
@@ -328,14 +317,10 @@ impl<'a> Check<'a> {
         let facts = names.iter().filter_map(|name| Some(((*name).to_owned(), fact(name)?)));
         let facts: BTreeMap<_, _> = facts.collect();
         let environment = eligibility::environment(&facts);
-        // A malformed fact would make every rule that reads it wrong as well.
         let malformed = names.into_iter().filter(|name| !facts.contains_key(*name));
         let malformed: Vec<_> = malformed.map(|name| format!("facts.{name}")).collect();
         for place in self.each("/eligibility", "rule") {
-            let rule: Option<String> = self.get(&place);
-            if rule.is_some_and(|rule| !malformed.iter().any(|fact| rule.contains(fact))) {
-                self.expression(&place, &environment, Type::Bool);
-            }
+            self.expression_without(&place, &environment, Type::Bool, &malformed);
         }
     }
 

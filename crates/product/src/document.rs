@@ -85,31 +85,56 @@ impl Document {
         if let Some(problem) = new.problems.into_iter().next() {
             return Err(problem);
         }
-        let new = new.value;
-        let (parent, last) = place.rsplit_once('.').unwrap_or(("", place));
-        let pointer =
-            pointer(&if last.contains('[') { place.to_owned() } else { parent.to_owned() });
-        let target = self.value.pointer_mut(&pointer);
-        match target {
-            Some(it) if last.contains('[') => *it = new,
-            Some(Value::Object(fields)) if !last.is_empty() => {
-                fields.insert(last.to_owned(), new);
+        let unknown = || {
+            let reason = format!("There is no place `{}` in the definition.", shorten(place));
+            Problem::new("", "unknown-place", reason, "Write it like `terms.interest.rate`.")
+        };
+        let steps = steps(place).ok_or_else(unknown)?;
+        let (last, around) = steps.split_last().ok_or_else(unknown)?;
+        let around = around.iter().try_fold(&mut self.value, |value, step| step.within(value));
+        match (around, last) {
+            (Some(Value::Object(fields)), Step::Field(name)) => {
+                fields.insert((*name).to_owned(), new.value);
             }
-            _ => return Err(unknown_place(place, &pointer)),
+            (Some(Value::Array(items)), Step::Item(index)) if *index < items.len() => {
+                items[*index] = new.value;
+            }
+            _ => return Err(unknown()),
         }
         Ok(())
     }
 }
 
-fn unknown_place(place: &str, pointer: &str) -> Problem {
-    let reason = format!("There is no place `{place}` in the definition.");
-    Problem::new(pointer, "unknown-place", reason, "Write it like `terms.interest.rate`.")
+/// A step of a dotted place.
+enum Step<'a> {
+    Field(&'a str),
+    Item(usize),
 }
 
-/// The JSON pointer of a dotted place: `terms.fees[0].amount` is `/terms/fees/0/amount`.
-fn pointer(place: &str) -> String {
-    let steps = place.split(['.', '[']).map(|step| step.trim_end_matches(']'));
-    steps.filter(|step| !step.is_empty()).fold(String::new(), |pointer, step| join(&pointer, step))
+impl Step<'_> {
+    fn within<'v>(&self, value: &'v mut Value) -> Option<&'v mut Value> {
+        match self {
+            Self::Field(name) => value.get_mut(*name),
+            Self::Item(index) => value.get_mut(*index),
+        }
+    }
+}
+
+/// The steps of a dotted place: `fees[0].amount` is field `fees`, item 0, field `amount`.
+fn steps(place: &str) -> Option<Vec<Step<'_>>> {
+    let mut steps = Vec::new();
+    for part in place.split('.') {
+        let (name, items) =
+            part.split_once('[').map_or((part, None), |(it, rest)| (it, Some(rest)));
+        if name.is_empty() || name.contains(']') {
+            return None;
+        }
+        steps.push(Step::Field(name));
+        for item in items.into_iter().flat_map(|it| it.split('[')) {
+            steps.push(Step::Item(item.strip_suffix(']')?.parse().ok()?));
+        }
+    }
+    Some(steps)
 }
 
 fn measure(value: &Value, path: &str, depth: usize, nodes: &mut usize) -> Result<(), Problem> {
@@ -162,9 +187,11 @@ impl<'a> Reader<'a> {
             (Event::StreamEnd, _) => Value::Null,
             (event, span) => self.node(event, span, "", 0)?,
         };
-        if !matches!(self.skip_to_node()?.0, Event::StreamEnd) {
+        let (after, span) = self.skip_to_node()?;
+        if !matches!(after, Event::StreamEnd) {
             let reason = "There is a second document in the file.";
-            return Err(Problem::new("", "several-documents", reason, "Write one file each."));
+            let problem = Problem::new("", "several-documents", reason, "Write one file each.");
+            return Err(Problem { line: Some(span.start.line()), ..problem });
         }
         Ok(Document { value, lines: self.lines, problems: self.problems })
     }
@@ -295,6 +322,10 @@ fn number(text: &str) -> Option<Number> {
     }
     match text.parse::<i64>() {
         Ok(integer) => Some(Number::from(integer)),
-        Err(_) => text.parse().ok().and_then(Number::from_f64),
+        // What JSON would write with an exponent stays a text, which is read back as it is.
+        Err(_) => {
+            let float = text.parse().ok().and_then(Number::from_f64);
+            float.filter(|it| !it.to_string().contains('e'))
+        }
     }
 }

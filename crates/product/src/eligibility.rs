@@ -11,6 +11,9 @@ use crate::{
     problem::{Problem, closest, join},
 };
 
+/// How well an applicant may be known, from not at all: the levels of a party.
+pub const KYC_LEVELS: [&str; 4] = ["none", "declared", "verified", "face-to-face"];
+
 /// What every applicant has. Amounts are in major units of the product's currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applicant {
@@ -18,7 +21,7 @@ pub struct Applicant {
     pub age: u32,
     /// `person` or `company`.
     pub kind: &'static str,
-    /// How well the applicant is known, such as `basic`, `verified`, `full`.
+    /// How well the applicant is known, one of [`KYC_LEVELS`].
     pub kyc_level: String,
     /// Principal owed to this institution, all loans.
     pub outstanding: Decimal,
@@ -64,7 +67,7 @@ pub fn environment(facts: &BTreeMap<String, Fact>) -> Environment {
         Field::new("term", Type::Number, "How many instalments are asked for."),
         Field::new("applicant.age", Type::Number, "Completed years of age."),
         Field::one_of("applicant.kind", ["person", "company"], "A person or a company."),
-        Field::new("applicant.kyc_level", Type::Text, "How well the applicant is known."),
+        Field::one_of("applicant.kyc_level", KYC_LEVELS, "How well the applicant is known."),
         Field::new(
             "applicant.outstanding",
             Type::Number,

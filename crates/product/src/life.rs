@@ -126,7 +126,7 @@ impl fmt::Display for Status {
 }
 
 /// The number of the next version of a product.
-pub fn next_version(versions: &[ProductVersion]) -> u32 {
+pub(crate) fn next_version(versions: &[ProductVersion]) -> u32 {
     let last = versions.iter().map(|it| it.definition.version).max().unwrap_or(0);
     last.saturating_add(1)
 }

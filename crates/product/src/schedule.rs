@@ -7,8 +7,8 @@
 use std::fmt;
 
 use money::{
-    Amount, AnnualCost, Calendar, Currency, DayCount, Decimal, Period, RATE_DIGITS, Roll, Rounding,
-    Unit, YearFraction,
+    Amount, AnnualCost, Calendar, Currency, DayCount, Decimal, Period, Roll, Rounding, Unit,
+    YearFraction,
 };
 use serde::{Deserialize, Serialize};
 use stdx::Date;
@@ -323,9 +323,7 @@ fn level_principal(terms: &Terms, spans: &[Span]) -> Result<Level, ScheduleError
     let each = principal / Decimal::from(terms.instalments);
     match terms.method {
         Method::InterestFirst | Method::Bullet => Ok(Level::Principal(Amount::ZERO)),
-        Method::EqualPrincipal | Method::Flat => {
-            round(terms, each).map(Level::Principal)
-        }
+        Method::EqualPrincipal | Method::Flat => round(terms, each).map(Level::Principal),
         Method::EqualInstalment if terms.rate.is_zero() => round(terms, each).map(Level::Sum),
         Method::EqualInstalment => {
             // Discounting instead of compounding: no product can leave 28 digits.
@@ -356,9 +354,9 @@ pub fn annual_cost(terms: &Terms, paid_out: Amount, plan: &[Instalment]) -> Opti
     let dated = plan.iter().map(|it| it.due).zip(repaid.clone());
     let flows: Vec<_> =
         std::iter::once((terms.disbursed_on, major(paid_out))).chain(dated).collect();
-    let per_period = money::irr(&regular_flows(terms, major(paid_out), repaid))?;
-    let simple = per_period.checked_mul(periods_of_a_year(terms.every))?.round_dp(RATE_DIGITS);
-    Some(AnnualCost { simple: simple.normalize(), compound: money::xirr(&flows)? })
+    let regular = regular_flows(terms, major(paid_out), repaid);
+    let simple = money::simple_rate(&regular, periods_of_a_year(terms.every))?;
+    Some(AnnualCost { simple, compound: money::xirr(&flows)? })
 }
 
 /// The flows one period apart, the sum paid out first. A bullet loan has idle periods.

@@ -26,11 +26,6 @@ impl Prng {
         Self::new(*Digest::of(&[&seed.to_be_bytes(), name.as_bytes()]).as_bytes())
     }
 
-    /// A child generator; the parent moves on.
-    pub fn fork(&mut self) -> Self {
-        Self::new(self.bytes())
-    }
-
     /// `N` random bytes.
     pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];

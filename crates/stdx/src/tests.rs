@@ -18,6 +18,12 @@ fn derived_ids_depend_on_every_part_and_its_borders() {
     let id = |parts: &[&[u8]]| Id::<Loan>::derived(parts);
     assert_eq!(id(&[b"ab", b"c"]), id(&[b"ab", b"c"]));
     assert_ne!(id(&[b"ab", b"c"]), id(&[b"a", b"bc"]));
+    let owner: Id<Loan> =
+        Id::new(Timestamp::from_second(1_000).unwrap(), &mut Prng::stream(1, "a"));
+    let beside: Id<Loan> = Id::derived_beside(owner, &[b"ab"]);
+    assert_eq!(beside.as_bytes()[..6], owner.as_bytes()[..6]);
+    assert_eq!(beside, Id::derived_beside(owner, &[b"ab"]));
+    assert_ne!(beside, Id::derived_beside(owner, &[b"ac"]));
 }
 
 #[test]

@@ -83,6 +83,20 @@ impl Store {
         Self::on(Arc::new(engine::sqlite::SqliteEngine::open(directory)?))
     }
 
+    /// Whether there is a store in a directory.
+    pub fn is_in(directory: &Path) -> bool {
+        engine::sqlite::file(directory).exists()
+    }
+
+    /// Removes the store of a directory, with all that is in it; none is fine too.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when a process has it, [`StoreError::Unavailable`] when a file cannot
+    /// be removed.
+    pub fn remove_from(directory: &Path) -> Result<(), StoreError> {
+        engine::sqlite::remove(directory)
+    }
+
     fn on(engine: Arc<dyn Engine>) -> Result<Self, StoreError> {
         let pipeline = Arc::new(pipeline::Pipeline::start(Arc::clone(&engine))?);
         Ok(Self { engine, pipeline })

@@ -5,13 +5,9 @@
 //! answers as it did, what was not is done now. Ids, keys and moments follow from the seed, so the
 //! same seed ends in the same state hash on every machine.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use bank::{
     Bank, Call, Caller, Done, Refusal, Role,
     loans::{Apply, is_approved},
@@ -30,7 +26,10 @@ use serde_json::json;
 use stdx::{Date, Digest, Id, Prng, Timestamp};
 use store::Store;
 
-use crate::sample::{self, Applicant, PRODUCTS};
+use crate::{
+    keyfile,
+    sample::{self, Applicant, PRODUCTS},
+};
 
 /// The first business date of the year that is told.
 const FIRST_DAY: Date = jiff::civil::date(2025, 1, 2);
@@ -63,8 +62,11 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        if self.fresh && self.data.exists() {
-            clear(&self.data)?;
+        // Its key is no secret, and its books are made up: they do not belong beside others.
+        let others = self.data.join(keyfile::NAME).exists();
+        ensure!(!others, "{} holds data that is not a demo; it stays", self.data.display());
+        if self.fresh {
+            Store::remove_from(&self.data)?;
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         runtime.block_on(self.tell())
@@ -91,17 +93,6 @@ impl Demo {
         }
         Ok(())
     }
-}
-
-/// Removes what a demo leaves, and nothing else.
-fn clear(data: &Path) -> anyhow::Result<()> {
-    for name in ["suanpan.db", "suanpan.db-wal", "suanpan.db-shm", "lock"] {
-        let file = data.join(name);
-        if file.exists() {
-            std::fs::remove_file(&file).with_context(|| file.display().to_string())?;
-        }
-    }
-    Ok(())
 }
 
 fn progress_bar() -> anyhow::Result<ProgressBar> {

@@ -12,12 +12,15 @@ use party::MasterKey;
 
 use crate::system;
 
+/// The file of the key in a data directory.
+pub(crate) const NAME: &str = "master.key";
+
 /// The key in `directory`, made when the store beside it is `new`.
 ///
 /// Data whose key is lost is lost: so a missing key beside older data is an error, not a reason
 /// to make another.
 pub(crate) fn open(directory: &Path, new: bool) -> anyhow::Result<MasterKey> {
-    let path = directory.join("master.key");
+    let path = directory.join(NAME);
     let named = || path.display().to_string();
     if !path.exists() {
         ensure!(new, "{} is missing, and the data beside it needs it; restore it", named());

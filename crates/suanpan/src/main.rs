@@ -1,11 +1,13 @@
 //! The platform in one binary: the only place that reads the clock, the environment, entropy and
 //! files, and the only one that opens sockets.
 //!
-//! Suggested reading order: [`serve`] (sockets and workers), [`up`] (the sandbox), [`demo`],
-//! [`product`] (definitions on the command line), [`reference`] (generated pages), [`keyfile`].
+//! Suggested reading order: [`serve`] (the API and its workers), [`connections`] (sockets), [`up`]
+//! (the sandbox), [`demo`], [`product`] (definitions on the command line), [`verify`],
+//! [`reference`] (generated pages), [`keyfile`].
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
+mod connections;
 mod demo;
 mod keyfile;
 mod product;

@@ -1,8 +1,7 @@
-//! Sockets and workers: the API on a listener, holds that expire, a graceful end.
+//! Serving: the API on a listener, holds that expire, an orderly end.
 
 use std::{
-    fs, future::IntoFuture, net::SocketAddr, os::unix::fs::DirBuilderExt, path::PathBuf, pin::pin,
-    sync::Arc, time::Duration,
+    fs, net::SocketAddr, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc, time::Duration,
 };
 
 use anyhow::Context;
@@ -14,12 +13,10 @@ use tokio::{net::TcpListener, signal::unix, sync::watch, time};
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
-use crate::{keyfile, system};
+use crate::{connections, keyfile, system};
 
 /// How often timers of the wall clock are looked at.
 const MOMENTS_EVERY: Duration = Duration::from_secs(1);
-/// How long requests in flight may take to finish once the end has been asked for.
-const GRACE: Duration = Duration::from_secs(30);
 
 /// Serves the API.
 #[derive(Args, Clone)]
@@ -44,7 +41,7 @@ impl Serve {
 
     /// The bank on the data directory.
     pub(crate) fn bank(&self) -> anyhow::Result<Bank> {
-        let new = !self.data.join("suanpan.db").exists();
+        let new = !Store::is_in(&self.data);
         // What is in it is nobody else's business.
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.data)?;
         // The store is locked first, so that no second process makes another key.
@@ -83,19 +80,8 @@ pub(crate) async fn serve(bank: Bank, listener: TcpListener) -> anyhow::Result<(
         api::router(bank, Arc::new(system::now), Arc::new(system::seed), api::Settings::default());
     info!(address = %listener.local_addr()?, "ready");
 
-    let mut closing = ending.clone();
-    let server = axum::serve(listener, router).with_graceful_shutdown({
-        let mut ending = ending;
-        async move { until(&mut ending).await }
-    });
-    let mut server = pin!(server.into_future());
-    tokio::select! {
-        served = &mut server => served?,
-        () = until(&mut closing) => match time::timeout(GRACE, server).await {
-            Ok(served) => served?,
-            Err(_) => error!("requests were still in flight after {} s", GRACE.as_secs()),
-        },
-    }
+    let mut ending = ending;
+    connections::serve(listener, router, until(&mut ending)).await;
     timers.await?;
     signals.abort();
     Ok(())

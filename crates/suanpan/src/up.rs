@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use bank::{Bank, Call, Caller, Role, keys::NewKey, products::Step};
 use clap::Args;
 use jiff::tz::TimeZone;
@@ -13,8 +13,10 @@ use ledger::InstitutionId;
 use party::{Mobile, ResidentId};
 use serde::{Deserialize, Serialize};
 use stdx::{Date, Digest, Id};
+use store::Store;
 
 use crate::{
+    keyfile,
     sample::PRODUCTS,
     serve::{self, Serve},
     system,
@@ -29,6 +31,9 @@ pub(crate) struct Up {
     #[arg(long)]
     fresh: bool,
 }
+
+/// The file with what the next start needs to know.
+const SANDBOX: &str = "sandbox.json";
 
 /// What the next start needs to know.
 #[derive(Serialize, Deserialize)]
@@ -57,11 +62,13 @@ impl Up {
 
 /// Removes a sandbox, and nothing that is not one.
 fn clear(data: &Path) -> anyhow::Result<()> {
-    if data.join("suanpan.db").exists() && !data.join("sandbox.json").exists() {
-        anyhow::bail!("{} holds data that is not a sandbox; it stays", data.display());
+    if !Store::is_in(data) {
+        return Ok(());
     }
-    for name in ["suanpan.db", "suanpan.db-wal", "suanpan.db-shm", "master.key", "sandbox.json"] {
-        let file = data.join(name);
+    let sandbox = data.join(SANDBOX);
+    ensure!(sandbox.exists(), "{} holds data that is not a sandbox; it stays", data.display());
+    Store::remove_from(data)?;
+    for file in [sandbox, data.join(keyfile::NAME)] {
         if file.exists() {
             fs::remove_file(&file).with_context(|| file.display().to_string())?;
         }
@@ -71,7 +78,7 @@ fn clear(data: &Path) -> anyhow::Result<()> {
 
 /// The sandbox of a data directory, made when it is missing.
 async fn sandbox(bank: &Bank, data: &Path) -> anyhow::Result<Sandbox> {
-    let path = data.join("sandbox.json");
+    let path = data.join(SANDBOX);
     if path.exists() {
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         return serde_json::from_str(&text).with_context(|| path.display().to_string());

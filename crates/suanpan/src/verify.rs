@@ -23,8 +23,7 @@ pub(crate) struct Verify {
 impl Verify {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         // Looking shall not make a store where there is none.
-        let there = self.data.join("suanpan.db").exists();
-        anyhow::ensure!(there, "there is no data in {}", self.data.display());
+        anyhow::ensure!(Store::is_in(&self.data), "there is no data in {}", self.data.display());
         let store = Store::in_directory(&self.data)?;
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         runtime.block_on(self.verify(&store))

@@ -146,8 +146,8 @@ struct OfferBody {
     disclosure: DisclosureBody,
 }
 
-/// What a borrower must be told before signing (中国人民银行公告〔2021〕第3号). Rates are fractions,
-/// amounts in major units.
+/// What a borrower must be told before signing (中国人民银行公告〔2021〕第3号). Rates are
+/// fractions, amounts in major units.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Disclosure)]
 struct DisclosureBody {

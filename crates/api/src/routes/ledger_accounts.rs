@@ -119,6 +119,16 @@ struct OpenedAccounts {
     results: Vec<OpenedAccount>,
 }
 
+/// What was asked for: one account, or a list of them.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum OpenAnswer {
+    /// For one.
+    One(OpenedAccount),
+    /// For a list.
+    Many(OpenedAccounts),
+}
+
 /// An account of the ledger; amounts in major units of its currency.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LedgerAccount)]
@@ -198,10 +208,7 @@ struct AtDay {
 #[utoipa::path(
     post, path = "/v1/ledger/accounts", tag = "ledger", operation_id = "open_ledger_accounts",
     request_body = OneOrMany<NewLedgerAccount>,
-    responses(
-        (status = 201, description = "Opened. One account is answered as `OpenedAccount`.",
-            body = OpenedAccounts),
-    ),
+    responses((status = 201, description = "Opened.", body = OpenAnswer)),
     security(("key" = ["ledger"])),
 )]
 async fn open(State(api): State<Api>, new: Command<Json<OneOrMany<NewLedgerAccount>>>) -> Answer {
@@ -210,13 +217,11 @@ async fn open(State(api): State<Api>, new: Command<Json<OneOrMany<NewLedgerAccou
     let opened = api.bank.open_ledger_accounts(&new.call, &accounts).await?;
     let mut results: Vec<_> =
         accounts.iter().map(|it| OpenedAccount { id: it.id.into() }).collect();
-    match results.pop_if(|_| one) {
-        Some(only) => {
-            let place = format!("{PLACE}/{}", only.id);
-            created(opened, |()| place, |()| only)
-        }
-        None => created(opened, |()| PLACE.to_owned(), |()| OpenedAccounts { results }),
-    }
+    let (place, answer) = match results.pop_if(|_| one) {
+        Some(only) => (format!("{PLACE}/{}", only.id), OpenAnswer::One(only)),
+        None => (PLACE.to_owned(), OpenAnswer::Many(OpenedAccounts { results })),
+    };
+    created(opened, |()| place, |()| answer)
 }
 
 /// List accounts

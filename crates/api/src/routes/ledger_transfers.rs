@@ -145,6 +145,16 @@ struct TransferResults {
     results: Vec<TransferResult>,
 }
 
+/// What came of what was asked for: one transfer, or a list of them.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum TransferAnswer {
+    /// Of one.
+    One(TransferResult),
+    /// Of a list.
+    Many(TransferResults),
+}
+
 /// A transfer that happened.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Transfer)]
@@ -239,7 +249,8 @@ struct Found {
     post, path = "/v1/ledger/transfers", tag = "ledger", operation_id = "book_transfers",
     request_body = OneOrMany<NewTransfer>,
     responses(
-        (status = 200, description = "What came of each item of a list.", body = TransferResults),
+        (status = 200, description = "The one transfer was booked before, or what came of each \
+            item of a list.", body = TransferAnswer),
         (status = 201, description = "The one transfer is booked.", body = TransferResult),
     ),
     security(("key" = ["ledger"])),
@@ -468,14 +479,15 @@ fn single(transfers: &[Transfer], booking: &Booking) -> Answer {
         Ok(Booked::Exists) => StatusCode::OK,
         Err(reject) => return Err(Refusal::Ledger { transfer: None, reject: *reject }.into()),
     };
-    let body = axum::Json(result(transfer.id, came));
+    let body = axum::Json(TransferAnswer::One(result(transfer.id, came)));
     Ok((status, replayed(booking.replayed), body).into_response())
 }
 
 fn list(transfers: &[Transfer], booking: &Booking) -> Response {
     let pairs = transfers.iter().zip(&booking.results);
     let results = pairs.map(|(transfer, came)| result(transfer.id, came)).collect();
-    (replayed(booking.replayed), axum::Json(TransferResults { results })).into_response()
+    let body = axum::Json(TransferAnswer::Many(TransferResults { results }));
+    (replayed(booking.replayed), body).into_response()
 }
 
 fn result(id: TransferId, came: &ItemResult) -> TransferResult {

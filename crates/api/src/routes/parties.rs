@@ -34,7 +34,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "kind": "person", "name": "张小明", "id_number": "110105199003072813",
-    "mobile": "13800138000", "address": "北京市朝阳区建国路1号"
+    "mobile": "19900008000", "address": "北京市朝阳区建国路1号"
 }))]
 struct NewParty {
     /// Person or company.
@@ -61,7 +61,7 @@ struct NewParty {
 /// New contact data; what is left out stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({ "mobile": "13900139000" }))]
+#[schema(example = json!({ "mobile": "19900009000" }))]
 struct Contact {
     /// Mobile number.
     #[schema(value_type = Option<String>)]
@@ -148,7 +148,7 @@ struct PartyBody {
     #[schema(example = "110***********2813")]
     id_number: Option<String>,
     /// Mobile number.
-    #[schema(example = "138****8000")]
+    #[schema(example = "199****8000")]
     mobile: Option<String>,
     /// Postal address.
     address: Option<String>,

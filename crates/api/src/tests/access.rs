@@ -59,6 +59,8 @@ async fn the_bank_agrees_with_the_table() {
                 let forbidden = reply.text.contains("\"forbidden\"");
                 assert!(!forbidden, "{name} {method} {path}: {}", reply.text);
                 assert_ne!(reply.status, 500, "{name} {method} {path}: {}", reply.text);
+                // What the document shows can be sent.
+                assert_ne!(reply.status, 400, "{name} {method} {path}: {}", reply.text);
             }
         }
     }

@@ -39,6 +39,7 @@ async fn bad_input_is_answered_with_the_place_and_the_reason() {
         ("POST", &repayments, "{\"amount\":{\"amount\":1.5,\"currency\":\"CNY\"}}".into()),
         ("POST", &repayments, "{\"amount\":{\"amount\":\"1\"}}".into()),
         ("POST", &repayments, "{\"amuont\":{\"amount\":\"1\",\"currency\":\"CNY\"}}".into()),
+        ("POST", &repayments, "{\"a\\u001fb\\u001fc\":1}".into()),
         ("POST", &repayments, "{\"amount\":null}".into()),
         ("POST", &repayments, "{}".into()),
         ("POST", &repayments, "[]".into()),
@@ -137,6 +138,9 @@ async fn bad_input_is_answered_with_the_place_and_the_reason() {
         POST /v1/loans/…/repayments {"amuont":{"amount":"1","currency":"CNY"}}
           400 malformed-body
             "/amuont" unknown-field — Did you mean `amount`?
+        POST /v1/loans/…/repayments {"a\u001fb\u001fc":1}
+          400 malformed-body
+            "/a\u{1f}b\u{1f}c" unknown-field — Leave it out.
         POST /v1/loans/…/repayments {"amount":null}
           400 malformed-body
             "/amount" wrong-type
@@ -169,7 +173,7 @@ async fn bad_input_is_answered_with_the_place_and_the_reason() {
             "/date" malformed-date
         POST /v1/business-date/close {"date":"2024-03-04"}
           422 not-the-business-date
-        POST /v1/parties {"kind":"person","name":"张小明","id_number":"110105199003072814","mobile":"13800130282","address":"北京市朝阳区建国路1号"}
+        POST /v1/parties {"kind":"person","name":"张小明","id_number":"110105199003072814","mobile":"19900000282","address":"北京市朝阳区建国路1号"}
           400 invalid-party-fields
             "/id_number" wrong-checksum
         POST /v1/parties {"kind":"person","name":"","id_number":"1","mobile":"1"}
@@ -177,7 +181,7 @@ async fn bad_input_is_answered_with_the_place_and_the_reason() {
             "/name" missing
             "/id_number" wrong-length
             "/mobile" wrong-length
-        POST /v1/parties {"kind":"person","name":"张小明","id_number":"110105199003072813","mobile":"13800130281","address":"北京市朝阳区建国路1号"}
+        POST /v1/parties {"kind":"person","name":"张小明","id_number":"110105199003072813","mobile":"19900000281","address":"北京市朝阳区建国路1号"}
           409 exists
         POST /v1/parties {"kind":"persen"}
           400 malformed-body

@@ -81,7 +81,7 @@ async fn a_key_of_the_platforms_own_form_does_not_stand_in_its_way() {
     world.publish(keys, &example("pay-in-3")).await;
     let party = world.party(keys, 281).await;
     let (_, loan) = world.loan(keys, &party).await;
-    let mean = format!("close-loan-day/{loan}/2024-03-01");
+    let mean = format!("close-loan-day/2024-03-01/{loan}");
     let ask = Ask::new("POST", "/v1/parties").header("idempotency-key", &mean).json(&person(282));
     world.ask(&keys.operator, ask).await.expect(201);
     world.close_until(keys, "2024-03-04").await;

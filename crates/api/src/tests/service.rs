@@ -22,6 +22,8 @@ async fn health_readiness_and_numbers_need_no_key() {
     world.get(&world.home.operator, "/v1/me").await.expect(200);
     world.send(Ask::new("GET", "/v1/me")).await.expect(401);
     world.send(Ask::new("GET", "/such/as/this")).await.expect(404);
+    let reply = world.send(Ask::new("GET", "/")).await.expect(307);
+    assert_eq!(reply.header("location"), Some("/docs"));
     let numbers = world.send(Ask::new("GET", "/metrics")).await.expect(200).text;
     for line in [
         "suanpan_http_requests_total{route=\"/v1/me\",method=\"GET\",status=\"200\"} 1",
@@ -60,12 +62,13 @@ async fn the_log_has_a_line_for_each_request_and_no_secret() {
     let party = world.party(&world.home, 281).await;
     let reply = world.get(&world.home.auditor, &format!("/v1/parties/{party}?x=secret")).await;
     world.send(Ask::new("GET", "/v1/me").header("authorization", "Bearer sp_secret")).await;
+    world.get(&world.home.partner, "/v1/state-hash").await.expect(403);
     drop(guard);
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let log: Vec<serde_json::Value> =
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let fields: Vec<_> = log.iter().map(|line| &line["fields"]).collect();
-    assert_eq!(fields.len(), 3, "{text}");
+    assert_eq!(fields.len(), 4, "{text}");
     assert_eq!((&fields[0]["route"], &fields[0]["status"]), (&json!("/v1/parties"), &json!(201)));
     assert_eq!(fields[0]["actor"], "operator@home");
     assert_eq!(fields[1]["route"], "/v1/parties/{party}");
@@ -74,7 +77,9 @@ async fn the_log_has_a_line_for_each_request_and_no_secret() {
         (&fields[2]["code"], &fields[2]["status"]),
         (&json!("unauthenticated"), &json!(401))
     );
-    for secret in ["secret", "张小明", "13800130281", world.home.operator.as_str()] {
+    assert_eq!((&fields[3]["code"], &fields[3]["status"]), (&json!("forbidden"), &json!(403)));
+    assert_eq!(fields[3]["actor"], "partner@home");
+    for secret in ["secret", "张小明", "19900000281", world.home.operator.as_str()] {
         assert!(!text.contains(secret), "{text}");
     }
     assert_eq!(reply.header("cache-control"), Some("no-store"));

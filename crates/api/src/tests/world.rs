@@ -7,12 +7,13 @@ use std::sync::{
 
 use axum::{Router, body::Body, http::Request};
 use bank::{Bank, Call, Caller, Role, keys::NewKey};
-use party::MasterKey;
+use party::{MasterKey, Mobile, ResidentId};
 use serde_json::{Value, json};
 use stdx::{Date, Digest, Id, Prng, Timestamp};
 use store::Store;
 use tower::ServiceExt;
 
+use super::conform::conforms;
 use crate::{Settings, router};
 
 /// A Friday.
@@ -163,7 +164,9 @@ impl World {
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
-        Reply { status: parts.status.as_u16(), headers: parts.headers, text }
+        let reply = Reply { status: parts.status.as_u16(), headers: parts.headers, text };
+        conforms(ask.method, ask.path, &reply);
+        reply
     }
 
     /// Sends a request with a key, and a fresh idempotency key where none is there.
@@ -240,18 +243,14 @@ impl World {
 pub(crate) fn person(number: u32) -> Value {
     json!({
         "kind": "person", "name": "张小明", "id_number": resident_id(number),
-        "mobile": format!("1380013{number:04}"), "address": "北京市朝阳区建国路1号",
+        "mobile": Mobile::sample(number).reveal(), "address": "北京市朝阳区建国路1号",
     })
 }
 
-/// A resident identity number with its check character (GB 11643).
+/// The person's resident identity number.
 pub(crate) fn resident_id(number: u32) -> String {
-    const WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
-    let digits = format!("11010519900307{number:03}");
-    let sum: u32 =
-        digits.bytes().zip(WEIGHTS).map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
-    let check = char::from(b"10X98765432"[usize::try_from(sum % 11).unwrap()]);
-    format!("{digits}{check}")
+    let born = jiff::civil::date(1990, 3, 7);
+    ResidentId::sample(110_105, born, number.try_into().unwrap()).reveal().to_owned()
 }
 
 /// An example product.

@@ -80,7 +80,7 @@ async fn a_day_that_was_cut_short_is_finished() {
     });
     let ([one, _], [two, three]) = (of_party(1), of_party(3));
     for (loan, day) in [(one, friday), (two, friday), (three, friday), (two, saturday)] {
-        let call = call.within(format!("{CLOSE_LOAN_DAY}/{loan}/{day}"));
+        let call = call.within(format!("{CLOSE_LOAN_DAY}/{day}/{loan}"));
         let next = cut.bank.close_loan_day(&call, loan, day).await.unwrap();
         assert_eq!(next, day.tomorrow().ok());
     }

@@ -176,7 +176,7 @@ async fn nobody_can_use_up_the_keys_of_the_end_of_day() {
     let world = World::new().await;
     let party = world.person(1).await;
     let loan = world.lend("a", party, 5_000_00, 6).await;
-    world.ok(&format!("close-loan-day/{loan}/{FIRST}"), Command::Register(2)).await;
+    world.ok(&format!("close-loan-day/{FIRST}/{loan}"), Command::Register(2)).await;
     world.close_day().await;
     assert!(world.position(loan).await.through > FIRST);
 }

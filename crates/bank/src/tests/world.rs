@@ -246,5 +246,5 @@ impl World {
 /// The account of a contract, by the rule that names it.
 pub(super) fn contract_account(contract: Id<()>, code: &str) -> AccountId {
     let code: AccountCode = code.parse().unwrap();
-    Id::derived(&[contract.as_bytes(), &code.number().to_be_bytes(), b"CNY"])
+    Id::derived_beside(contract, &[&code.number().to_be_bytes(), b"CNY"])
 }

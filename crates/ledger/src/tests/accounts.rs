@@ -232,3 +232,16 @@ fn a_hold_whose_accounts_are_not_loaded_is_refused() {
         assert_eq!(answers, [Err(Reject::DebitAccountNotFound)]);
     }
 }
+
+#[test]
+fn limits_that_limit_nothing_are_none() {
+    let mut ledger = Ledger::default();
+    ledger.open(account("A1", Side::Debit)).unwrap();
+    ledger.set_limits(id("A1"), Some(Limits::default())).unwrap();
+    ledger.open(account("A1", Side::Debit)).unwrap();
+    ledger
+        .set_limits(id("A1"), Some(Limits { overdraft: Some(Amount::ZERO), ..Limits::default() }))
+        .unwrap();
+    let again = ledger.open(account("A1", Side::Debit));
+    assert_eq!(again, Err(Reject::AccountExistsWithDifferentLimits));
+}

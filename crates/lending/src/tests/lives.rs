@@ -35,7 +35,7 @@ fn check(setup: &Setup, script: &str, expected: Expect) {
 fn told(shown: &mut String, life: &Life, seen: usize, said: Result<Option<Amount>, Reject>) {
     let quoted = match said {
         Ok(quoted) => quoted,
-        Err(reject) => return writeln!(shown, " => {reject}").unwrap(),
+        Err(reject) => return writeln!(shown, " => {}", reject.code()).unwrap(),
     };
     let daily =
         |it: &&Event| matches!(it, Event::InterestAccrued { .. } | Event::PenaltyAccrued { .. });

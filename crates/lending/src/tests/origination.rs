@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use expect_test::expect;
 use money::{Amount, Calendar, Currency, Decimal};
-use product::{Chart, Definition, LoanProduct};
+use product::{Chart, Definition, LoanProduct, OfferReject};
 use serde_json::json;
 use stdx::{Date, Id};
 
@@ -35,7 +35,7 @@ eligibility:
     rule: applicant.outstanding + amount <= 20000
     reason: { en: Too much., zh: 余额过高。 }
   - code: person
-    rule: applicant.kind == "person" && applicant.kyc_level == "full"
+    rule: applicant.kind == "person" && applicant.kyc_level == "face-to-face"
     reason: { en: Not a known person., zh: 未实名。 }
 terms:
   amount: { min: 500, max: 100000, step: 100 }
@@ -67,7 +67,7 @@ fn request() -> Request {
         applicant: Applicant {
             age: 30,
             kind: ApplicantKind::Person,
-            kyc_level: "full".to_owned(),
+            kyc_level: "face-to-face".to_owned(),
             outstanding: Amount::ZERO,
             days_past_due: 0,
         },
@@ -186,24 +186,28 @@ fn what_the_product_does_not_offer_is_rejected() {
         Request { facts, ..request() }
     };
     let cases = [
-        (amount("499.99"), "not-offered: amount-too-small"),
-        (amount("0.00"), "not-offered: amount-too-small"),
-        (amount("-1.00"), "not-offered: amount-too-small"),
-        (amount("100000.01"), "not-offered: amount-too-large"),
-        (Request { amount: Amount::MAX, ..request() }, "not-offered: amount-too-large"),
-        (amount("1050.00"), "not-offered: amount-not-a-step"),
-        (term(2), "not-offered: term-not-offered"),
-        (term(u32::MAX), "not-offered: term-not-offered"),
-        (facts("job", json!("astronaut")), "facts-invalid"),
-        (facts("jobs", json!("skilled")), "facts-invalid"),
+        (amount("499.99"), "the smallest amount offered is 500.00 CNY"),
+        (amount("0.00"), "the smallest amount offered is 500.00 CNY"),
+        (amount("-1.00"), "the smallest amount offered is 500.00 CNY"),
+        (amount("100000.01"), "the largest amount offered is 100000.00 CNY"),
+        (
+            Request { amount: Amount::MAX, ..request() },
+            "the largest amount offered is 100000.00 CNY",
+        ),
+        (amount("1050.00"), "the amount must be a multiple of 100.00 CNY"),
+        (term(2), "this number of instalments is not offered"),
+        (term(u32::MAX), "this number of instalments is not offered"),
     ];
-    for (request, code) in cases {
-        assert_eq!(applied(request).unwrap_err().to_string(), code);
+    for (request, told) in cases {
+        let reject = applied(request).unwrap_err();
+        assert_eq!((reject.code(), reject.to_string().as_str()), ("not-offered", told));
     }
     for day in ["2024-12-31", "2026-01-01"] {
         let refused = apply(&product(), Calendar::china(), request(), date(day));
-        assert_eq!(refused.unwrap_err().to_string(), "not-offered: product-not-in-force");
+        assert_eq!(refused.unwrap_err(), Reject::NotOffered(OfferReject::NotInForce));
     }
+    let refused = applied(facts("job", json!("astronaut")));
+    assert_eq!(refused.unwrap_err().code(), "facts-invalid");
     let Err(Reject::FactsInvalid(problems)) = applied(facts("jobs", json!("skilled"))) else {
         panic!()
     };
@@ -216,7 +220,7 @@ fn an_offer_is_signed_once_and_in_time() {
     assert_eq!(sign(&application, date("2025-04-01")), Err(Reject::OfferExpired));
     let outcome = sign(&application, date("2025-03-31")).unwrap();
     let signed = outcome.application.unwrap();
-    assert_eq!(sign(&signed, date("2025-03-31")), Err(Reject::NoOffer));
+    assert_eq!(sign(&signed, date("2025-03-31")), Err(Reject::AlreadySigned));
     let loan = outcome.loan.unwrap();
     assert_eq!((loan.status, loan.plan.len()), (Status::Signed, 6));
     assert_eq!(&loan.plan, &disclosure(&application).plan);
@@ -338,7 +342,7 @@ fn records_survive_json() {
 #[test]
 fn reject_codes_are_numbered_and_distinct() {
     let numbers: Vec<_> = reject::ALL.iter().map(|(number, _)| *number).collect();
-    assert!((1_u16..=20).eq(numbers));
+    assert!((1_u16..=21).eq(numbers));
     let codes: BTreeSet<_> = reject::ALL.iter().map(|(_, code)| *code).collect();
     assert_eq!(codes.len(), reject::ALL.len());
     assert_eq!((Reject::NotActive.number(), Reject::NotActive.code()), (11, "not-active"));

@@ -3,7 +3,7 @@ use rust_decimal::MathematicalOps;
 use stdx::{Date, Prng};
 
 use super::{any_date, date};
-use crate::{Decimal, annual_cost, irr, xirr};
+use crate::{Decimal, RATE_DIGITS, annual_cost, irr, simple_rate, xirr};
 
 fn decimal(text: &str) -> Decimal {
     text.parse().unwrap()
@@ -183,4 +183,16 @@ fn hostile_flows_get_an_answer() {
 fn far(prng: &mut Prng) -> Date {
     let day = i32::try_from(prng.below(7_300_000)).unwrap();
     Date::MIN.checked_add(day.days()).unwrap()
+}
+
+#[test]
+fn a_simple_rate_is_rounded_once() {
+    let flows = [950, -500, -500].map(Decimal::from);
+    let weeks = Decimal::from(365) / Decimal::from(7);
+    let per_week = irr(&flows).unwrap();
+    assert_eq!(simple_rate(&flows, Decimal::ONE), Some(per_week));
+    let rate = simple_rate(&flows, weeks).unwrap();
+    assert_eq!(rate.to_string(), "1.819177285673");
+    assert_ne!(rate, (per_week * weeks).round_dp(RATE_DIGITS));
+    assert_eq!(simple_rate(&[Decimal::ONE, -Decimal::TEN], Decimal::MAX), None);
 }

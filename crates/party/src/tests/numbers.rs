@@ -2,7 +2,7 @@ use expect_test::{Expect, expect};
 use stdx::{Date, Prng, table};
 
 use super::{TODAY, wrapped};
-use crate::{BankCard, CreditCode, Fault, Mobile, ResidentId, Sex};
+use crate::{BankCard, CreditCode, Fault, Mobile, ResidentId};
 
 /// Reads a number of a sort; only whether and why not.
 fn parse(sort: &str, text: &str) -> Result<(), Fault> {
@@ -173,24 +173,22 @@ fn has_run_of(text: &str, number: &str, length: usize) -> bool {
 }
 
 #[test]
-fn a_resident_number_tells_birth_sex_and_age() {
+fn a_resident_number_tells_birth_and_age() {
     let rows = table::parse(
         "
-        birth       serial  on          => sex     age
-        1990-07-08  1       2026-07-07     Male    35
-        1990-07-08  2       2026-07-08     Female  36
-        2008-02-29  998     2026-02-28     Female  17
-        2008-02-29  999     2026-03-01     Male    18
-        2008-02-29  999     2008-02-29     Male    0
-        2008-02-29  999     2000-01-01     Male    0   # before the birth
+        birth       serial  on          => age
+        1990-07-08  1       2026-07-07     35
+        1990-07-08  2       2026-07-08     36
+        2008-02-29  998     2026-02-28     17
+        2008-02-29  999     2026-03-01     18
+        2008-02-29  999     2008-02-29     0
+        2008-02-29  999     2000-01-01     0   # before the birth
         ",
     );
     for row in rows {
         let birth = row.get("birth");
         let number = ResidentId::sample(110_105, birth, row.get("serial"));
         assert_eq!(number.birth_date(), birth);
-        let sex = if row.text("sex") == "Male" { Sex::Male } else { Sex::Female };
-        assert_eq!(number.sex(), sex, "line {}", row.line);
         assert_eq!(number.age_on(row.get("on")), row.get::<u16>("age"), "line {}", row.line);
     }
 }

@@ -390,11 +390,3 @@ fn codes_are_kebab_case_and_distinct() {
     assert!(codes.iter().all(|it| it.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
     assert!(rejects.iter().all(|it| it.to_string().len() > 10));
 }
-
-#[test]
-fn separate_consents_are_those_the_law_asks_for() {
-    let separate = Purpose::ALL.into_iter().filter(|it| it.separate());
-    let sources: Vec<_> = separate.map(Purpose::source).collect();
-    assert_eq!(sources.len(), 3);
-    assert!(sources.iter().all(|it| it.contains("article 23") || it.contains("article 29")));
-}

@@ -6,7 +6,7 @@ use crate::{
     check::choose,
     document::FLOAT_DIGITS,
     problem::{Problem, closest, join, shorten},
-    schema::FORMATS,
+    schema::{FORMATS, Format},
 };
 
 /// Every place where a value differs from a schema. Without its kind known, what is in `terms`
@@ -92,7 +92,7 @@ impl<'a> Walk<'a> {
             let wanted: Vec<_> = types.iter().map(|it| type_name(it)).collect();
             let reason =
                 format!("{} is needed, not {}.", capital(&wanted.join(" or ")), describe(value));
-            self.report(path, "wrong-type", reason, type_fix(value, &types));
+            self.report(path, "wrong-type", reason, type_fix(value, &types, format_of(schema)));
         }
         fits
     }
@@ -108,7 +108,7 @@ impl<'a> Walk<'a> {
             match (property(key), rest) {
                 (Some(schema), _) => self.value(value, schema, &place),
                 (None, Some(Value::Bool(false))) => {
-                    misspelled.extend(self.unknown_field(key, &known, &place));
+                    misspelled.extend(self.unknown_field(key, fields, &known, &place));
                 }
                 (None, Some(schema)) => self.value(value, schema, &place),
                 (None, None) => {}
@@ -127,14 +127,28 @@ impl<'a> Walk<'a> {
     }
 
     /// Reports a field that is not known; gives the one that was probably meant.
-    fn unknown_field<'s>(&mut self, key: &str, known: &[&'s str], place: &str) -> Option<&'s str> {
-        let near = closest(key, known.iter().copied());
+    fn unknown_field<'s>(
+        &mut self,
+        key: &str,
+        fields: &Map<String, Value>,
+        known: &[&'s str],
+        place: &str,
+    ) -> Option<&'s str> {
+        // What is there already was not meant.
+        let there = |it: &&str| fields.contains_key(*it);
+        let (present, absent): (Vec<_>, Vec<_>) = known.iter().copied().partition(there);
+        let near = closest(key, absent.into_iter().chain(present)).filter(|it| !there(it));
         let fix = match near {
             Some(near) => format!("Did you mean `{near}`?"),
             None if known.is_empty() => "Remove it.".to_owned(),
             None => format!("Remove it; the fields here are: {}.", known.join(", ")),
         };
-        self.report(place, "unknown-field", format!("There is no field `{key}` here."), fix);
+        self.report(
+            place,
+            "unknown-field",
+            format!("There is no field `{}` here.", shorten(key)),
+            fix,
+        );
         near
     }
 
@@ -171,9 +185,7 @@ impl<'a> Walk<'a> {
         if limit("minLength").is_some_and(|min| length < min) {
             return self.report(path, "empty", "The text is empty.", "Write it.");
         }
-        let format = schema.get("format").and_then(Value::as_str);
-        let format = format.and_then(|name| FORMATS.iter().find(|it| it.name == name));
-        if let Some(format) = format.filter(|it| !(it.is)(text)) {
+        if let Some(format) = format_of(schema).filter(|it| !(it.is)(text)) {
             let reason = format!("`{}` is not a {}.", shorten(text), format.name.replace('-', " "));
             self.report(path, format.code, reason, format!("Write {}.", format.how));
         }
@@ -243,21 +255,32 @@ fn describe(value: &Value) -> String {
     }
 }
 
-fn type_fix(value: &Value, types: &[&str]) -> String {
+/// The form a schema asks of a text, if it is one of ours.
+fn format_of(schema: &Value) -> Option<&'static Format> {
+    let name = schema.get("format")?.as_str()?;
+    FORMATS.iter().find(|it| it.name == name)
+}
+
+fn type_fix(value: &Value, types: &[&str], format: Option<&Format>) -> String {
     match value {
         Value::Null => "Write a value or remove the field.".to_owned(),
-        Value::Number(it) if types.contains(&"string") => format!("Put it in quotes: \"{it}\"."),
+        // What YAML takes for a number or a truth value may have been meant as a text.
+        Value::Number(_) | Value::Bool(_) if types.contains(&"string") => match format {
+            Some(format) if !(format.is)(&value.to_string()) => format!("Write {}.", format.how),
+            _ => format!("Put it in quotes: \"{value}\"."),
+        },
         Value::String(_) if types.contains(&"integer") => "Write digits without quotes.".to_owned(),
         _ => format!("Write {}.", type_name(types.first().copied().unwrap_or("object"))),
     }
 }
 
-/// The shortest text of the float has at most the digits that every float keeps.
+/// A whole number, or a float whose shortest text has at most the digits that every float keeps.
 fn kept_exactly(number: &Value) -> bool {
-    let text = number.to_string();
+    let Some(float) = number.as_f64().filter(|_| number.is_f64()) else { return true };
+    // The text of JSON would be 1e-7; this one is 0.0000001.
+    let text = float.to_string();
     let significant = text.trim_start_matches(['-', '0', '.']);
-    let digits = significant.bytes().filter(u8::is_ascii_digit).count();
-    !text.contains(['e', 'E']) && digits <= FLOAT_DIGITS
+    significant.bytes().filter(u8::is_ascii_digit).count() <= FLOAT_DIGITS
 }
 
 fn capital(text: &str) -> String {

@@ -9,12 +9,14 @@ use stdx::Date;
 
 use super::{
     Environment, EvaluationError, Field, Problem, Type, Value,
-    environment::closest,
     functions::{Code, FUNCTIONS, Function, REFUSED, find},
     limits,
     node::Node,
     scan::{SPLIT, over},
 };
+use crate::problem::{closest, shorten};
+
+const TOO_DEEP: &str = "too-deep";
 
 /// Compiles `tree`, which must be of type `expected`.
 pub(super) fn check(
@@ -69,8 +71,12 @@ impl<'a> Checker<'a> {
     /// A part and its type.
     fn typed(&mut self, expr: &IdedExpr) -> Option<Typed> {
         if self.depth == limits::DEPTH {
+            // One way down says it; the others would repeat it.
+            if self.problems.iter().any(|it| it.code == TOO_DEEP) {
+                return None;
+            }
             let reason = over("operations within each other", limits::DEPTH);
-            return self.problem(self.token(expr).0, "too-deep", reason, SPLIT);
+            return self.problem(self.token(expr).0, TOO_DEEP, reason, SPLIT);
         }
         self.depth += 1;
         let typed = self.typed_within(expr);
@@ -151,7 +157,8 @@ impl<'a> Checker<'a> {
             Some(suggestion) => format!("Did you mean `{suggestion}`?"),
             None => self.known_fields(),
         };
-        self.problem(offset, "unknown-field", format!("There is no field `{name}`."), fix)
+        let reason = format!("There is no field `{}`.", shorten(&name));
+        self.problem(offset, "unknown-field", reason, fix)
     }
 
     fn known_fields(&self) -> String {
@@ -251,7 +258,7 @@ impl<'a> Checker<'a> {
                 format!("There are {}.", names.join(", "))
             }
         };
-        let reason = format!("There is no function `{name}`.");
+        let reason = format!("There is no function `{}`.", shorten(name));
         self.problem(offset, "unknown-function", reason, fix)
     }
 

@@ -5,6 +5,8 @@ use std::{fmt, sync::Arc};
 use money::Decimal;
 use stdx::Date;
 
+use crate::problem::closest;
+
 /// The type of a field or of an expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Type {
@@ -286,20 +288,6 @@ fn is_name(name: &str) -> bool {
             && word.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
             && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     })
-}
-
-/// The candidate nearest to `text`, when it is near enough to be a slip of the pen.
-pub(super) fn closest<'a>(
-    text: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    let near = 1 + text.chars().count() / 4;
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(text, candidate), candidate))
-        .filter(|(distance, _)| *distance <= near)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
 }
 
 /// Values for the fields of an environment. A field without a value is missing.

@@ -13,6 +13,7 @@ use crate::{
     eligibility::Eligibility,
     kinds::{Event, Kind, Title},
     problem::Problem,
+    schedule::PRINCIPAL_MAX,
     schema,
     simulate::{Books, CashFlow, Line, Request, Simulation, SimulationReject, Totals},
 };
@@ -315,7 +316,7 @@ fn simulate(
     let currency = product.currency();
     let amount = request.amount.or(product.terms.max_balance).unwrap_or(Decimal::ONE_HUNDRED);
     let deposit = Amount::exactly(amount, currency).map_err(|_| SimulationReject::Amount)?;
-    if !deposit.is_positive() {
+    if !deposit.is_positive() || deposit > PRINCIPAL_MAX {
         return Err(SimulationReject::Amount);
     }
     if product.limits().max_balance.is_some_and(|max| deposit > max) {

@@ -1,6 +1,6 @@
 //! Instalment loan: a sum lent once and repaid in instalments (分期贷款).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use money::{Decimal, Period, Rounding};
 use schemars::JsonSchema;
@@ -9,7 +9,7 @@ use stdx::Date;
 
 use crate::{
     check::Check,
-    definition::Definition,
+    definition::{Definition, Text},
     expression::{Environment, Field, Type},
     kinds::{Event, Kind, Title},
     schedule::ScheduleError,
@@ -329,6 +329,20 @@ impl Default for EarlySettlement {
     }
 }
 
+impl AmountRange {
+    /// The smallest amount offered.
+    pub fn smallest(&self) -> Decimal {
+        let above = |step| self.min % step;
+        let Some(step) = self.step.filter(|step| !above(*step).is_zero()) else { return self.min };
+        self.min - above(step) + step
+    }
+
+    /// The largest amount offered.
+    pub fn largest(&self) -> Decimal {
+        self.max - self.step.map_or(Decimal::ZERO, |step| self.max % step)
+    }
+}
+
 impl TermRange {
     /// This number of instalments may be chosen.
     pub fn offers(&self, term: u32) -> bool {
@@ -381,19 +395,17 @@ fn check(check: &mut Check<'_>) {
     fees(check);
     allocation(check);
     early_settlement(check);
-    if check.is_clean() {
-        extremes(check);
-    }
+    extremes(check);
 }
 
 fn amounts(check: &mut Check<'_>) {
     let [min, max, step] =
         ["min", "max", "step"].map(|field| check.amount(&format!("/terms/amount/{field}")));
     let range = check.ordered("/terms/amount", min, max);
-    if let (Some((_, max)), Some(step)) = (range, step)
-        && step > max
+    if let (Some((min, max)), Some(step)) = (range, step)
+        && max.checked_rem(step).is_some_and(|rest| max - rest < min)
     {
-        let reason = format!("No amount up to {max} is a multiple of {step}.");
+        let reason = format!("No amount from {min} to {max} is a multiple of {step}.");
         check.report("/terms/amount/step", "empty-range", reason, "Lower the step.");
     }
 }
@@ -455,7 +467,8 @@ fn fees(check: &mut Check<'_>) {
     check.distinct(&check.each("/terms/fees", "code"));
     for index in 0..check.len("/terms/fees") {
         let place = format!("/terms/fees/{index}");
-        let Some(moment) = check.get(&format!("{place}/on")) else { continue };
+        // Without a known moment: the one that may read every field.
+        let moment = check.get(&format!("{place}/on")).unwrap_or(FeeMoment::Instalment);
         check.expression(&format!("{place}/amount"), &Fee::environment(moment), Type::Number);
     }
 }
@@ -485,20 +498,53 @@ fn early_settlement(check: &mut Check<'_>) {
 /// Tries the smallest and the largest loan, over the fewest and the most instalments: each must
 /// have a schedule and fees that can be booked.
 fn extremes(check: &mut Check<'_>) {
-    let Ok(definition) = serde_json::from_value::<Definition>(check.value().clone()) else {
-        return;
-    };
-    let Ok(product) = LoanProduct::compile(&definition) else { return };
-    let range = &product.terms().amount;
-    for amount in [range.min, range.max] {
-        for term in [product.terms().term.min, product.terms().term.max] {
-            if let Err((place, reason)) = product.rehearse(amount, term, definition.effective) {
-                let reason = format!("{amount} over {term} instalments: {reason}.");
-                let fix = "Change the terms so that every loan they allow can be made.";
-                return check.report(place, "impossible-loan", reason, fix);
+    let Some((product, day)) = sound_part(check) else { return };
+    let InstalmentLoan { amount, term, .. } = product.terms();
+    let mut terms = (term.min..=term.max).filter(|it| term.offers(*it));
+    let (fewest, most) = (terms.next(), terms.next_back());
+    let mut places = BTreeSet::new();
+    for amount in [amount.smallest(), amount.largest()] {
+        for term in [fewest, most].into_iter().flatten() {
+            for (place, reason) in product.rehearse(amount, term, day) {
+                if places.insert(place.clone()) {
+                    let reason = format!("{amount} over {term} instalments: {reason}.");
+                    let fix = "Change the terms so that every loan they allow can be made.";
+                    check.report(place, "impossible-loan", reason, fix);
+                }
             }
         }
     }
+}
+
+/// What a loan can be tried with, and the first day of the product: a mistake in a part that does
+/// not matter for it leaves the rest to be tried.
+fn sound_part(check: &Check<'_>) -> Option<(LoanProduct, Date)> {
+    let terms = InstalmentLoan {
+        amount: check.get("/terms/amount")?,
+        term: check.get("/terms/term")?,
+        repayment: check.get("/terms/repayment")?,
+        interest: check.get("/terms/interest")?,
+        fees: check.get("/terms/fees").unwrap_or_default(),
+        penalty: None,
+        allocation: allocation_default(),
+        early_settlement: check.get("/terms/early_settlement").unwrap_or_default(),
+    };
+    let effective = check.get("/effective")?;
+    let definition = Definition {
+        product: String::new(),
+        version: 1,
+        kind: KIND.name.to_owned(),
+        name: Text { en: String::new(), zh: String::new() },
+        description: None,
+        currency: check.get("/currency")?,
+        effective,
+        until: None,
+        facts: BTreeMap::new(),
+        eligibility: Vec::new(),
+        terms: serde_json::to_value(terms).ok()?,
+        accounting: BTreeMap::new(),
+    };
+    Some((LoanProduct::compile(&definition).ok()?, effective))
 }
 
 /// Where in the terms the cause of a schedule's error lies.

@@ -132,7 +132,7 @@ accounting:
             line 28, accounting.repayment: `interest` of `repayment` is not booked. Add a posting with `amount: interest`. (unbooked-amount)
             line 28, accounting.repayment: `penalty` of `repayment` is not booked. Add a posting with `amount: penalty`. (unbooked-amount)
             line 29, accounting.repayment[0].debit: A text is needed, not the number 1003. Put it in quotes: "1003". (wrong-type)
-            line 30, accounting.repaiment: There is no field `repaiment` here. Did you mean `repayment`? (unknown-field)"#]],
+            line 30, accounting.repaiment: There is no field `repaiment` here. Remove it; the fields here are: disbursal, disbursal-fee, interest-accrual, penalty-accrual, instalment-fee, repayment, prepayment, prepayment-applied, settlement-fee. (unknown-field)"#]],
     );
 }
 
@@ -147,15 +147,31 @@ fn one_mistake() {
         (loan, "kind=bond"),
         (loan, "until=2021-12-31"),
         (loan, "terms.amount.step=1000000"),
+        (loan, "terms.amount={min: 500, max: 550, step: 400}"),
+        (loan, "effective=20220101"),
+        (loan, "product=123.5"),
+        (loan, "eligibility[1].rule=true"),
+        (loan, "accounting={disbursal: [{debit: 1303.10, credit: '1003', amount: principal}]}"),
+        (loan, "name={en: a, cn: b}"),
+        (loan, "name={en: a, zh: b, em: c}"),
+        (loan, "terms.term={min: 3, mix: 24}"),
+        (loan, "eligibility[1].rule=applicant.kyc_level == 'full'"),
         (loan, "terms.term.allowed=[3, 6]"),
         (loan, "terms.interest.rate="),
         (loan, "terms.repayment.every=2 years"),
         (loan, "terms.fees[0].amount=0 - 5"),
         (loan, "terms.fees[0].amount=principal"),
         (loan, "terms.fees[0].amount=1 / (term - 3)"),
+        (loan, "terms.fees=[{code: a, on: disbursel, amount: principle + balance}]"),
+        (loan, "terms.early_settlement.fee=paid - 1"),
+        (
+            loan,
+            "terms.term.allowed=[6, 12]\n terms.fees[0].amount=1 / (term - 3)\n until=2021-01-01",
+        ),
         (loan, "terms.allocation=[principal]"),
         (loan, "eligibility[1].rule=applicant.age"),
         (loan, "eligibility[1].rule=facts.job == 'skiled'"),
+        (loan, "facts.job.type=txt\n eligibility[1].rule=facts.job == 1 && aplicant.age > 1"),
         (wallet, "terms.max_balance=-1"),
         (wallet, "terms.outflow.daily=150000"),
         (wallet, "terms.interest.day_count=30/360"),
@@ -174,21 +190,58 @@ fn one_mistake() {
         kind: There is no kind `instalment-lone`. Did you mean `instalment-loan`? (unknown-kind)
         kind: There is no kind `bond`. Write one of: current-account, instalment-loan. (unknown-kind)
         until: The last day, 2021-12-31, is before the first, 2022-01-01. Move one of them. (ends-before-it-begins)
-        terms.amount.step: No amount up to 200000 is a multiple of 1000000. Lower the step. (empty-range)
+        terms.amount.step: No amount from 200 to 200000 is a multiple of 1000000. Lower the step. (empty-range)
+        terms.amount.step: No amount from 500 to 550 is a multiple of 400. Lower the step. (empty-range)
+        effective: A text is needed, not the number 20220101. Write year-month-day, like `2025-01-31`. (wrong-type)
+        product: A text is needed, not the number 123.5. Write lower-case letters, digits and `-`, like `service-fee`. (wrong-type)
+        eligibility[1].rule: A text is needed, not true. Put it in quotes: "true". (wrong-type)
+        accounting.disbursal[0].debit: A text is needed, not the number 1303.1. Write four digits and parts of two, in quotes, like "1132.01". (wrong-type)
+        name.zh: `zh` is missing. Add it: Chinese (中文). (missing)
+        name.cn: There is no field `cn` here. Remove it; the fields here are: en, zh. (unknown-field)
+        name.em: There is no field `em` here. Remove it; the fields here are: en, zh. (unknown-field)
+        terms.term.mix: There is no field `mix` here. Did you mean `max`? (unknown-field)
+        eligibility[1].rule: At 1:24: `applicant.kyc_level` is never "full". It is one of "none", "declared", "verified", "face-to-face". (value-not-allowed)
         terms.term.default: 12 is not one of the `allowed` numbers. Choose one of them. (outside-range)
         terms.interest.rate: A number or a text is needed, not nothing. Write a value or remove the field. (wrong-type)
         terms.repayment.every: 36 times 2 years is more than 50 years. Lower `every` or `terms.term.max`. (too-long)
-        terms.fees: 200 over 3 instalments: a fee is negative. Change the terms so that every loan they allow can be made. (impossible-loan)
+        terms.fees[0].amount: 200 over 3 instalments: a fee is negative. Change the terms so that every loan they allow can be made. (impossible-loan)
         terms.fees: 200 over 3 instalments: the fees leave nothing to pay out. Change the terms so that every loan they allow can be made. (impossible-loan)
-        terms.fees: 200 over 3 instalments: division by zero. Change the terms so that every loan they allow can be made. (impossible-loan)
+        terms.fees[0].amount: 200 over 3 instalments: division by zero. Change the terms so that every loan they allow can be made. (impossible-loan)
+        terms.fees[0].on: `disbursel` is not one of the choices. Did you mean `disbursal`? (unknown-value)
+        terms.fees[0].amount: At 1:1: There is no field `principle`. Did you mean `principal`? (unknown-field)
+        terms.early_settlement.fee: 200 over 3 instalments: a fee is negative. Change the terms so that every loan they allow can be made. (impossible-loan)
+        until: The last day, 2021-01-01, is before the first, 2022-01-01. Move one of them. (ends-before-it-begins)
         terms.allocation: The list has 1 items; it needs 4. Add what is missing. (too-few)
         eligibility[1].rule: At 1:1: This place takes a bool; this is a number. Compare it with something. (type-mismatch)
         eligibility[1].rule: At 1:14: `facts.job` is never "skiled". Did you mean "skilled"? (value-not-allowed)
+        facts.job.type: `txt` is not one of the choices. Did you mean `text`? (unknown-value)
+        eligibility[1].rule: At 1:19: There is no field `aplicant.age`. Did you mean `applicant.age`? (unknown-field)
         terms.max_balance: -1 is not more than 0. Raise it. (not-positive)
         terms.outflow.daily: The daily limit, 150000, is more than a longer one, 100000. Lower it: it is never reached. (empty-range)
         terms.interest.day_count: Balances of days are summed, so all days must be alike. Write `ACT/360` or `ACT/365F`. (unknown-value)
         terms.interest.settle_every: Interest is settled once a year at the least. Shorten it. (too-long)
         accounting.deposit: After amount of deposit, amount of withdrawal something stays in 2011.01, 2241.01. Book what one event debits to a contract's account to the credit of the same one. (leaves-balance)"#]].assert_eq(&lines.collect::<Vec<_>>().join("\n"));
+}
+
+/// What makes a loan impossible is found beside every other mistake, each at its own place.
+#[test]
+fn an_impossible_loan_is_not_hidden() {
+    let changes = "
+        name={en: a}
+        eligibility[1].rule=aplicant.age > 1
+        terms.penalty.rate=14.4
+        terms.fees=[{code: a, on: disbursal, amount: 1 - term}, \
+            {code: b, on: instalment, amount: balance - 1000}]
+        terms.early_settlement.fee=0 - paid
+    ";
+    let lines = problems_of_changed("consumer-instalment", changes);
+    expect![[r#"
+        name.zh: `zh` is missing. Add it: Chinese (中文). (missing)
+        eligibility[1].rule: At 1:1: There is no field `aplicant.age`. Did you mean `applicant.age`? (unknown-field)
+        terms.fees[0].amount: 200 over 3 instalments: a fee is negative. Change the terms so that every loan they allow can be made. (impossible-loan)
+        terms.fees[1].amount: 200 over 3 instalments: a fee is negative. Change the terms so that every loan they allow can be made. (impossible-loan)
+        terms.penalty.rate: The rate 14.4 is 1440 % a year. Write a fraction: 9.6 % is 0.096. (absurd-rate)
+        terms.early_settlement.fee: 200 over 3 instalments: a fee is negative. Change the terms so that every loan they allow can be made. (impossible-loan)"#]].assert_eq(&lines.join("\n"));
 }
 
 #[test]
@@ -212,7 +265,7 @@ fn what_is_not_yaml() {
         line 2, a: `a` is there twice. Keep one. (duplicate-key)
         line 2, b: YAML aliases are not read. Write the value out where it is used. (alias)
         line 1, a: YAML tags are not read. Remove the tag. (tag)
-        (file): There is a second document in the file. Write one file each. (several-documents)
+        line 3, (file): There is a second document in the file. Write one file each. (several-documents)
         line 1, (file): A key must be a text. Write `key: value`. (key)
         line 2, (file): This is not YAML: mapping values are not allowed in this context. Look at the indentation, quotes and brackets up to here. (not-yaml)
         line 1, (file): This is not YAML: unclosed quote. Look at the indentation, quotes and brackets up to here. (not-yaml)"#]].assert_eq(&lines.collect::<Vec<_>>().join("\n"));
@@ -239,6 +292,8 @@ fn documents_are_bounded() {
     assert_eq!(problems(&text).len(), check::PROBLEMS_MAX);
     let text = text.replace("{type: text}", "{type: text, title: {en: a, zh: a}}");
     assert!(problems(&text).iter().any(|it| it.contains("too-many")));
+    let text = format!("{{kind: instalment-loan, terms: {{fees: [{}]}}}}", items("!x 1", 19_000));
+    assert_eq!(problems(&text).len(), check::PROBLEMS_MAX);
     let mut deep = json!(1);
     for _ in 0..=DEPTH_MAX {
         deep = json!([deep]);
@@ -254,6 +309,7 @@ fn numbers_stay_exact() {
     assert_eq!(value("0.1000000000000000000001"), json!("0.1000000000000000000001"));
     assert_eq!(value("'0.096'"), json!("0.096"));
     assert_eq!(value("1e5"), json!("1e5"));
+    assert_eq!(value("0.0000001"), json!("0.0000001"));
     assert_eq!(value("30/360"), json!("30/360"));
     assert_eq!(value("yes"), json!("yes"));
     let rate = |text: &str| {
@@ -263,14 +319,22 @@ fn numbers_stay_exact() {
     };
     assert_eq!(rate("0.0960000000000000000001").to_string(), "0.0960000000000000000001");
     assert_eq!(rate("0.096"), rate("'0.096'"));
+    assert_eq!(rate("0.0000001").to_string(), "0.0000001");
     // A body that was read as JSON has floats already: too many digits were lost or invented.
     let mut body: Value =
         serde_json::to_value(Definition::parse(example("wallet"), Chart::china()).unwrap())
             .unwrap();
+    body["terms"]["interest"]["rate"] = json!(0.000_000_1);
+    assert!(Definition::from_value(body.clone(), Chart::china()).is_ok());
     body["terms"]["interest"]["rate"] = json!(0.000_512_345_678_901_234_5);
     let problems = Definition::from_value(body, Chart::china()).unwrap_err();
     assert_eq!(problems[0].code, "inexact-number");
 }
+
+const PLACES: [&str; 19] = [
+    "a.b", "a.b[0].c", "a.b[0]", "a.x", "x", "a.b[1].c", "a.b[1]", "x.y", "", "a..b", "a.b[-1]",
+    "a.b[]", "a.b[0]c", "a[b]", "a.b.0", "[0]", "a.", ".a", "a.b[0",
+];
 
 #[test]
 fn a_place_is_set() {
@@ -284,14 +348,21 @@ fn a_place_is_set() {
         a.b[0] => Ok("{\"a\":{\"b\":[2]}}")
         a.x => Ok("{\"a\":{\"b\":[{\"c\":1}],\"x\":2}}")
         x => Ok("{\"a\":{\"b\":[{\"c\":1}]},\"x\":2}")
-        a.b[1].c => Err("a.b[1]: There is no place `a.b[1].c` in the definition. Write it like `terms.interest.rate`. (unknown-place)")
-        a.b[1] => Err("a.b[1]: There is no place `a.b[1]` in the definition. Write it like `terms.interest.rate`. (unknown-place)")
-        x.y => Err("x: There is no place `x.y` in the definition. Write it like `terms.interest.rate`. (unknown-place)")
+        a.b[1].c => Err("(file): There is no place `a.b[1].c` in the definition. Write it like `terms.interest.rate`. (unknown-place)")
+        a.b[1] => Err("(file): There is no place `a.b[1]` in the definition. Write it like `terms.interest.rate`. (unknown-place)")
+        x.y => Err("(file): There is no place `x.y` in the definition. Write it like `terms.interest.rate`. (unknown-place)")
          => Err("(file): There is no place `` in the definition. Write it like `terms.interest.rate`. (unknown-place)")
-        a..b => Ok("{\"a\":{\"b\":2}}")"#]].assert_eq(
-        &["a.b", "a.b[0].c", "a.b[0]", "a.x", "x", "a.b[1].c", "a.b[1]", "x.y", "", "a..b"]
-            .map(|place| format!("{place} => {:?}", set(place)))
-            .join("\n"),
+        a..b => Err("(file): There is no place `a..b` in the definition. Write it like `terms.interest.rate`. (unknown-place)")
+        a.b[-1] => Err("(file): There is no place `a.b[-1]` in the definition. Write it like `terms.interest.rate`. (unknown-place)")
+        a.b[] => Err("(file): There is no place `a.b[]` in the definition. Write it like `terms.interest.rate`. (unknown-place)")
+        a.b[0]c => Err("(file): There is no place `a.b[0]c` in the definition. Write it like `terms.interest.rate`. (unknown-place)")
+        a[b] => Err("(file): There is no place `a[b]` in the definition. Write it like `terms.interest.rate`. (unknown-place)")
+        a.b.0 => Err("(file): There is no place `a.b.0` in the definition. Write it like `terms.interest.rate`. (unknown-place)")
+        [0] => Err("(file): There is no place `[0]` in the definition. Write it like `terms.interest.rate`. (unknown-place)")
+        a. => Err("(file): There is no place `a.` in the definition. Write it like `terms.interest.rate`. (unknown-place)")
+        .a => Err("(file): There is no place `.a` in the definition. Write it like `terms.interest.rate`. (unknown-place)")
+        a.b[0 => Err("(file): There is no place `a.b[0` in the definition. Write it like `terms.interest.rate`. (unknown-place)")"#]].assert_eq(
+        &PLACES.map(|place| format!("{place} => {:?}", set(place))).join("\n"),
     );
 }
 

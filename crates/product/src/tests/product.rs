@@ -24,14 +24,14 @@ fn yuan(text: &str) -> Amount {
 #[test]
 fn applicants_are_decided() {
     let text = "
-        product              age amount term kyc    outstanding dpd job         purpose  housing => failed
-        consumer-instalment  30   5000   12  full   0           0   skilled     radio-tv own     => -
-        consumer-instalment  17   5000   12  full   0           0   skilled     radio-tv own     => age
-        consumer-instalment  70 100001   12  full   0           0   unskilled   business free    => age,consumption,amount-of-housing,amount-of-job
-        consumer-instalment  30   5000   12  full   195001      31  skilled     radio-tv own     => exposure,arrears
-        pay-in-3             30   5000    3  full   0           0   skilled     car-new  own     => goods
-        farm-loan            66   5000   60  full   0           0   skilled     repairs  own     => age
-        farm-loan            65   5000   60  full   0           0   skilled     repairs  own     => -
+        product              age amount term outstanding dpd job         purpose  housing => failed
+        consumer-instalment  30   5000   12  0           0   skilled     radio-tv own     => -
+        consumer-instalment  17   5000   12  0           0   skilled     radio-tv own     => age
+        consumer-instalment  70 100001   12  0           0   unskilled   business free    => age,consumption,amount-of-housing,amount-of-job
+        consumer-instalment  30   5000   12  195001      31  skilled     radio-tv own     => exposure,arrears
+        pay-in-3             30   5000    3  0           0   skilled     car-new  own     => goods
+        farm-loan            66   5000   60  0           0   skilled     repairs  own     => age
+        farm-loan            65   5000   60  0           0   skilled     repairs  own     => -
     ";
     for row in table::parse(text) {
         let product = LoanProduct::compile(&definition(row.text("product"))).unwrap();
@@ -42,7 +42,7 @@ fn applicants_are_decided() {
             applicant: Applicant {
                 age: row.get("age"),
                 kind: "person",
-                kyc_level: row.text("kyc").to_owned(),
+                kyc_level: "verified".to_owned(),
                 outstanding: row.get("outstanding"),
                 days_past_due: row.get("dpd"),
             },
@@ -61,7 +61,7 @@ fn declared_facts_are_checked() {
     let applicant = Applicant {
         age: 30,
         kind: "person",
-        kyc_level: "full".to_owned(),
+        kyc_level: "face-to-face".to_owned(),
         outstanding: Decimal::ZERO,
         days_past_due: 0,
     };

@@ -488,6 +488,7 @@ fn the_annual_cost_counts_what_is_kept_back() {
         12 bullet 1-month  0.12  30/360   1000.00     0.113865515215 0.12
         1  bullet 1-year   0.10  30/360   990.00      0.111111111111 0.111111111111
         52 first  1-week   0.365 ACT/365F 1000.00     0.365          0.438683458615
+        2  equal  1-week   0     ACT/365F 950.00      1.819177285673 4.978457337567
         ",
     );
     let usual =

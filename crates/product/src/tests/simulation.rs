@@ -139,6 +139,42 @@ fn what_is_not_offered_is_not_simulated() {
     assert_eq!(wallet.unwrap_err().code(), "balance-too-large");
 }
 
+#[test]
+fn without_an_amount_the_largest_offered_is_taken() {
+    let mut document = Document::parse(example("consumer-instalment")).unwrap();
+    document.set("terms.amount", "{min: 500, max: 10000, step: 300}").unwrap();
+    let definition = Definition::from_document(&document, Chart::china()).unwrap();
+    let request = Request { amount: None, ..request("0", None, "2022-11-01") };
+    let simulation = simulate(&definition, &request, Chart::china()).unwrap();
+    assert_eq!(simulation.amount, Decimal::from(9_900));
+}
+
+/// Every account of a simulation is summed, whichever events a definition books on it.
+#[test]
+fn the_largest_deposits_do_not_panic() {
+    let mut document = Document::parse(example("wallet")).unwrap();
+    let booked = |credit| format!("[{{debit: '1003', credit: '{credit}', amount: interest}}]");
+    let accounting = format!(
+        "{{interest-accrual: {}, interest-settlement: {}}}",
+        booked("6411.01"),
+        booked("2011.01")
+    );
+    for (place, value) in
+        [("terms", "{interest: {rate: 1, day_count: ACT/360}}"), ("accounting", &accounting)]
+    {
+        document.set(place, value).unwrap();
+    }
+    let definition = Definition::from_document(&document, Chart::china()).unwrap();
+    let simulated = |amount: &str| {
+        let request = request(amount, None, "2022-11-01");
+        simulate(&definition, &request, Chart::china()).map_err(|it| it.code())
+    };
+    assert!(simulated("10000000000000").is_ok());
+    for amount in ["10000000000000.01", "33000000000000000", "92233720368547758.07"] {
+        assert_eq!(simulated(amount).unwrap_err(), "amount");
+    }
+}
+
 /// 中国人民银行公告〔2021〕第3号, annex, has a worked example: 100,000 lent, 1,000 kept back, twelve payments of
 /// 8,833.30 cost 12.80 % simple and 13.58 % compound. A flat loan at 6 % pays 8,833.33.
 #[test]

@@ -4,7 +4,9 @@
 //! connection writes; readers have connections of their own and never wait for it.
 
 use std::{
-    fs::{File, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, ErrorKind},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -46,16 +48,9 @@ pub(crate) struct SqliteEngine {
 
 impl SqliteEngine {
     pub(crate) fn open(directory: &Path) -> Result<Self, StoreError> {
-        let unavailable = |error: std::io::Error| {
-            StoreError::Unavailable(format!("{}: {error}", directory.display()))
-        };
-        std::fs::create_dir_all(directory).map_err(unavailable)?;
-        let lock = File::create(directory.join("lock")).map_err(unavailable)?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => StoreError::Locked(directory.display().to_string()),
-            TryLockError::Error(error) => unavailable(error),
-        })?;
-        let path = directory.join("suanpan.db");
+        let lock = take(directory)?;
+        let path = file(directory);
+        make_private(&path).map_err(|error| unavailable(directory, &error))?;
         let mut writer = connect(&path)?;
         migrate(&mut writer)?;
         let (writer, readers) = (Mutex::new(writer), Mutex::new(Vec::new()));
@@ -97,6 +92,51 @@ impl SqliteEngine {
     ) -> Result<Vec<T>, StoreError> {
         self.read(|reader| reader.prepare_cached(sql)?.query_map(params, read)?.collect())
     }
+}
+
+/// The database of a directory; SQLite keeps two files more beside it while it is open.
+pub(crate) fn file(directory: &Path) -> PathBuf {
+    directory.join("suanpan.db")
+}
+
+/// Removes the database of a directory that no process has.
+pub(crate) fn remove(directory: &Path) -> Result<(), StoreError> {
+    let _lock = take(directory)?;
+    let database = file(directory);
+    for path in ["db-wal", "db-shm"].map(|it| database.with_extension(it)).iter().chain([&database])
+    {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(unavailable(path, &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Takes a directory, made when missing, for this process. The file itself stays for ever: were it
+/// removed, the next process would lock another one.
+fn take(directory: &Path) -> Result<File, StoreError> {
+    fs::create_dir_all(directory).map_err(|error| unavailable(directory, &error))?;
+    let lock = File::create(directory.join("lock")).map_err(|it| unavailable(directory, &it))?;
+    lock.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => StoreError::Locked(directory.display().to_string()),
+        TryLockError::Error(error) => unavailable(directory, &error),
+    })?;
+    Ok(lock)
+}
+
+/// Makes a missing file for its owner alone; SQLite gives those beside it the same rights.
+fn make_private(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn unavailable(path: &Path, error: &io::Error) -> StoreError {
+    StoreError::Unavailable(format!("{}: {error}", path.display()))
 }
 
 /// A panic leaves no connection half-changed: dropping its transaction rolls it back.

@@ -231,8 +231,58 @@ async fn the_log_tells_all() {
         let row = store.log(bank(), 1, 9).await.unwrap().data.remove(0);
         let (at, command, actor) = (row.at, row.command.as_str(), row.actor.as_str());
         assert_eq!((at, command, actor), (super::noon().now, "try", "tester"));
-        expect_test::expect![[r#"{"today":"2026-03-02","records":[{"kind":"loan","id":"00000000-0000-0000-0000-000000000001","version":1,"links":[["borrower","ann"],["state","new"]],"body":{"borrower":"ann","state":"new"}}],"close_period":"2026-02-28","events":[{"kind":"loan-made","subject":"00000000-0000-0000-0000-000000000001","body":{"borrower":"ann","state":"new"}}],"timers":[{"set":{"due":{"day":"2026-04-01"},"kind":"collect","subject":"00000000-0000-0000-0000-000000000001","lane":"00000000-0000-0000-0000-000000000001"}}],"answer":"all"}"#]]
-        .assert_eq(std::str::from_utf8(&row.body).unwrap());
+        let body: serde_json::Value = serde_json::from_slice(&row.body).unwrap();
+        assert_eq!(body.to_string().as_bytes(), row.body);
+        expect_test::expect![[r#"
+            {
+              "today": "2026-03-02",
+              "records": [
+                {
+                  "kind": "loan",
+                  "id": "00000000-0000-0000-0000-000000000001",
+                  "version": 1,
+                  "links": [
+                    [
+                      "borrower",
+                      "ann"
+                    ],
+                    [
+                      "state",
+                      "new"
+                    ]
+                  ],
+                  "body": {
+                    "borrower": "ann",
+                    "state": "new"
+                  }
+                }
+              ],
+              "close_period": "2026-02-28",
+              "events": [
+                {
+                  "kind": "loan-made",
+                  "subject": "00000000-0000-0000-0000-000000000001",
+                  "body": {
+                    "borrower": "ann",
+                    "state": "new"
+                  }
+                }
+              ],
+              "timers": [
+                {
+                  "set": {
+                    "due": {
+                      "day": "2026-04-01"
+                    },
+                    "kind": "collect",
+                    "subject": "00000000-0000-0000-0000-000000000001",
+                    "lane": "00000000-0000-0000-0000-000000000001"
+                  }
+                }
+              ],
+              "answer": "all"
+            }"#]]
+        .assert_eq(&format!("{body:#}"));
         let first = store.log(bank(), 0, 1).await.unwrap();
         assert_eq!((first.data.len(), first.next), (1, Some(1)));
     })

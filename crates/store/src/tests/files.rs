@@ -66,6 +66,37 @@ async fn only_one_has_it_open() {
     drop(directory.open());
 }
 
+#[tokio::test]
+async fn a_store_is_removed_unless_a_process_has_it() {
+    let directory = Directory::new();
+    let store = directory.open();
+    everything(&store).await;
+    let removed = Store::remove_from(directory.path());
+    assert!(matches!(removed, Err(StoreError::Locked(_))), "{removed:?}");
+    assert!(store.state_hash(bank()).await.is_ok() && Store::is_in(directory.path()));
+    drop(store);
+    std::fs::write(directory.path().join("notes"), "not ours").unwrap();
+    Store::remove_from(directory.path()).unwrap();
+    Store::remove_from(directory.path()).unwrap();
+    let entries = std::fs::read_dir(directory.path()).unwrap();
+    let mut left: Vec<_> = entries.map(|it| it.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["lock", "notes"]);
+    assert!(!Store::is_in(directory.path()));
+}
+
+#[tokio::test]
+async fn what_is_in_it_is_the_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = Directory::new();
+    let store = directory.open();
+    everything(&store).await;
+    for name in ["suanpan.db", "suanpan.db-wal", "suanpan.db-shm"] {
+        let mode = directory.path().join(name).metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
 #[test]
 fn what_cannot_be_made_is_unavailable() {
     let directory = Directory::new();

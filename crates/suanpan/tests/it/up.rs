@@ -1,9 +1,11 @@
 //! The sandbox: what it prints works when pasted, and it ends and starts again without loss.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     os::unix::fs::PermissionsExt,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use crate::{Scratch, run, suanpan};
@@ -41,10 +43,29 @@ impl Sandbox {
         self.welcome.split_whitespace().filter(|word| word.starts_with("sp_")).collect()
     }
 
-    /// Ends as a service manager ends it, and waits.
-    fn terminate(mut self) {
+    fn address(&self) -> &str {
+        self.welcome.split_whitespace().find(|word| word.starts_with("http://")).unwrap()
+    }
+
+    fn host(&self) -> &str {
+        self.address().trim_start_matches("http://")
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.host()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+        stream
+    }
+
+    /// As a service manager does it.
+    fn ask_to_end(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
+    /// Ends it and waits.
+    fn terminate(mut self) {
+        self.ask_to_end();
         let mut left = String::new();
         self.rest.read_to_string(&mut left).unwrap();
         assert!(self.child.wait().unwrap().success());
@@ -91,6 +112,64 @@ fn the_transcript_works_when_pasted_and_the_data_stays() {
     assert_eq!(again.keys(), keys);
     assert_eq!(trial_balance(&bash(again.transcript())), trial_balance(&answer));
     again.terminate();
+}
+
+#[test]
+fn nothing_is_removed_but_ones_own() {
+    let data = Scratch::new();
+    let sandbox = Sandbox::start(data.text());
+    let up = |data: &str| run(&["up", "--fresh", "--data", data, "--listen", "127.0.0.1:0"]);
+    // Not while it is in use.
+    assert!(!up(data.text()).status.success());
+    let me = sandbox.address().to_owned() + "/v1/me";
+    let key = format!("Authorization: Bearer {}", sandbox.keys()[0]);
+    let answer = bash(&format!("curl -sS '{me}' -H '{key}'"));
+    assert!(answer.contains("sandbox-operator"), "{answer}");
+    sandbox.terminate();
+    // Not what is no sandbox, not what is no demo.
+    std::fs::remove_file(data.path().join("sandbox.json")).unwrap();
+    for refused in [up(data.text()), run(&["demo", "--fresh", "--data", data.text()])] {
+        let errors = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && errors.contains("it stays"), "{errors}");
+    }
+    assert!(data.path().join("suanpan.db").exists());
+}
+
+#[test]
+fn who_sends_no_request_is_not_waited_for() {
+    let data = Scratch::new();
+    let sandbox = Sandbox::start(data.text());
+    let mut slow = sandbox.connect();
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ").unwrap();
+    let mut rest = Vec::new();
+    // Ends when the platform closes it; the time limit of the stream is the test's.
+    slow.read_to_end(&mut rest).unwrap();
+}
+
+#[test]
+fn a_request_in_flight_finishes_when_the_end_is_asked_for() {
+    let data = Scratch::new();
+    let sandbox = Sandbox::start(data.text());
+    let mut client = sandbox.connect();
+    let body = r#"{"name":"late","role":"partner"}"#;
+    let head = format!(
+        "POST /v1/keys HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nIdempotency-Key: late\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        sandbox.keys()[0],
+        body.len()
+    );
+    client.write_all(head.as_bytes()).unwrap();
+    let mut answer = [0; 25];
+    client.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
+    sandbox.ask_to_end();
+    // Nobody new is let in.
+    while TcpStream::connect(sandbox.host()).is_ok() {}
+    client.write_all(body.as_bytes()).unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    sandbox.terminate();
 }
 
 #[test]

@@ -226,7 +226,7 @@ impl LoanProduct {
         principal: Amount,
         term: u32,
     ) -> Result<Vec<(&str, Amount)>, FeeError> {
-        let facts = [("principal", self.major(principal)), ("term", term.into())];
+        let facts = self.disbursal_facts(principal, term);
         let fees = self.fees_at(FeeMoment::Disbursal, &facts)?;
         let total = fees.iter().try_fold(Amount::ZERO, |sum, (_, fee)| sum.checked_add(*fee));
         total.filter(|total| *total < principal).ok_or(FeeError::TooLarge)?;
@@ -244,12 +244,7 @@ impl LoanProduct {
         number: u32,
         balance: Amount,
     ) -> Result<Vec<(&str, Amount)>, FeeError> {
-        let facts = [
-            ("principal", self.major(principal)),
-            ("term", term.into()),
-            ("number", number.into()),
-            ("balance", self.major(balance)),
-        ];
+        let facts = self.instalment_facts(principal, term, number, balance);
         self.fees_at(FeeMoment::Instalment, &facts)
     }
 
@@ -309,24 +304,80 @@ impl LoanProduct {
         schedule(&self.schedule_terms(principal, term, disbursed_on), calendar, fee)
     }
 
-    /// Makes a loan on paper. An error is the place of its cause and the reason.
-    pub(super) fn rehearse(
-        &self,
-        amount: Decimal,
-        term: u32,
-        day: Date,
-    ) -> Result<(), (&'static str, String)> {
+    /// Makes a loan on paper: what keeps it from being made, each thing with its place.
+    pub(super) fn rehearse(&self, amount: Decimal, term: u32, day: Date) -> Vec<(String, String)> {
         let principal = self.amount(amount);
-        let plan = self.schedule(principal, term, day, Calendar::weekends_only());
-        let plan = plan.map_err(|error| (place_of(error), error.to_string()))?;
-        let fees = self.disbursal_fees(principal, term);
-        fees.map_err(|error| ("/terms/fees", error.to_string()))?;
-        for (paid, it) in (0..).zip(&plan) {
-            let outstanding = it.balance + it.principal;
-            let fee = self.settlement_fee(principal, term, outstanding, paid);
-            fee.map_err(|error| ("/terms/early_settlement/fee", error.to_string()))?;
+        let calendar = Calendar::weekends_only();
+        let terms = self.schedule_terms(principal, term, day);
+        let plan = match schedule(&terms, calendar, |_, _| Some(Amount::ZERO)) {
+            Ok(plan) => plan,
+            Err(error) => return vec![(place_of(error).to_owned(), error.to_string())],
+        };
+        let made = self.schedule(principal, term, day, calendar);
+        let made = made.map_err(|error| (place_of(error).to_owned(), error.to_string()));
+        let kept_back = self.disbursal_fees(principal, term);
+        let kept_back = kept_back.map_err(|error| ("/terms/fees".to_owned(), error.to_string()));
+        let mut wrong: Vec<_> = made.err().into_iter().chain(kept_back.err()).collect();
+        if !wrong.is_empty() {
+            let fees = self.wrong_fees(principal, term, &plan);
+            wrong = if fees.is_empty() { wrong } else { fees };
         }
-        Ok(())
+        let settled = (0..).zip(&plan).try_for_each(|(paid, it)| {
+            self.settlement_fee(principal, term, it.balance + it.principal, paid).map(|_| ())
+        });
+        if let Err(error) = settled {
+            wrong.push(("/terms/early_settlement/fee".to_owned(), error.to_string()));
+        }
+        wrong
+    }
+
+    /// Which fees cannot be taken, each on its own.
+    fn wrong_fees(
+        &self,
+        principal: Amount,
+        term: u32,
+        plan: &[Instalment],
+    ) -> Vec<(String, String)> {
+        let wrong = self.fees.iter().enumerate().filter_map(|(index, fee)| {
+            let error = self.rehearse_fee(fee, principal, term, plan).err()?;
+            Some((format!("/terms/fees/{index}/amount"), error.to_string()))
+        });
+        wrong.collect()
+    }
+
+    /// Takes one fee at every moment it is taken.
+    fn rehearse_fee(
+        &self,
+        fee: &CompiledFee,
+        principal: Amount,
+        term: u32,
+        plan: &[Instalment],
+    ) -> Result<(), FeeError> {
+        match fee.moment {
+            FeeMoment::Disbursal => {
+                self.fee(&fee.amount, &self.disbursal_facts(principal, term)).map(|_| ())
+            }
+            FeeMoment::Instalment => plan.iter().try_for_each(|it| {
+                let before = it.balance + it.principal;
+                let facts = self.instalment_facts(principal, term, it.number, before);
+                self.fee(&fee.amount, &facts).map(|_| ())
+            }),
+        }
+    }
+
+    fn disbursal_facts(&self, principal: Amount, term: u32) -> [(&'static str, Decimal); 2] {
+        [("principal", self.major(principal)), ("term", term.into())]
+    }
+
+    fn instalment_facts(
+        &self,
+        principal: Amount,
+        term: u32,
+        number: u32,
+        balance: Amount,
+    ) -> [(&'static str, Decimal); 4] {
+        let [principal, term] = self.disbursal_facts(principal, term);
+        [principal, term, ("number", number.into()), ("balance", self.major(balance))]
     }
 
     /// An amount of the definition, which was checked to be one.

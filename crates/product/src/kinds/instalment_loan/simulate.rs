@@ -19,7 +19,7 @@ pub(super) fn simulate(
 ) -> Result<Simulation, SimulationReject> {
     let product = LoanProduct::compile(definition).map_err(SimulationReject::Definition)?;
     let currency = product.currency();
-    let amount = request.amount.unwrap_or(product.terms().amount.max);
+    let amount = request.amount.unwrap_or_else(|| product.terms().amount.largest());
     let principal = Amount::exactly(amount, currency).map_err(|_| SimulationReject::Amount)?;
     let term = request.term.unwrap_or_else(|| product.terms().term.chosen());
     let date = request.date.unwrap_or(definition.effective);

@@ -322,6 +322,9 @@ fn status_and_hint(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::DayIncomplete(_) => {
             (S::UNPROCESSABLE_ENTITY, "Mend what `errors` names and close the same date again.")
         }
+        Refusal::ContractAccount => {
+            (S::UNPROCESSABLE_ENTITY, "Use the commands of the loan or the current account.")
+        }
         Refusal::TooMany(..) => {
             (S::PAYLOAD_TOO_LARGE, "Send less; a list goes in several requests.")
         }

@@ -1,5 +1,7 @@
 //! The plain ledger, for those who want only that: accounts and transfers without contracts.
 
+use std::collections::BTreeSet;
+
 use ledger::{
     Account, AccountId, AccountState, Balances, Code, Kind, LaneId, Limits, Side, Transfer,
     TransferId,
@@ -12,7 +14,7 @@ use store::{
     TimerChange,
 };
 
-use crate::{Bank, Call, Caller, Done, Refusal, Right, days::EXPIRE_HOLD};
+use crate::{Bank, Call, Caller, Done, Refusal, Right, days::EXPIRE_HOLD, tables::PARTIES};
 
 /// An account to open.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,7 +61,8 @@ impl Bank {
     /// Opens accounts, all or none. Opening the same again changes nothing.
     ///
     /// # Errors
-    /// [`Refusal::TooMany`]; [`Refusal::Ledger`] when one exists with a different field.
+    /// [`Refusal::TooMany`]; [`Refusal::ContractAccount`] for the lane of a party;
+    /// [`Refusal::Ledger`] when one exists with a different field.
     pub async fn open_ledger_accounts(
         &self,
         call: &Call,
@@ -68,6 +71,7 @@ impl Bank {
         call.caller.must(Right::Ledger)?;
         few(accounts.len())?;
         let lane = ledger_lane(call);
+        self.must_be_plain(call, accounts.iter().filter_map(|it| it.lane).collect()).await?;
         self.carry_out::<(), _>(call, move || async move {
             let today = self.institution(&call.caller).await?.record.business_date;
             let mut commit = call.commit("open-ledger-accounts", lane, today);
@@ -82,7 +86,7 @@ impl Bank {
     /// Freezes, thaws or closes an account.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`], [`Refusal::Ledger`].
+    /// [`Refusal::NotFound`], [`Refusal::ContractAccount`], [`Refusal::Ledger`].
     pub async fn set_account_state(
         &self,
         call: &Call,
@@ -95,7 +99,7 @@ impl Bank {
     /// Gives an account other limits.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`], [`Refusal::Ledger`].
+    /// [`Refusal::NotFound`], [`Refusal::ContractAccount`], [`Refusal::Ledger`].
     pub async fn set_account_limits(
         &self,
         call: &Call,
@@ -117,6 +121,7 @@ impl Bank {
         self.carry_out::<(), _>(call, move || async move {
             let today = self.institution(&call.caller).await?.record.business_date;
             let account = self.ledger_account(&call.caller, id).await?;
+            self.must_be_plain(call, BTreeSet::from([account.lane])).await?;
             let mut commit = call.commit(command, account.lane, today);
             commit.accounts.push(change.clone());
             commit.tell("account-changed", id, change);
@@ -130,8 +135,8 @@ impl Bank {
     /// timer.
     ///
     /// # Errors
-    /// [`Refusal::TooMany`], [`Refusal::IdempotencyKeyReused`]; what the ledger refuses is told
-    /// per item.
+    /// [`Refusal::TooMany`], [`Refusal::IdempotencyKeyReused`]; [`Refusal::ContractAccount`] when
+    /// any of them moves an account of a contract; what the ledger refuses is told per item.
     pub async fn book_transfers(
         &self,
         call: &Call,
@@ -139,6 +144,7 @@ impl Bank {
     ) -> Result<Booking, Refusal> {
         call.caller.must(Right::Ledger)?;
         few(transfers.len())?;
+        self.must_be_plain(call, self.lanes_of(call, transfers).await?).await?;
         let today = self.institution(&call.caller).await?.record.business_date;
         let mut commit = call.commit("book-transfers", ledger_lane(call), today);
         commit.mode = Mode::EachAlone;
@@ -158,6 +164,41 @@ impl Bank {
             Outcome::Conflict(_) => return Err(Refusal::Busy),
         };
         Ok(Booking { results: receipt.results, replayed })
+    }
+
+    /// The lanes of the accounts that transfers name, themselves or through an earlier transfer.
+    async fn lanes_of(
+        &self,
+        call: &Call,
+        transfers: &[Transfer],
+    ) -> Result<BTreeSet<LaneId>, Refusal> {
+        let of = call.caller.institution;
+        let mut accounts = BTreeSet::new();
+        for transfer in transfers {
+            accounts.extend([transfer.debit, transfer.credit]);
+            if let Some(about) = transfer.kind.about()
+                && let Some(earlier) = self.store().transfer(of, about).await?
+            {
+                let earlier = earlier.posted.transfer;
+                accounts.extend([earlier.debit, earlier.credit]);
+            }
+        }
+        let mut lanes = BTreeSet::new();
+        for id in accounts {
+            lanes.extend(self.store().account(of, id).await?.map(|account| account.lane));
+        }
+        Ok(lanes)
+    }
+
+    /// Refuses the lanes of parties. What is in them belongs to contracts: moved past its
+    /// contract, an account would no longer say what the contract says.
+    async fn must_be_plain(&self, call: &Call, lanes: BTreeSet<LaneId>) -> Result<(), Refusal> {
+        for lane in lanes {
+            if self.store().get(&PARTIES, call.caller.institution, lane).await?.is_some() {
+                return Err(Refusal::ContractAccount);
+            }
+        }
+        Ok(())
     }
 
     /// Lets one hold expire, unless it was resolved before. The moment is in the key, since a hold

@@ -36,6 +36,8 @@ pub enum Refusal {
     NotTheBusinessDate(stdx::Date),
     /// Contracts whose day could not be closed; the business date stays.
     DayIncomplete(Vec<Unclosed>),
+    /// The account belongs to a contract, which alone may move it.
+    ContractAccount,
     /// Too many items in one request.
     TooMany(&'static str, usize),
     /// The party's rules.
@@ -81,6 +83,7 @@ impl Refusal {
             Self::NotEligible(_) => "not-eligible",
             Self::NotTheBusinessDate(_) => "not-the-business-date",
             Self::DayIncomplete(_) => "day-incomplete",
+            Self::ContractAccount => "contract-account",
             Self::TooMany(..) => "too-many",
             Self::Party(reject) => reject.code(),
             Self::Product(reject) => reject.code(),
@@ -107,7 +110,8 @@ impl fmt::Display for Refusal {
             Self::Exists(what) => write!(f, "There is such a {what} already."),
             Self::Changed => f.write_str("It has changed since you read it; read it again."),
             Self::Definition(problems) => {
-                write!(f, "The definition has {} problems.", problems.len())
+                let plural = if problems.len() == 1 { "" } else { "s" };
+                write!(f, "The definition has {} problem{plural}.", problems.len())
             }
             Self::OtherKind => f.write_str("The product is of another kind."),
             Self::OtherCurrency => f.write_str("The contract is in another currency."),
@@ -118,6 +122,7 @@ impl fmt::Display for Refusal {
             Self::DayIncomplete(unclosed) => {
                 write!(f, "The day of {} contracts could not be closed.", unclosed.len())
             }
+            Self::ContractAccount => f.write_str("The account belongs to a contract."),
             Self::TooMany(limit, max) => write!(f, "More than {limit}, which is {max}."),
             Self::Party(reject) => reject.fmt(f),
             Self::Product(reject) => reject.fmt(f),

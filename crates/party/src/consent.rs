@@ -15,7 +15,8 @@ use stdx::Timestamp;
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
     /// Identity checks that use sensitive data, such as a face or a document's picture. Checks an
-    /// institution must make by law need no consent (PIPL article 13, item 3). Separate: article 29.
+    /// institution must make by law need no consent (PIPL article 13, item 3). Separate: article
+    /// 29.
     Kyc,
     /// Asking a credit-information institution about the party. Separate: article 29, and article
     /// 18 of the Regulation on the Credit Reporting Industry (国务院令第631号).

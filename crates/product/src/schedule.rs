@@ -342,9 +342,9 @@ fn level_principal(terms: &Terms, spans: &[Span]) -> Result<Level, ScheduleError
 /// `plan`; `None` when no rate solves it, such as for a loan that pays out nothing.
 ///
 /// Where periods make up a year it is the rate of a period, times them or compounded over them,
-/// as the example of 中国人民银行公告〔2021〕第3号 counts; rolls to business days are not seen. Other
-/// periods compound by actual days over 365, and their simple rate is that of a period times the
-/// periods of 365 days. A broken first period counts by days as well.
+/// as the example of 中国人民银行公告〔2021〕第3号 counts; rolls to business days are not seen.
+/// Other periods compound by actual days over 365, and their simple rate is that of a period times
+/// the periods of 365 days. A broken first period counts by days as well.
 pub fn annual_cost(terms: &Terms, paid_out: Amount, plan: &[Instalment]) -> Option<AnnualCost> {
     let major = |amount: Amount| amount.to_decimal(terms.currency);
     let repaid = plan.iter().map(|it| -major(it.total()));

@@ -1,7 +1,7 @@
 //! Current accounts: the product's limits, and interest against numbers made by hand.
 
 use futures_util::future::join_all;
-use ledger::{Limits, Side};
+use ledger::Side;
 use money::Currency;
 use stdx::Date;
 
@@ -116,20 +116,6 @@ async fn interest_that_finds_no_room_waits_for_the_next_settlement() {
     assert_eq!(balance(&world, id).await, 19_000_00 + 78 * 2_00 + 92 * 1_90);
     // And the weekend after it earns 2 × 1.93308.
     assert_eq!(world.balance(id.cast(), "2231.01", Side::Credit).await.minor(), 3_87);
-    world.check().await;
-}
-
-#[tokio::test]
-async fn an_account_may_get_other_limits_than_its_product() {
-    let world = World::new().await;
-    let id = account(&world).await;
-    world.ok("in", Command::Deposit(id, 10_000_00)).await;
-    let deposits = contract_account(id.cast(), "2011.01");
-    let limits = Limits { overdraft: Some(yuan(0).amount), ..Limits::default() };
-    world.ok("limits", Command::AccountLimits(deposits, Some(limits))).await;
-    world.ok("out", Command::Withdraw(id, 9_000_00)).await;
-    world.close_day().await;
-    assert_eq!(balance(&world, id).await, 1_000_00);
     world.check().await;
 }
 

@@ -114,7 +114,7 @@ async fn a_contract_that_fails_holds_the_date_but_not_the_others() {
     world.close_day().await;
     let friday = world.today().await;
     let receivable = contract_account(loans[1].cast(), "1132.01");
-    world.ok("freeze", Command::AccountState(receivable, AccountState::Frozen)).await;
+    world.set_state(receivable, AccountState::Frozen).await;
     let refusal = world.refused("close", Command::CloseDate(friday)).await;
     let Refusal::DayIncomplete(unclosed) = refusal else { panic!("{refusal:?}") };
     assert_eq!(unclosed.iter().map(|it| it.subject).collect::<Vec<_>>(), [loans[1].cast()]);
@@ -124,7 +124,7 @@ async fn a_contract_that_fails_holds_the_date_but_not_the_others() {
         let expected = if number == 1 { friday } else { day(1, 6) };
         assert_eq!(world.position(*loan).await.through, expected);
     }
-    world.ok("thaw", Command::AccountState(receivable, AccountState::Open)).await;
+    world.set_state(receivable, AccountState::Open).await;
     let closed: DayClosed = world.answer("close", Command::CloseDate(friday)).await;
     assert_eq!(closed.next, day(1, 6));
     assert_eq!(world.position(loans[1]).await.through, day(1, 6));

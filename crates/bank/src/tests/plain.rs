@@ -1,16 +1,16 @@
 //! The plain ledger: answers per item, holds that expire, histories.
 
 use jiff::SignedDuration;
-use ledger::{AccountState, Kind, Limits, Resolution, Transfer};
+use ledger::{AccountState, Code, Kind, Limits, Resolution, Transfer};
 use money::Amount;
 use stdx::{Id, Timestamp};
 
 use super::{
     command::Command,
     replays::{new_account, transfer},
-    world::{FIRST, NOW, World},
+    world::{FIRST, NOW, World, contract_account},
 };
-use crate::{Caller, PAGE_MAX, Refusal, plain::NewAccount};
+use crate::{Caller, PAGE_MAX, Refusal, Role, plain::NewAccount};
 
 /// `A` is a debit account that may not fall below zero, `B` a free one.
 async fn world() -> World {
@@ -167,4 +167,33 @@ async fn the_platform_may_run_what_is_due() {
     call.caller = world.reader();
     let refusal = world.bank.run_moments(&call).await.unwrap_err();
     assert_eq!(refusal, Refusal::Forbidden(crate::Right::Days));
+}
+
+#[tokio::test]
+async fn what_belongs_to_a_contract_is_not_touched() {
+    let world = world().await;
+    let party = world.person(1).await;
+    let loan = world.lend("loan", party, 5_000_00, 3).await;
+    let principal = contract_account(loan.cast(), "1303");
+    let caller = Caller { role: Role::Auditor, ..Caller::platform(world.home) };
+    let history = world.bank.account_history(&caller, principal, None, 1).await.unwrap();
+    let disbursal = history.data[0].posted.transfer.id;
+    let take = Transfer { debit: principal, ..transfer("t1", "A", "B", 1) };
+    let give = Transfer { credit: principal, ..transfer("t2", "A", "B", 1) };
+    let reason = Code::literal("undo");
+    let undo = Transfer::about(Id::derived(&[b"t3"]), Kind::Reversal(disbursal), FIRST, reason);
+    let inside = NewAccount { lane: Some(party.cast()), ..new_account("C") };
+    let commands = [
+        Command::AccountState(principal, AccountState::Frozen),
+        Command::AccountLimits(principal, Some(Limits::default())),
+        Command::Book(vec![transfer("t0", "A", "B", 1), take]),
+        Command::Book(vec![give]),
+        Command::Book(vec![undo]),
+        Command::OpenLedgerAccounts(vec![inside]),
+    ];
+    for (number, command) in commands.into_iter().enumerate() {
+        let refusal = world.refused(&format!("c{number}"), command).await;
+        assert_eq!(refusal, Refusal::ContractAccount, "{number}");
+    }
+    world.check().await;
 }

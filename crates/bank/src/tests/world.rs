@@ -1,13 +1,13 @@
 //! An institution with its people and its products, and ways to move it on.
 
-use ledger::{AccountId, InstitutionId, Side};
+use ledger::{AccountId, AccountState, InstitutionId, Moment, Side};
 use lending::Position;
 use money::Amount;
 use party::MasterKey;
 use product::AccountCode;
 use serde::de::DeserializeOwned;
 use stdx::{Date, Id, Prng, Timestamp};
-use store::Store;
+use store::{AccountChange, Commit, Outcome, Store};
 
 use super::command::{Command, Given, yuan};
 use crate::{
@@ -150,6 +150,17 @@ impl World {
     pub(super) async fn refused(&self, key: &str, command: Command) -> Refusal {
         let given = self.give(Role::Operator, key, &command).await;
         given.err().unwrap_or_else(|| panic!("{key} {command:?} happened"))
+    }
+
+    /// Freezes or thaws an account of a contract, which no command does: a fault for the test.
+    pub(super) async fn set_state(&self, id: AccountId, state: AccountState) {
+        let account = self.bank.store().account(self.home, id).await.unwrap().unwrap();
+        let at = Moment { now: NOW, today: self.today().await };
+        let mut commit = Commit::new(self.home, account.lane, "fault", at);
+        commit.key = format!("fault/{id}/{state:?}");
+        commit.accounts.push(AccountChange::State(id, state));
+        let outcome = self.bank.store().commit(commit).await.unwrap();
+        assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
     }
 
     pub(super) async fn today(&self) -> Date {

@@ -129,8 +129,8 @@ fn day_count_default() -> DayCount {
     DayCount::Act360
 }
 
-/// Quarterly; 《中国人民银行关于人民币存贷款计结息问题的通知》(银发〔2005〕129号): demand deposits of
-/// persons settle by the quarter.
+/// Quarterly; 《中国人民银行关于人民币存贷款计结息问题的通知》(银发〔2005〕129号): demand deposits
+/// of persons settle by the quarter.
 fn every_default() -> Period {
     Period::new(3, Unit::Month).expect("three is not zero")
 }

@@ -284,7 +284,8 @@ fn documents_are_bounded() {
     // A great many of everything is refused, and soon.
     let items = |item: &str, count: usize| vec![item; count].join(",");
     let text = format!(
-        "{{kind: instalment-loan, nmae: x, facts: {{{}}}, eligibility: [{}], terms: {{fees: [{}]}}}}",
+        "{{kind: instalment-loan, nmae: x, facts: {{{}}}, eligibility: [{}], \
+         terms: {{fees: [{}]}}}}",
         (0..800).map(|it| format!("f{it}: {{type: text}}")).collect::<Vec<_>>().join(","),
         items("{code: a, rule: amount > 1, reason: {en: a, zh: a}}", 800),
         items("{code: a, on: disbursal, amount: principal}", 800),

@@ -23,7 +23,7 @@ fn yuan(text: &str) -> Amount {
 
 #[test]
 fn applicants_are_decided() {
-    let text = "
+    let text = r#"
         product              age amount term outstanding dpd job         purpose  housing => failed
         consumer-instalment  30   5000   12  0           0   skilled     radio-tv own     => -
         consumer-instalment  17   5000   12  0           0   skilled     radio-tv own     => age
@@ -32,7 +32,7 @@ fn applicants_are_decided() {
         pay-in-3             30   5000    3  0           0   skilled     car-new  own     => goods
         farm-loan            66   5000   60  0           0   skilled     repairs  own     => age
         farm-loan            65   5000   60  0           0   skilled     repairs  own     => -
-    ";
+    "#;
     for row in table::parse(text) {
         let product = LoanProduct::compile(&definition(row.text("product"))).unwrap();
         let facts = ["job", "purpose", "housing"].map(|it| (it.to_owned(), json!(row.text(it))));

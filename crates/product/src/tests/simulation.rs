@@ -175,8 +175,9 @@ fn the_largest_deposits_do_not_panic() {
     }
 }
 
-/// 中国人民银行公告〔2021〕第3号, annex, has a worked example: 100,000 lent, 1,000 kept back, twelve payments of
-/// 8,833.30 cost 12.80 % simple and 13.58 % compound. A flat loan at 6 % pays 8,833.33.
+/// 中国人民银行公告〔2021〕第3号, annex, has a worked example: 100,000 lent, 1,000 kept back,
+/// twelve payments of 8,833.30 cost 12.80 % simple and 13.58 % compound. A flat loan at 6 % pays
+/// 8,833.33.
 #[test]
 fn the_annual_cost_is_that_of_the_regulation() {
     let mut document = Document::parse(example("consumer-instalment")).unwrap();

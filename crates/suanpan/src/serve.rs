@@ -33,9 +33,10 @@ impl Serve {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         log_to_stderr();
         runtime()?.block_on(async {
+            let ending = ending()?;
             let bank = self.bank()?;
             let listener = self.bind().await?;
-            serve(bank, listener).await
+            serve(bank, listener, ending).await
         })
     }
 
@@ -67,43 +68,41 @@ pub(crate) fn log_to_stderr() {
     logs.with_writer(std::io::stderr).init();
 }
 
-/// Serves until the end is asked for, by Ctrl-C or SIGTERM. Requests in flight finish.
-pub(crate) async fn serve(bank: Bank, listener: TcpListener) -> anyhow::Result<()> {
+/// Tells when the end is asked for, by Ctrl-C or SIGTERM. From here on neither kills.
+pub(crate) fn ending() -> anyhow::Result<watch::Receiver<bool>> {
+    let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
+    let mut terminate = unix::signal(unix::SignalKind::terminate())?;
     let (end, ending) = watch::channel(false);
-    let signals = tokio::spawn(async move {
-        asked_to_end().await;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
         info!("ending");
         end.send_replace(true);
     });
+    Ok(ending)
+}
+
+/// Serves until the end is asked for. Requests in flight finish.
+pub(crate) async fn serve(
+    bank: Bank,
+    listener: TcpListener,
+    mut ending: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
     let timers = tokio::spawn(run_moments(bank.clone(), ending.clone()));
     let router =
         api::router(bank, Arc::new(system::now), Arc::new(system::seed), api::Settings::default());
     info!(address = %listener.local_addr()?, "ready");
 
-    let mut ending = ending;
     connections::serve(listener, router, until(&mut ending)).await;
     timers.await?;
-    signals.abort();
     Ok(())
 }
 
 async fn until(ending: &mut watch::Receiver<bool>) {
     if ending.wait_for(|ended| *ended).await.is_err() {
         // Nobody is left to ask: the process itself is ending.
-    }
-}
-
-async fn asked_to_end() {
-    let mut terminate = unix::signal(unix::SignalKind::terminate());
-    let terminated = async {
-        match &mut terminate {
-            Ok(signal) => signal.recv().await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = terminated => {}
-        _ = tokio::signal::ctrl_c() => {}
     }
 }
 

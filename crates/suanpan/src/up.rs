@@ -50,12 +50,13 @@ impl Up {
             clear(&self.serve.data)?;
         }
         serve::runtime()?.block_on(async {
+            let ending = serve::ending()?;
             let bank = self.serve.bank()?;
             let listener = self.serve.bind().await?;
             let sandbox = sandbox(&bank, &self.serve.data).await?;
             print!("{}", welcome(&format!("http://{}", listener.local_addr()?), &sandbox));
             std::io::stdout().flush()?;
-            serve::serve(bank, listener).await
+            serve::serve(bank, listener, ending).await
         })
     }
 }

@@ -149,3 +149,10 @@ async fn a_version_is_published_from_a_day() {
     assert_eq!(world.loan(thursday).await.loan.version, 1);
     assert_eq!(world.loan(friday).await.loan.version, 2);
 }
+
+#[test]
+fn rules_know_the_levels_a_party_can_have() {
+    use party::KycLevel::{Declared, FaceToFace, None, Verified};
+    let names = [None, Declared, Verified, FaceToFace].map(|it| serde_json::json!(it));
+    assert_eq!(serde_json::json!(names), serde_json::json!(product::eligibility::KYC_LEVELS));
+}

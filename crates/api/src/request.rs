@@ -12,7 +12,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
-use stdx::{Date, Digest};
+use stdx::Date;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -35,7 +35,8 @@ impl<B: Body> FromRequest<Api> for Command<B> {
         let key = idempotency_key(request.headers())?;
         let (parts, bytes) = read(request, api).await?;
         let path = parts.uri.path_and_query().map_or("", |it| it.as_str());
-        let digest = Digest::of(&[parts.method.as_str().as_bytes(), path.as_bytes(), &bytes]);
+        let request = [parts.method.as_str().as_bytes(), path.as_bytes(), &bytes];
+        let digest = api.bank.request_digest(&request)?;
         let (now, seed) = ((api.clock)(), (api.entropy)());
         let body = B::read(&parts.headers, &bytes)?;
         Ok(Self { call: Call { caller, key, digest, now, seed }, body })

@@ -29,6 +29,7 @@ use std::{
 
 use ledger::InstitutionId;
 use party::KeyProvider;
+use stdx::Digest;
 use store::{Commit, Outcome, Store};
 
 pub use call::{Call, Caller, Done, Right, Role};
@@ -72,6 +73,15 @@ impl Bank {
     pub async fn ready(&self) -> Result<(), Refusal> {
         self.store().get(&tables::TENANTS, tables::PLATFORM, tables::PLATFORM).await?;
         Ok(())
+    }
+
+    /// The digest of a request, for [`Call::digest`]. It is keyed: it stays in the log when the
+    /// personal data of a request has been erased, and must not let anybody try guesses.
+    ///
+    /// # Errors
+    /// [`Refusal::Party`] when the keeper of the master key does not answer.
+    pub fn request_digest(&self, parts: &[&[u8]]) -> Result<Digest, Refusal> {
+        Ok(self.0.keys.mac(&Digest::of(&[&[b"request".as_slice()], parts].concat()))?)
     }
 
     fn keys(&self, institution: InstitutionId) -> party::Keys<'_> {

@@ -9,6 +9,7 @@
 
 mod connections;
 mod demo;
+mod institution;
 mod keyfile;
 mod product;
 mod reference;
@@ -32,6 +33,8 @@ enum Suanpan {
     Up(up::Up),
     /// Tells the whole story on real data: a year of loans in under a minute.
     Demo(demo::Demo),
+    /// Makes an institution and its first keys.
+    Institution(institution::Make),
     /// Checks, simulates and describes product definitions.
     #[command(subcommand)]
     Product(product::Product),
@@ -56,6 +59,7 @@ fn run(command: Suanpan) -> anyhow::Result<()> {
         Suanpan::Serve(command) => command.run(),
         Suanpan::Up(command) => command.run(),
         Suanpan::Demo(command) => command.run(),
+        Suanpan::Institution(command) => command.run(),
         Suanpan::Product(command) => command.run(),
         Suanpan::Verify(command) => command.run(),
         Suanpan::Reference(command) => command.run(),

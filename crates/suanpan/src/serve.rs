@@ -1,7 +1,12 @@
 //! Serving: the API on a listener, holds that expire, an orderly end.
 
 use std::{
-    fs, net::SocketAddr, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc, time::Duration,
+    fs,
+    net::SocketAddr,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -34,27 +39,27 @@ impl Serve {
         log_to_stderr();
         runtime()?.block_on(async {
             let ending = ending()?;
-            let bank = self.bank()?;
+            let bank = open(&self.data)?;
             let listener = self.bind().await?;
             serve(bank, listener, ending).await
         })
-    }
-
-    /// The bank on the data directory.
-    pub(crate) fn bank(&self) -> anyhow::Result<Bank> {
-        let new = !Store::is_in(&self.data);
-        // What is in it is nobody else's business.
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.data)?;
-        // The store is locked first, so that no second process makes another key.
-        let store = Store::in_directory(&self.data)?;
-        let key = keyfile::open(&self.data, new)?;
-        Ok(Bank::new(store, Box::new(key)))
     }
 
     pub(crate) async fn bind(&self) -> anyhow::Result<TcpListener> {
         let listener = TcpListener::bind(self.listen).await;
         listener.with_context(|| format!("cannot listen on {}", self.listen))
     }
+}
+
+/// The bank on a data directory.
+pub(crate) fn open(data: &Path) -> anyhow::Result<Bank> {
+    let new = !Store::is_in(data);
+    // What is in it is nobody else's business.
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(data)?;
+    // The store is locked first, so that no second process makes another key.
+    let store = Store::in_directory(data)?;
+    let key = keyfile::open(data, new)?;
+    Ok(Bank::new(store, Box::new(key)))
 }
 
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

@@ -3,19 +3,17 @@
 //! The keys are kept in `sandbox.json` beside the data, readable by its owner alone, so that the
 //! next start can show them again. Only a sandbox does that: elsewhere a key is shown once.
 
-use std::{collections::BTreeMap, fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
 use anyhow::{Context, ensure};
-use bank::{Bank, Call, Caller, Role, keys::NewKey, products::Step};
+use bank::{Bank, Role, products::Step};
 use clap::Args;
-use jiff::tz::TimeZone;
-use ledger::InstitutionId;
 use party::{Mobile, ResidentId};
-use serde::{Deserialize, Serialize};
-use stdx::{Date, Digest, Id};
+use stdx::Date;
 use store::Store;
 
 use crate::{
+    institution::{self, Made, first_call},
     keyfile,
     sample::PRODUCTS,
     serve::{self, Serve},
@@ -35,14 +33,6 @@ pub(crate) struct Up {
 /// The file with what the next start needs to know.
 const SANDBOX: &str = "sandbox.json";
 
-/// What the next start needs to know.
-#[derive(Serialize, Deserialize)]
-struct Sandbox {
-    institution: InstitutionId,
-    /// The keys, by role.
-    keys: BTreeMap<Role, String>,
-}
-
 impl Up {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         serve::log_to_stderr();
@@ -51,7 +41,7 @@ impl Up {
         }
         serve::runtime()?.block_on(async {
             let ending = serve::ending()?;
-            let bank = self.serve.bank()?;
+            let bank = serve::open(&self.serve.data)?;
             let listener = self.serve.bind().await?;
             let sandbox = sandbox(&bank, &self.serve.data).await?;
             print!("{}", welcome(&format!("http://{}", listener.local_addr()?), &sandbox));
@@ -78,7 +68,7 @@ fn clear(data: &Path) -> anyhow::Result<()> {
 }
 
 /// The sandbox of a data directory, made when it is missing.
-async fn sandbox(bank: &Bank, data: &Path) -> anyhow::Result<Sandbox> {
+async fn sandbox(bank: &Bank, data: &Path) -> anyhow::Result<Made> {
     let path = data.join(SANDBOX);
     if path.exists() {
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
@@ -94,31 +84,13 @@ async fn sandbox(bank: &Bank, data: &Path) -> anyhow::Result<Sandbox> {
     Ok(sandbox)
 }
 
-async fn make(bank: &Bank) -> anyhow::Result<Sandbox> {
+async fn make(bank: &Bank) -> anyhow::Result<Made> {
     let now = system::now();
-    let institution = Id::new(now, &mut system::prng());
-    let call = |role: Role, key: String| {
-        let actor = format!("sandbox-{}", role.name());
-        let caller = Caller { institution, actor, role, sees_personal_data: false };
-        Call { caller, digest: Digest::of(&[key.as_bytes()]), key, now, seed: system::seed() }
-    };
-    let today = now.to_zoned(TimeZone::fixed(jiff::tz::offset(8))).date();
-    let create = call(Role::Operator, "sandbox/institution".to_owned());
-    bank.create_institution(&create, "Sandbox 沙箱 (sample)", today, "china").await?;
-    let mut keys = BTreeMap::new();
-    for (role, name, _) in Role::TABLE {
-        let new = NewKey {
-            name: format!("sandbox-{name}"),
-            role,
-            sees_personal_data: role == Role::Auditor,
-        };
-        // A key may do no more than its maker's: operators cannot make approvers.
-        let maker = if role == Role::Approver { Role::Approver } else { Role::Operator };
-        let mut call = call(maker, format!("sandbox/key/{name}"));
-        call.caller.sees_personal_data = true;
-        let (_, text) = bank.create_key(&call, &new).await?.answer;
-        keys.insert(role, text.reveal().to_owned());
-    }
+    let today = institution::today(now);
+    let roles = Role::TABLE.map(|(role, ..)| role);
+    let made =
+        institution::make(bank, now, "Sandbox 沙箱 (sample)", today, "china", &roles).await?;
+    let call = |role, key: String| first_call(made.institution, role, &key, now);
     for (name, text) in PRODUCTS {
         let draft = call(Role::Operator, format!("sandbox/draft/{name}"));
         let version = bank.draft_product(&draft, text).await?.answer.version;
@@ -127,13 +99,11 @@ async fn make(bank: &Bank) -> anyhow::Result<Sandbox> {
             bank.step_product(&call, name, version, step).await?;
         }
     }
-    Ok(Sandbox { institution, keys })
+    Ok(made)
 }
 
 /// What a newcomer reads: where it is, with which keys, and something to paste.
-fn welcome(address: &str, sandbox: &Sandbox) -> String {
-    let keys = sandbox.keys.iter();
-    let keys: String = keys.map(|(role, key)| format!("  {:<9} {key}\n", role.name())).collect();
+fn welcome(address: &str, sandbox: &Made) -> String {
     let operator = sandbox.keys.get(&Role::Operator).map_or("", String::as_str);
     let id = ResidentId::sample(110_105, Date::constant(1990, 1, 1), 1);
     let transcript = TRANSCRIPT
@@ -143,10 +113,11 @@ fn welcome(address: &str, sandbox: &Sandbox) -> String {
         .replace("{mobile}", Mobile::sample(1).reveal());
     format!(
         "Suanpan is up: {address}\n\n  documentation  {address}/docs\n  institution    {}\n\n\
-        keys (a sandbox's; they stay in the data directory)\n{keys}\n\
+        keys (a sandbox's; they stay in the data directory)\n{}\n\
         From a person to a repaid loan; paste it into another shell:\n\n{transcript}\n\
         Ctrl-C ends it; the data stays.\n",
-        sandbox.institution
+        sandbox.institution,
+        sandbox.listed()
     )
 }
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Scratch, run, suanpan};
+use crate::{Scratch, printed, run, suanpan};
 
 /// A running sandbox, ended with the test.
 struct Sandbox {
@@ -124,7 +124,7 @@ fn nothing_is_removed_but_ones_own() {
     let me = sandbox.address().to_owned() + "/v1/me";
     let key = format!("Authorization: Bearer {}", sandbox.keys()[0]);
     let answer = bash(&format!("curl -sS '{me}' -H '{key}'"));
-    assert!(answer.contains("sandbox-operator"), "{answer}");
+    assert!(answer.contains("first-operator"), "{answer}");
     sandbox.terminate();
     // Not what is no sandbox, not what is no demo.
     std::fs::remove_file(data.path().join("sandbox.json")).unwrap();
@@ -180,4 +180,26 @@ fn data_without_its_key_is_refused_not_locked_out() {
     let refused = run(&["serve", "--data", data.text(), "--listen", "127.0.0.1:0"]);
     let errors = String::from_utf8(refused.stderr).unwrap();
     assert!(!refused.status.success() && errors.contains("master.key is missing"), "{errors}");
+}
+
+#[test]
+fn institutions_are_made_with_keys_that_are_shown_once() {
+    let data = Scratch::new();
+    let make = |name: &str| {
+        let arguments = ["institution", name, "--data", data.text(), "--business-date"];
+        printed(&[&arguments[..], &["2025-01-02", "--json"]].concat())
+    };
+    for name in ["One (sample)", "Two (sample)"] {
+        let made: serde_json::Value = serde_json::from_str(&make(name)).unwrap();
+        let keys = made["keys"].as_object().unwrap();
+        assert_eq!(keys.keys().collect::<Vec<_>>(), ["operator", "approver", "auditor"]);
+        assert!(keys.values().all(|key| key.as_str().unwrap().starts_with("sp_")));
+    }
+    let verified = printed(&["verify", "--data", data.text()]);
+    assert_eq!(verified.matches(": whole").count(), 3, "{verified}");
+    let wrong = ["institution", "Three", "--data", data.text(), "--calendar", "mars"];
+    let refused = run(&wrong);
+    assert!(!refused.status.success());
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("calendar"));
+    assert_eq!(printed(&["verify", "--data", data.text()]), verified);
 }

@@ -300,7 +300,7 @@ fn status_and_hint(refusal: &Refusal) -> (StatusCode, &'static str) {
         }
         Refusal::Busy => (S::SERVICE_UNAVAILABLE, "Send it again with the same Idempotency-Key."),
         Refusal::Exists(_) => {
-            (S::CONFLICT, "Use the one there is, or give the new one another name or number.")
+            (S::CONFLICT, "Find the one there is, or give the new one another name or number.")
         }
         Refusal::Changed => {
             (S::PRECONDITION_FAILED, "Read it again and send the new `ETag` as `If-Match`.")

@@ -3,8 +3,8 @@
 use lending::application::{Applicant, ApplicantKind};
 use money::Currency;
 use party::{
-    Amendment, Check, Document, Kind, KycLevel, Method, Party, PartyView, Purpose, Registration,
-    Sight,
+    Amendment, BadField, Check, Document, Field, IdNumber, Kind, KycLevel, Method, Party,
+    PartyView, Personal, Purpose, Registration, Sight,
 };
 use serde::{Deserialize, Serialize};
 use stdx::{Date, Id};
@@ -196,6 +196,30 @@ impl Bank {
         caller.must(Right::Read)?;
         let Versioned { version, lane, record } =
             self.need(&PARTIES, caller.institution, id, "party").await?;
+        Ok(Versioned { version, lane, record: self.show(caller, &record)? })
+    }
+
+    /// The party with an identity number or credit code, found by its keyed hash.
+    ///
+    /// # Errors
+    /// [`Refusal::Party`] for a number that is none, [`Refusal::NotFound`].
+    pub async fn find_party(
+        &self,
+        caller: &Caller,
+        kind: Kind,
+        id_number: &Personal,
+    ) -> Result<Versioned<PartyView>, Refusal> {
+        caller.must(Right::Read)?;
+        let of = caller.institution;
+        let today = self.institution(caller).await?.record.business_date;
+        let number = IdNumber::parse(kind, id_number.reveal(), today).map_err(|fault| {
+            party::Reject::Fields(vec![BadField { pointer: "/id_number", fault }])
+        })?;
+        let index = self.keys(of).blind_index(Field::IdNumber, number.reveal())?;
+        let link = ("id-number", &*index.to_string());
+        let found = self.store().find(&PARTIES, of, link, None, 1).await?.data;
+        let (_, party) = found.into_iter().next().ok_or(Refusal::NotFound("party"))?;
+        let Versioned { version, lane, record } = party;
         Ok(Versioned { version, lane, record: self.show(caller, &record)? })
     }
 

@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     answer::{Answer, PageView, created, done, page, versioned},
-    request::{Asked, At, By, Command, IfMatch, Json, Nothing, PageOf},
+    request::{Asked, At, By, Command, IfMatch, Inquiry, Json, Nothing, PageOf},
     router::Api,
     schema,
     wire::{Day, Moment, Name},
@@ -23,6 +23,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(register, list))
         .routes(routes!(get, amend))
+        .routes(routes!(find))
         .routes(routes!(give_consent))
         .routes(routes!(withdraw_consent))
         .routes(routes!(add_document))
@@ -56,6 +57,19 @@ struct NewParty {
     /// Bank card money is paid to.
     #[schema(value_type = Option<String>)]
     bank_card: Option<Personal>,
+}
+
+/// The number a party is known by.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "kind": "person", "id_number": "110105199003072813" }))]
+struct KnownBy {
+    /// Person or company.
+    #[schema(value_type = schema::PartyKind)]
+    kind: party::Kind,
+    /// Resident identity number of a person, unified social credit code of a company.
+    #[schema(value_type = String)]
+    id_number: Personal,
 }
 
 /// New contact data; what is left out stays as it is.
@@ -235,6 +249,21 @@ async fn list(State(api): State<Api>, By(caller): By, of: Asked<PageOf>) -> Answ
 )]
 async fn get(State(api): State<Api>, By(caller): By, At(id): At<PartyId>) -> Answer {
     let party = api.bank.party(&caller, id).await?;
+    versioned(party.version, view(party.record))
+}
+
+/// Find a party
+///
+/// By its identity number or credit code, which is in the body so that no log of addresses has it.
+#[utoipa::path(
+    post, path = "/v1/parties/lookup", tag = "parties", operation_id = "find_party",
+    request_body = KnownBy,
+    responses((status = 200, description = "The party.", body = PartyBody)),
+    security(("key" = ["read"])),
+)]
+async fn find(State(api): State<Api>, asked: Inquiry<Json<KnownBy>>) -> Answer {
+    let Inquiry { caller, body: Json(KnownBy { kind, id_number }) } = asked;
+    let party = api.bank.find_party(&caller, kind, &id_number).await?;
     versioned(party.version, view(party.record))
 }
 

@@ -107,6 +107,14 @@ async fn personal_data_is_masked_unless_the_key_may_see_it() {
     assert_eq!(masked.get("/mobile"), "199****0281");
     assert_eq!(masked.get("/address"), "北京市朝阳区***");
     assert_eq!(world.get(&keys.auditor, &party).await.get("/name"), "张小明");
+    let number = json!({ "kind": "person", "id_number": person(281)["id_number"] });
+    let find = |key, number| world.post(key, "/v1/parties/lookup", number);
+    let found = find(&keys.partner, number.clone()).await.expect(200);
+    assert_eq!((found.get("/id"), found.get("/name")), (masked.get("/id"), "张**".to_owned()));
+    assert_eq!(find(&world.away.operator, number).await.status, 404);
+    let wrong = json!({ "kind": "company", "id_number": person(281)["id_number"] });
+    let refused = find(&keys.partner, wrong).await.expect(400);
+    assert_eq!(refused.get("/errors/0/pointer"), "/id_number");
     let new = json!({ "name": "desk", "role": "operator", "sees_personal_data": true });
     let refused = world.post(&keys.operator, "/v1/keys", new).await.expect(403);
     assert_eq!(refused.get("/code"), "key-beyond-own");

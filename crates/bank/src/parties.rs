@@ -194,9 +194,8 @@ impl Bank {
         id: PartyId,
     ) -> Result<Versioned<PartyView>, Refusal> {
         caller.must(Right::Read)?;
-        let Versioned { version, lane, record } =
-            self.need(&PARTIES, caller.institution, id, "party").await?;
-        Ok(Versioned { version, lane, record: self.show(caller, &record)? })
+        let party = self.need(&PARTIES, caller.institution, id, "party").await?;
+        self.show_version(caller, &party)
     }
 
     /// The party with an identity number or credit code, found by its keyed hash.
@@ -218,9 +217,8 @@ impl Bank {
         let index = self.keys(of).blind_index(Field::IdNumber, number.reveal())?;
         let link = ("id-number", &*index.to_string());
         let found = self.store().find(&PARTIES, of, link, None, 1).await?.data;
-        let (_, party) = found.into_iter().next().ok_or(Refusal::NotFound("party"))?;
-        let Versioned { version, lane, record } = party;
-        Ok(Versioned { version, lane, record: self.show(caller, &record)? })
+        let (_, party) = found.first().ok_or(Refusal::NotFound("party"))?;
+        self.show_version(caller, party)
     }
 
     /// Parties, oldest first.
@@ -238,6 +236,15 @@ impl Bank {
         let shown =
             page.data.iter().map(|(_, party): &Stored<Party>| self.show(caller, &party.record));
         Ok(Page { data: shown.collect::<Result<_, _>>()?, next: page.next })
+    }
+
+    fn show_version(
+        &self,
+        caller: &Caller,
+        party: &Versioned<Party>,
+    ) -> Result<Versioned<PartyView>, Refusal> {
+        let Versioned { version, lane, record } = party;
+        Ok(Versioned { version: *version, lane: *lane, record: self.show(caller, record)? })
     }
 
     fn show(&self, caller: &Caller, party: &Party) -> Result<PartyView, Refusal> {

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use stdx::Timestamp;
 
 /// What a consent is for. One consent, one purpose: a bundle is no separate consent.
+///
+/// Of the articles named here, 13 and 29 were compared with the text; the others are not verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {

@@ -2,8 +2,8 @@
 //!
 //! A level is what products and limits ask for; checks and documents are the evidence behind it.
 //! Rules that count channels, such as one, three or five for payment accounts of classes I to III
-//! (非银行支付机构网络支付业务管理办法, 2015, article 11), read [`Check`]s; the level alone does
-//! not decide them.
+//! (非银行支付机构网络支付业务管理办法, 2015, article 11; the number of the article is not
+//! verified), read [`Check`]s; the level alone does not decide them.
 
 use serde::{Deserialize, Serialize};
 use stdx::{Date, Digest, Timestamp};

@@ -5,8 +5,9 @@
 //! verification codes, biometric templates), is never kept by this crate at all. C2, what
 //! identifies a person or tells of the person's finances, covers every field here: account and
 //! identity numbers, mobile numbers, names with them, addresses. C1 is for internal use only.
-//! C2 is shown masked unless the viewer's duty needs it clear. The shapes below follow common
-//! practice; its informative appendix A on masking was not compared line by line (not verified).
+//! C2 is shown masked unless the viewer's duty needs it clear. That these fields are C2 is not
+//! verified. The shapes below follow common practice; the informative appendix A on masking was
+//! not compared line by line (not verified).
 //!
 //! Where the length would tell something, the number of stars does not.
 

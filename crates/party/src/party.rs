@@ -384,7 +384,7 @@ impl Party {
     }
 
     /// Withdraws the consent for a purpose. What was done on it before stays lawful (PIPL article
-    /// 15). It works after erasure too: the right to withdraw does not end.
+    /// 15, not verified). It works after erasure too: the right to withdraw does not end.
     ///
     /// # Errors
     /// [`Reject::NoConsent`] when none stands.

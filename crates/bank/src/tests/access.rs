@@ -5,7 +5,7 @@ use ledger::AccountState;
 use stdx::Id;
 
 use super::{
-    command::Command,
+    command::{Command, person},
     replays::{new_account, transfer},
     world::{FIRST, LOAN, World},
 };
@@ -96,9 +96,11 @@ type Read = (&'static str, Right, Result<usize, Refusal>);
 /// Reads of one thing.
 async fn reads_on(bank: &Bank, by: &Caller, things: Things) -> Vec<Read> {
     let Things { party, application, loan, account, .. } = things;
+    let known = person(1);
     let (ledger_account, transfer) = (new_account("A").id, transfer("t", "A", "B", 5).id);
     vec![
         ("party", Right::Read, bank.party(by, party).await.map(|_| 1)),
+        ("known", Right::Read, bank.find_party(by, known.kind, &known.id_number).await.map(|_| 1)),
         ("application", Right::Read, bank.application(by, application).await.map(|_| 1)),
         ("loan", Right::Read, bank.loan(by, loan).await.map(|_| 1)),
         ("quote", Right::Read, bank.settlement_quote(by, loan).await.map(|_| 1)),

@@ -89,6 +89,7 @@ impl Books<'_> {
         commit.accounts.push(AccountChange::Open(Account {
             id,
             lane: commit.lane,
+            slot: 0,
             code: code.to_string().parse().expect("an account code is short and plain"),
             currency: self.currency,
             side: match listed.side {
@@ -99,6 +100,7 @@ impl Books<'_> {
             balances: Balances::default(),
             limits: limits.map(Box::new),
             last: None,
+            newest: ledger::ValueDay::default(),
         }));
         id
     }

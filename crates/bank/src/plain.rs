@@ -292,6 +292,7 @@ fn open(new: &NewAccount, lane: LaneId) -> Account {
     Account {
         id: new.id,
         lane: new.lane.unwrap_or(lane),
+        slot: 0,
         code: new.code,
         currency: new.currency,
         side: new.side,
@@ -299,6 +300,7 @@ fn open(new: &NewAccount, lane: LaneId) -> Account {
         balances: Balances::default(),
         limits: new.limits.clone().map(Box::new),
         last: None,
+        newest: ledger::ValueDay::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use money::{Amount, Currency};
 use serde::{Deserialize, Serialize};
-use stdx::Id;
+use stdx::{Date, Id};
 
 use crate::{Code, LaneId, Limits, TransferId};
 
@@ -17,6 +17,9 @@ pub struct Account {
     pub id: AccountId,
     /// The lane its changes are ordered in.
     pub lane: LaneId,
+    /// Its place among the accounts of the lane, from 0: given by whoever keeps it.
+    #[serde(default)]
+    pub slot: u32,
     /// Its place in the chart of accounts.
     pub code: Code,
     /// What it counts.
@@ -37,6 +40,47 @@ pub struct Account {
     /// each transfer to the one before.
     #[serde(default)]
     pub last: Option<TransferId>,
+    /// What was posted with the newest value date that the account has seen.
+    #[serde(default, skip_serializing_if = "ValueDay::is_empty")]
+    pub newest: ValueDay,
+}
+
+/// What was posted with one value date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValueDay {
+    /// The date; [`Date::MIN`] when nothing was.
+    pub date: Date,
+    /// Debits posted.
+    pub debits: Amount,
+    /// Credits posted.
+    pub credits: Amount,
+}
+
+impl ValueDay {
+    /// A date on which nothing was posted yet.
+    pub(crate) fn on(date: Date) -> Self {
+        Self { date, debits: Amount::ZERO, credits: Amount::ZERO }
+    }
+
+    /// Nothing was posted.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.debits.is_zero() && self.credits.is_zero()
+    }
+
+    /// Adds what one side posts.
+    pub(crate) fn post(&mut self, side: Side, amount: Amount) {
+        match side {
+            Side::Debit => self.debits += amount,
+            Side::Credit => self.credits += amount,
+        }
+    }
+}
+
+impl Default for ValueDay {
+    fn default() -> Self {
+        Self::on(Date::MIN)
+    }
 }
 
 /// A side of the books.

@@ -8,7 +8,9 @@ use stdx::{Date, Timestamp};
 
 use crate::{
     Account, AccountId, AccountState, Balances, Balancing, Direction, Kind, Limits, Posted, Reject,
-    Resolution, Side, Transfer, TransferId,
+    Resolution, Side, Transfer, TransferId, ValueDay,
+    accounts::Accounts,
+    movement::{Movement, Pending, Usage, direction},
 };
 
 /// When something is booked. Business dates do not run backwards: a later batch has the same date
@@ -29,10 +31,12 @@ pub struct Moment {
 #[derive(Default)]
 #[allow(clippy::disallowed_types, reason = "looked up on the hot path, never iterated")]
 pub struct Ledger {
-    accounts: HashMap<AccountId, Account>,
+    accounts: Accounts,
     transfers: HashMap<TransferId, Posted>,
     resolutions: HashMap<TransferId, Resolution>,
     closed_through: Option<Date>,
+    /// Of value dates that are not the newest of their account.
+    older_days: Vec<(AccountId, ValueDay)>,
     undo: Vec<Undo>,
 }
 
@@ -42,7 +46,9 @@ pub struct Mark(usize);
 
 /// How to take back one change.
 enum Undo {
-    Account(AccountId, Option<Account>),
+    Opened(AccountId),
+    Account(Account),
+    OlderDay,
     Transfer(TransferId),
     Resolution(TransferId),
     ClosedThrough(Option<Date>),
@@ -66,38 +72,10 @@ impl Applied {
     }
 }
 
-/// A checked change of two accounts.
-struct Movement {
-    debit: AccountId,
-    credit: AccountId,
-    /// Enters or leaves the pending sums.
-    pending: Pending,
-    /// Enters the posted sums.
-    posted: Amount,
-    /// Uses the caps up, or gives back what was used of them.
-    usage: Usage,
-}
-
-enum Pending {
-    Unchanged,
-    Reserve(Amount),
-    Release(Amount),
-}
-
-enum Usage {
-    Take(Amount),
-    /// `swapped` when debit and credit are the other way round than when it was taken.
-    GiveBack {
-        amount: Amount,
-        taken_on: Date,
-        swapped: bool,
-    },
-}
-
 impl Ledger {
     /// Brings in an account as it was stored.
     pub fn load_account(&mut self, account: Account) {
-        self.accounts.insert(account.id, account);
+        self.accounts.insert(account);
     }
 
     /// Brings in an earlier transfer and what became of it.
@@ -116,7 +94,20 @@ impl Ledger {
 
     /// An account, if it is loaded.
     pub fn account(&self, id: AccountId) -> Option<&Account> {
-        self.accounts.get(&id)
+        self.accounts.get(id)
+    }
+
+    /// Where a loaded account is held: a number that stays until [`Ledger::forget`].
+    pub fn index_of(&self, id: AccountId) -> Option<u32> {
+        self.accounts.index_of(id)
+    }
+
+    /// The account held there.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn account_at(&self, index: u32) -> &Account {
+        self.accounts.at(index)
     }
 
     /// A transfer, if it is loaded.
@@ -143,11 +134,10 @@ impl Ledger {
     pub fn rollback(&mut self, mark: Mark) {
         while self.undo.len() > mark.0 {
             match self.undo.pop().expect("longer than the mark") {
-                Undo::Account(id, Some(before)) => {
-                    self.accounts.insert(id, before);
-                }
-                Undo::Account(id, None) => {
-                    self.accounts.remove(&id);
+                Undo::Opened(id) => self.accounts.remove(id),
+                Undo::Account(before) => self.accounts.insert(before),
+                Undo::OlderDay => {
+                    self.older_days.pop();
                 }
                 Undo::Transfer(id) => {
                     self.transfers.remove(&id);
@@ -160,27 +150,32 @@ impl Ledger {
         }
     }
 
-    /// The accounts changed since the mark, in order of their id.
+    /// The accounts changed since the mark, each as often as it was changed.
     ///
     /// # Panics
     /// When the mark is void.
-    pub fn changed_since(&self, mark: Mark) -> Vec<&Account> {
-        let mut ids: Vec<AccountId> = self.undo[mark.0..]
-            .iter()
-            .filter_map(|undo| match undo {
-                Undo::Account(id, _) => Some(*id),
-                Undo::Transfer(_) | Undo::Resolution(_) | Undo::ClosedThrough(_) => None,
-            })
-            .collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids.iter().filter_map(|id| self.accounts.get(id)).collect()
+    pub fn changed_since(&self, mark: Mark) -> impl Iterator<Item = &Account> {
+        let ids = self.undo[mark.0..].iter().filter_map(|undo| match undo {
+            Undo::Opened(id) => Some(*id),
+            Undo::Account(before) => Some(before.id),
+            Undo::OlderDay | Undo::Transfer(_) | Undo::Resolution(_) | Undo::ClosedThrough(_) => {
+                None
+            }
+        });
+        ids.filter_map(|id| self.accounts.get(id))
+    }
+
+    /// What was posted since the last settlement with a value date that is not, or no longer, the
+    /// newest of its account: to be added to what is known of that date.
+    pub fn older_days(&self) -> &[(AccountId, ValueDay)] {
+        &self.older_days
     }
 
     /// Makes what was done final: it is no longer undone, and transfers are forgotten, since the
     /// next batch loads those it needs. Accounts stay.
     pub fn settle(&mut self) {
         self.undo.clear();
+        self.older_days.clear();
         self.transfers.clear();
         self.resolutions.clear();
     }
@@ -206,7 +201,7 @@ impl Ledger {
         if account.id.is_nil() {
             return Err(Reject::IdMustNotBeNil);
         }
-        if let Some(existing) = self.accounts.get(&account.id) {
+        if let Some(existing) = self.accounts.get(account.id) {
             return same_account(existing, &account);
         }
         check_limits(account.limits.as_deref())?;
@@ -215,10 +210,11 @@ impl Ledger {
             balances: Balances::default(),
             limits: account.limits.as_deref().map(unused).map(Box::new),
             last: None,
+            newest: ValueDay::default(),
             ..account
         };
-        self.undo.push(Undo::Account(fresh.id, None));
-        self.accounts.insert(fresh.id, fresh);
+        self.undo.push(Undo::Opened(fresh.id));
+        self.accounts.insert(fresh);
         Ok(())
     }
 
@@ -228,7 +224,7 @@ impl Ledger {
     /// [`Reject::AccountNotFound`], [`Reject::AccountAlreadyClosed`],
     /// [`Reject::AccountNotSettled`].
     pub fn set_state(&mut self, id: AccountId, state: AccountState) -> Result<(), Reject> {
-        let account = self.accounts.get(&id).ok_or(Reject::AccountNotFound)?;
+        let account = self.accounts.get(id).ok_or(Reject::AccountNotFound)?;
         if account.state == state {
             return Ok(());
         }
@@ -249,7 +245,7 @@ impl Ledger {
     /// [`Reject::AccountNotFound`], [`Reject::LimitsMalformed`].
     pub fn set_limits(&mut self, id: AccountId, limits: Option<Limits>) -> Result<(), Reject> {
         check_limits(limits.as_ref())?;
-        let account = self.accounts.get(&id).ok_or(Reject::AccountNotFound)?;
+        let account = self.accounts.get(id).ok_or(Reject::AccountNotFound)?;
         let before = account.limits.as_deref().map_or(&[][..], |it| &it.caps);
         let mut limits = limits.as_ref().map(unused).map(Box::new);
         for cap in limits.iter_mut().flat_map(|it| &mut it.caps) {
@@ -374,7 +370,7 @@ impl Ledger {
             true => (Pending::Reserve(amount), Amount::ZERO),
             false => (Pending::Unchanged, amount),
         };
-        let (debit, credit, usage) = (debit.id, credit.id, Usage::Take(amount));
+        let (debit, credit, usage) = (debit.id, credit.id, Usage::Take { amount, on: at.today });
         Ok(Movement { debit, credit, pending, posted, usage })
     }
 
@@ -499,8 +495,8 @@ impl Ledger {
         if debit == credit {
             return Err(Reject::AccountsMustDiffer);
         }
-        let debit = self.accounts.get(&debit).ok_or(Reject::DebitAccountNotFound)?;
-        let credit = self.accounts.get(&credit).ok_or(Reject::CreditAccountNotFound)?;
+        let debit = self.accounts.get(debit).ok_or(Reject::DebitAccountNotFound)?;
+        let credit = self.accounts.get(credit).ok_or(Reject::CreditAccountNotFound)?;
         if debit.currency != credit.currency {
             return Err(Reject::AccountsMustShareCurrency);
         }
@@ -510,33 +506,17 @@ impl Ledger {
     /// Does what has been checked.
     fn execute(&mut self, transfer: &Transfer, movement: Movement, at: Moment) -> Posted {
         let Movement { debit, credit, .. } = movement;
-        let debit_previous = self.move_side(debit, Side::Debit, transfer.id, &movement, at);
-        let credit_previous = self.move_side(credit, Side::Credit, transfer.id, &movement, at);
-        let amount = match movement.pending {
-            Pending::Reserve(held) => held,
-            Pending::Release(held) if movement.posted.is_zero() => held,
-            Pending::Unchanged | Pending::Release(_) => movement.posted,
-        };
-        let counted_on = match movement.usage {
-            Usage::Take(_) => at.today,
-            Usage::GiveBack { taken_on, .. } => taken_on,
-        };
+        let debit_previous = self.enter(&movement, debit, Side::Debit, transfer);
+        let credit_previous = self.enter(&movement, credit, Side::Credit, transfer);
         let posted = Posted {
-            transfer: Transfer { debit, credit, amount, ..transfer.clone() },
+            transfer: Transfer { debit, credit, amount: movement.amount(), ..transfer.clone() },
             booked_at: at.now,
             booked_on: at.today,
-            counted_on,
+            counted_on: movement.counted_on(),
             debit_previous,
             credit_previous,
         };
-        let resolution = match transfer.kind {
-            Kind::Plain | Kind::Hold { .. } => None,
-            Kind::Post(hold) => Some((hold, Resolution::Posted(transfer.id))),
-            Kind::Void(hold) => Some((hold, Resolution::Voided(transfer.id))),
-            Kind::Expire(hold) => Some((hold, Resolution::Expired(transfer.id))),
-            Kind::Reversal(of) => Some((of, Resolution::Reversed(transfer.id))),
-        };
-        if let Some((about, resolution)) = resolution {
+        if let Some((about, resolution)) = transfer.resolves() {
             self.undo.push(Undo::Resolution(about));
             self.resolutions.insert(about, resolution);
         }
@@ -545,54 +525,49 @@ impl Ledger {
         posted
     }
 
-    fn move_side(
+    /// Enters one side; answers the transfer before this one on the account.
+    fn enter(
         &mut self,
-        id: AccountId,
-        side: Side,
-        transfer: TransferId,
         movement: &Movement,
-        at: Moment,
+        account: AccountId,
+        side: Side,
+        transfer: &Transfer,
     ) -> Option<TransferId> {
-        let account = self.change(id);
-        let direction = direction(account.side, side);
-        let sums = &mut account.balances;
-        let (posted, pending) = match side {
-            Side::Debit => (&mut sums.debits_posted, &mut sums.debits_pending),
-            Side::Credit => (&mut sums.credits_posted, &mut sums.credits_pending),
+        let account = self.change(account);
+        let previous = account.last;
+        let older = movement.enter(account, side, transfer.id, transfer.value_date);
+        if let Some(older) = older {
+            let id = account.id;
+            self.older_days.push((id, older));
+            self.undo.push(Undo::OlderDay);
+        }
+        previous
+    }
+
+    /// Enters one side of a transfer that happened on an account that was loaded as it was before
+    /// it; for bringing an account up to date, so it is not undone. `held` is the amount of the
+    /// hold that the transfer resolves.
+    ///
+    /// # Panics
+    /// When the account is not loaded.
+    pub fn replay(&mut self, posted: &Posted, side: Side, held: Option<Amount>) {
+        let movement = Movement::of(posted, held.unwrap_or(Amount::ZERO));
+        let id = match side {
+            Side::Debit => posted.transfer.debit,
+            Side::Credit => posted.transfer.credit,
         };
-        *posted += movement.posted;
-        match movement.pending {
-            Pending::Unchanged => {}
-            Pending::Reserve(amount) => *pending += amount,
-            Pending::Release(amount) => *pending -= amount,
-        }
-        assert!(!pending.is_negative(), "more was released than was held");
-        for cap in account.limits.iter_mut().flat_map(|limits| &mut limits.caps) {
-            match movement.usage {
-                Usage::Take(amount) if cap.direction == direction => cap.take(amount, at.today),
-                // A reversal goes the other way than the transfer that took.
-                Usage::GiveBack { amount, taken_on, swapped }
-                    if (cap.direction == direction) != swapped =>
-                {
-                    cap.give_back(amount, taken_on);
-                }
-                Usage::Take(_) | Usage::GiveBack { .. } => {}
-            }
-        }
-        account.last.replace(transfer)
+        let account = self.accounts.get_mut(id).expect("loaded before");
+        // What left the newest value date was written down when the transfer was booked.
+        let _written =
+            movement.enter(account, side, posted.transfer.id, posted.transfer.value_date);
     }
 
     /// The account, to be changed; how it was is kept.
     fn change(&mut self, id: AccountId) -> &mut Account {
-        let account = self.accounts.get_mut(&id).expect("found when it was checked");
-        self.undo.push(Undo::Account(id, Some(account.clone())));
+        let account = self.accounts.get_mut(id).expect("found when it was checked");
+        self.undo.push(Undo::Account(account.clone()));
         account
     }
-}
-
-/// Whether an entry on `side` moves an account of `own` side in or out.
-fn direction(own: Side, side: Side) -> Direction {
-    if own == side { Direction::In } else { Direction::Out }
 }
 
 /// Whether the time of a hold is over.

@@ -12,14 +12,16 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 mod account;
+mod accounts;
 mod book;
 mod code;
 mod limits;
+mod movement;
 mod reject;
 mod transfer;
 mod wire;
 
-pub use account::{Account, AccountId, AccountState, Balances, Side};
+pub use account::{Account, AccountId, AccountState, Balances, Side, ValueDay};
 pub use book::{Applied, Ledger, Mark, Moment};
 pub use code::{Code, CodeError};
 pub use limits::{Cap, CapUse, Direction, Limits, Window};

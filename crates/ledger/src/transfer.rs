@@ -43,6 +43,17 @@ impl Transfer {
         let (balancing, linked) = (Balancing::None, false);
         Self { id, kind, debit, credit, amount: Amount::MAX, balancing, linked, value_date, reason }
     }
+
+    /// What becomes of the earlier transfer that this one is about, once it has happened.
+    pub fn resolves(&self) -> Option<(TransferId, Resolution)> {
+        match self.kind {
+            Kind::Plain | Kind::Hold { .. } => None,
+            Kind::Post(hold) => Some((hold, Resolution::Posted(self.id))),
+            Kind::Void(hold) => Some((hold, Resolution::Voided(self.id))),
+            Kind::Expire(hold) => Some((hold, Resolution::Expired(self.id))),
+            Kind::Reversal(of) => Some((of, Resolution::Reversed(self.id))),
+        }
+    }
 }
 
 /// Which account a transfer may bring to zero but not beyond: it then moves the smaller of its

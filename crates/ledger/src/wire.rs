@@ -20,7 +20,7 @@
 use std::fmt;
 
 use money::Amount;
-use stdx::{Date, Timestamp};
+use stdx::{Date, Timestamp, date};
 
 use crate::{AccountId, Balancing, Code, Kind, Posted, Transfer, TransferId};
 
@@ -75,7 +75,7 @@ impl Posted {
             out.extend_from_slice(&nanoseconds.to_be_bytes());
         }
         for day in [it.value_date, self.booked_on, self.counted_on] {
-            out.extend_from_slice(&yyyymmdd(day).to_be_bytes());
+            out.extend_from_slice(&date::number(day).to_be_bytes());
         }
         out.extend_from_slice(&[kind, balancing, u8::from(it.linked), 0]);
     }
@@ -159,7 +159,7 @@ impl Reader<'_> {
     }
 
     fn date(&mut self) -> Result<Date, WireError> {
-        date(i32::from_be_bytes(self.take()?)).ok_or(WireError)
+        date::from_number(i32::from_be_bytes(self.take()?)).ok_or(WireError)
     }
 
     fn code(&mut self) -> Result<Code, WireError> {
@@ -167,17 +167,4 @@ impl Reader<'_> {
         let text = std::str::from_utf8(&bytes).map_err(|_| WireError)?;
         text.trim_end_matches('\0').parse().map_err(|_| WireError)
     }
-}
-
-#[allow(clippy::arithmetic_side_effects, reason = "a year has at most four digits")]
-fn yyyymmdd(date: Date) -> i32 {
-    i32::from(date.year()) * 10_000 + i32::from(date.month()) * 100 + i32::from(date.day())
-}
-
-/// Euclidean division, since month and day are positive in a year before 0 too.
-fn date(yyyymmdd: i32) -> Option<Date> {
-    let year = i16::try_from(yyyymmdd.div_euclid(10_000)).ok()?;
-    let month = i8::try_from(yyyymmdd.div_euclid(100).rem_euclid(100)).ok()?;
-    let day = i8::try_from(yyyymmdd.rem_euclid(100)).ok()?;
-    Date::new(year, month, day).ok()
 }

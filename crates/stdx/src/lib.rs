@@ -1,7 +1,8 @@
 //! What the standard library lacks and every crate here needs.
 //!
-//! Suggested reading order: [`id`], [`prng`], [`digest`], [`table`].
+//! Suggested reading order: [`id`], [`prng`], [`digest`], [`date`], [`table`].
 
+pub mod date;
 pub mod digest;
 pub mod id;
 pub mod prng;

@@ -1,8 +1,9 @@
-//! What an engine must do: read points and ranges, and write a batch atomically and durably.
+//! What an engine must do: read a consistent state, and let one writer at a time have its turn.
 //!
 //! Engines hold no rule. They are all run by one test suite.
 
 pub(crate) mod mem;
+pub(crate) mod places;
 pub(crate) mod sqlite;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,15 @@ use stdx::{Date, Digest, Id};
 
 use crate::{Due, LogRow, Receipt, RecordEntry, RecordKey, StoreError, Timer};
 
+/// A lane of an institution.
+pub(crate) type LaneOf = (InstitutionId, LaneId);
+
+/// An idempotency key of an institution.
+pub(crate) type KeyOf = (InstitutionId, String);
+
+/// Debits and credits.
+pub(crate) type Sums = (Amount, Amount);
+
 /// The head of a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LaneHead {
@@ -22,11 +32,36 @@ pub(crate) struct LaneHead {
     pub position: u64,
     /// Its root.
     pub root: Digest,
+    /// Through which row the stored pages of the lane are up to date; what came after is in the
+    /// log alone.
+    pub flushed: u64,
+    /// How many accounts the lane has.
+    pub accounts: u32,
 }
 
 impl LaneHead {
     /// Before the first row.
-    pub(crate) const EMPTY: Self = Self { seq: 0, position: 0, root: Digest::ZERO };
+    pub(crate) const EMPTY: Self =
+        Self { seq: 0, position: 0, root: Digest::ZERO, flushed: 0, accounts: 0 };
+}
+
+/// Some accounts of a lane, in order of their slots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PageRow {
+    pub lane: LaneOf,
+    /// Which slots: [`crate::page::ACCOUNTS`] each.
+    pub number: u32,
+    /// The newest row of the lane that changed one of them; they are as it left them.
+    pub as_of: u64,
+    /// See [`crate::page`].
+    pub bytes: Vec<u8>,
+}
+
+/// Where an account is: its lane, and its slot in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AccountPlace {
+    pub lane: LaneId,
+    pub slot: u32,
 }
 
 /// A record as it is stored.
@@ -56,22 +91,25 @@ pub(crate) struct AnswerRow {
     pub position: u64,
 }
 
-/// A transfer and what became of it.
-pub(crate) type Resolved = (Posted, Option<Resolution>);
-
 /// What moved on one value date: debits and credits posted.
-pub(crate) type DayMoves = BTreeMap<(InstitutionId, AccountId, Date), (Amount, Amount)>;
+pub(crate) type DayMoves = BTreeMap<(InstitutionId, AccountId, Date), Sums>;
 
 /// All that one durable write changes. Later entries of the same thing win.
 #[derive(Default)]
 pub(crate) struct Batch {
     pub log: Vec<LogRow>,
-    pub lanes: BTreeMap<(InstitutionId, LaneId), LaneHead>,
-    pub answers: BTreeMap<(InstitutionId, String), AnswerRow>,
+    pub lanes: BTreeMap<LaneOf, LaneHead>,
+    pub answers: BTreeMap<KeyOf, AnswerRow>,
     pub records: Vec<RecordWrite>,
-    pub accounts: Vec<(InstitutionId, Account)>,
+    /// Opened now.
+    pub accounts: Vec<(InstitutionId, AccountId, AccountPlace)>,
+    pub pages: Vec<PageRow>,
+    /// Transfers that are found one by one.
     pub transfers: Vec<(InstitutionId, TransferId, TransferPlace)>,
+    /// Transfers that are found together.
+    pub runs: Vec<(InstitutionId, places::Run)>,
     pub resolutions: Vec<(InstitutionId, TransferId, Resolution)>,
+    /// To be added to what is known of the day.
     pub days: DayMoves,
     /// Whether each is set; otherwise it is cleared.
     pub timers: BTreeMap<(InstitutionId, Timer), bool>,
@@ -96,21 +134,49 @@ pub(crate) enum Filter<'a> {
 
 /// Storage without rules.
 pub(crate) trait Engine: Send + Sync {
-    /// Makes a batch durable, whole or not at all.
-    fn write(&self, batch: &Batch) -> Result<(), StoreError>;
+    /// Whether other processes may write too. What one of them keeps in memory of a lane is then
+    /// compared with the lane's head on each turn.
+    fn is_shared(&self) -> bool;
 
-    /// The position of the newest log row; 0 when there is none.
-    fn last_position(&self) -> Result<u64, StoreError>;
-    fn lane(&self, of: InstitutionId, lane: LaneId) -> Result<Option<LaneHead>, StoreError>;
-    fn answer(&self, of: InstitutionId, key: &str) -> Result<Option<AnswerRow>, StoreError>;
+    /// A view of one institution, in which everything is as it was at one moment.
+    fn snapshot(&self, of: InstitutionId) -> Result<Box<dyn Snapshot + '_>, StoreError>;
+
+    /// A writer's turn. It ends with [`Turn::commit`]; dropped, nothing of it has happened.
+    fn turn(&self) -> Result<Box<dyn Turn + '_>, StoreError>;
+}
+
+/// What is read through it is durable.
+pub(crate) trait Snapshot {
+    fn read(&self) -> &dyn Read;
+}
+
+/// Between the first look and the durable write. What is read is the newest; of what is locked
+/// it stays the newest.
+pub(crate) trait Turn: Snapshot {
+    /// Locks lanes, all at once, until the turn ends; a turn does so once. A lane that has no row
+    /// yet is locked too. Answers the heads of those that have one.
+    fn lock(&self, lanes: &[LaneOf]) -> Result<Vec<(LaneOf, LaneHead)>, StoreError>;
+
+    /// The position for a row after another one of this turn, or for the first.
+    fn next_position(&self, after: Option<u64>) -> Result<u64, StoreError>;
+
+    /// Makes a batch durable, whole or not at all, and ends the turn.
+    fn commit(self: Box<Self>, batch: &Batch) -> Result<(), StoreError>;
+}
+
+/// Points and ranges.
+pub(crate) trait Read {
+    /// The heads of those lanes that have one.
+    fn heads(&self, lanes: &[LaneOf]) -> Result<Vec<(LaneOf, LaneHead)>, StoreError>;
+    /// Every lane of an institution with its head, in order of lane.
+    fn lanes(&self, of: InstitutionId) -> Result<Vec<(LaneId, LaneHead)>, StoreError>;
+
+    /// What keys were used for, of those that were used.
+    fn answers(&self, keys: &[KeyOf]) -> Result<Vec<(KeyOf, AnswerRow)>, StoreError>;
+
     fn record(&self, key: &RecordKey) -> Result<Option<RecordRow>, StoreError>;
-    fn record_head(&self, key: &RecordKey) -> Result<Option<RecordHead>, StoreError>;
-    fn account(&self, of: InstitutionId, id: AccountId) -> Result<Option<Account>, StoreError>;
-    /// A transfer and what became of it.
-    fn transfer(&self, of: InstitutionId, id: TransferId) -> Result<Option<Resolved>, StoreError>;
-    fn closed_through(&self, of: InstitutionId) -> Result<Option<Date>, StoreError>;
-    fn log_row(&self, position: u64) -> Result<Option<LogRow>, StoreError>;
-
+    /// Of the records that there are.
+    fn record_heads(&self, keys: &[RecordKey]) -> Result<Vec<(RecordKey, RecordHead)>, StoreError>;
     /// Records of a kind after an id, in order of id.
     fn records(
         &self,
@@ -120,15 +186,81 @@ pub(crate) trait Engine: Send + Sync {
         after: Option<Id<()>>,
         limit: usize,
     ) -> Result<Vec<RecordRow>, StoreError>;
+
+    /// Where accounts are, of those that there are.
+    fn account_places(
+        &self,
+        of: InstitutionId,
+        ids: &[AccountId],
+    ) -> Result<Vec<(AccountId, AccountPlace)>, StoreError>;
     /// Accounts after an id, in order of id.
-    fn accounts(
+    fn account_places_after(
         &self,
         of: InstitutionId,
         after: Option<AccountId>,
         limit: usize,
-    ) -> Result<Vec<Account>, StoreError>;
+    ) -> Result<Vec<(AccountId, AccountPlace)>, StoreError>;
+    /// Pages of a lane, of those that there are.
+    fn pages(&self, lane: LaneOf, numbers: &[u32]) -> Result<Vec<PageRow>, StoreError>;
+    /// Pages of an institution after one, in order of lane and number.
+    fn pages_after(
+        &self,
+        of: InstitutionId,
+        after: Option<(LaneId, u32)>,
+        limit: usize,
+    ) -> Result<Vec<PageRow>, StoreError>;
+
+    /// Transfers that are found one by one, of those that there are.
+    fn points(
+        &self,
+        of: InstitutionId,
+        ids: &[TransferId],
+    ) -> Result<Vec<(TransferId, TransferPlace)>, StoreError>;
+    /// The first of those from one id through another.
+    fn points_between(
+        &self,
+        of: InstitutionId,
+        span: (TransferId, TransferId),
+        limit: usize,
+    ) -> Result<Vec<(TransferId, TransferPlace)>, StoreError>;
+    /// The runs of a second that may hold an id from one through another.
+    fn runs(
+        &self,
+        of: InstitutionId,
+        second: u64,
+        span: (TransferId, TransferId),
+    ) -> Result<Vec<places::Run>, StoreError>;
+    /// The transfers at these places, in the order asked for.
+    fn posted(&self, at: &[TransferPlace]) -> Result<Vec<Posted>, StoreError>;
+    /// What became of transfers, of those of which something became.
+    fn resolutions(
+        &self,
+        of: InstitutionId,
+        ids: &[TransferId],
+    ) -> Result<Vec<(TransferId, Resolution)>, StoreError>;
+
+    fn closed_through(&self, of: InstitutionId) -> Result<Option<Date>, StoreError>;
+    /// Debits and credits posted to an account with value dates through a day, of those that are
+    /// not the newest of the account.
+    fn older_days(
+        &self,
+        of: InstitutionId,
+        account: AccountId,
+        through: Date,
+    ) -> Result<Sums, StoreError>;
+    /// The same of all accounts, with value dates after a day, in order of account.
+    fn older_days_after(
+        &self,
+        of: InstitutionId,
+        day: Date,
+    ) -> Result<Vec<(AccountId, Sums)>, StoreError>;
+
+    fn log_row(&self, position: u64) -> Result<Option<LogRow>, StoreError>;
+    /// The place in its lane of a row, and the position of the row before it there.
+    fn log_link(&self, position: u64) -> Result<Option<(u64, u64)>, StoreError>;
     /// Log rows after a position, in order.
     fn log(&self, of: InstitutionId, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError>;
+
     /// Timers due at or before, after another one, in order.
     fn timers(
         &self,
@@ -137,36 +269,31 @@ pub(crate) trait Engine: Send + Sync {
         after: Option<&Timer>,
         limit: usize,
     ) -> Result<Vec<Timer>, StoreError>;
-    /// Debits and credits posted with a value date through a day.
-    fn moved_through(
-        &self,
-        of: InstitutionId,
-        id: AccountId,
-        day: Date,
-    ) -> Result<(Amount, Amount), StoreError>;
-    /// Every lane of an institution with its head, in order of lane.
-    fn lanes(&self, of: InstitutionId) -> Result<Vec<(LaneId, LaneHead)>, StoreError>;
-    /// Debits and credits posted through a day, by currency and code of the account, in that
-    /// order; [`StoreError::TooLarge`] when a sum is beyond [`Amount::MAX`].
-    fn book(
-        &self,
-        of: InstitutionId,
-        through: Option<Date>,
-    ) -> Result<Vec<crate::BookLine>, StoreError>;
+}
 
+/// What can be said with the above.
+impl dyn Read + '_ {
     /// What the commit whose row is at this position is answered again.
-    fn receipt(&self, position: u64) -> Result<Receipt, StoreError> {
+    pub(crate) fn receipt(&self, position: u64) -> Result<Receipt, StoreError> {
         let missing = || StoreError::Corrupt(format!("no log row at {position}"));
         self.log_row(position)?.ok_or_else(missing)?.receipt()
     }
 }
 
 /// A sum over many accounts does not fit an amount, though each of them does.
-fn sum_too_large() -> StoreError {
+pub(crate) fn sum_too_large() -> StoreError {
     StoreError::TooLarge { limit: "Amount::MAX", max: usize::MAX >> 1 }
 }
 
-/// The log does not hold the transfer where it should.
-fn no_row(id: TransferId) -> StoreError {
-    StoreError::Corrupt(format!("transfer {id} has no log row"))
+/// The log does not hold a transfer where it should.
+fn no_transfer(at: TransferPlace) -> StoreError {
+    StoreError::Corrupt(format!("no transfer {} in log row {}", at.item, at.position))
+}
+
+/// The accounts of a page.
+pub(crate) fn page_accounts(page: &PageRow) -> Result<Vec<Account>, StoreError> {
+    crate::page::decode(page.lane.1, page.number, &page.bytes).ok_or_else(|| {
+        let (_, lane) = page.lane;
+        StoreError::Corrupt(format!("page {} of lane {lane} cannot be read", page.number))
+    })
 }

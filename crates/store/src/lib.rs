@@ -12,10 +12,12 @@
 //! Suggested reading order: [`commit`] (what goes in and what comes out), [`pipeline`] (how),
 //! [`engine`] (what an engine must do), [`query`] (how things are read), [`verify`], [`table`].
 
+mod books;
 mod commit;
 mod engine;
 mod error;
 mod log;
+mod page;
 mod pipeline;
 mod query;
 mod table;
@@ -24,8 +26,9 @@ mod verify;
 pub use commit::{
     AccountChange, Booked, Commit, Due, Event, Expected, Mode, Outcome, Receipt, Timer, TimerChange,
 };
+pub use engine::mem::{Fault, Memory};
 pub use error::StoreError;
-pub use log::{LogBody, LogRow, RecordEntry};
+pub use log::{LogBody, LogRow, RecordEntry, Told};
 pub use query::{AccountMove, BookLine, Page, Stored, Versioned};
 pub use table::{RecordKey, Table};
 pub use verify::Verified;
@@ -69,8 +72,17 @@ pub struct Store {
 impl Store {
     /// In memory, gone at the end: for tests and simulation.
     pub fn in_memory() -> Self {
-        Self::on(Arc::new(engine::mem::MemEngine::default()))
-            .expect("memory is readable and a thread starts")
+        let engine = engine::mem::MemEngine { memory: Memory::default(), is_shared: false };
+        Self::on(Arc::new(engine)).expect("a thread starts")
+    }
+
+    /// On a database in memory that other stores may have open too, as nodes have one database.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when no thread can be started.
+    pub fn on_memory(memory: &Memory) -> Result<Self, StoreError> {
+        let memory = memory.clone();
+        Self::on(Arc::new(engine::mem::MemEngine { memory, is_shared: true }))
     }
 
     /// In a directory: one SQLite file, made when missing and migrated when older. Only one

@@ -20,6 +20,10 @@ pub struct LogRow {
     pub seq: u64,
     /// The position of the row before it in the lane; 0 for the first.
     pub previous: u64,
+    /// The position of the row that tells what happened, in a lane that the commit only touched;
+    /// 0 when this one does. Like all positions no part of what is chained: it depends on what
+    /// other lanes did.
+    pub told_at: u64,
     /// When it was booked.
     pub at: Timestamp,
     /// Who gave the command.
@@ -64,9 +68,18 @@ pub struct LogBody {
     /// out when all were created.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub results: Vec<u16>,
-    /// In a lane that the commit only touched: the lane and place of the row that tells it.
+    /// In a lane that the commit only touched: the row that tells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub told_in: Option<(LaneId, u64)>,
+    pub told_in: Option<Told>,
+}
+
+/// Which row tells what a commit did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Its lane.
+    pub lane: LaneId,
+    /// Its place in the lane.
+    pub seq: u64,
 }
 
 /// A record as a commit writes it.
@@ -87,7 +100,7 @@ pub struct RecordEntry {
 
 impl LogBody {
     /// What stands in a lane that a commit only touched.
-    pub(crate) fn told(today: Date, told_in: (LaneId, u64)) -> Self {
+    pub(crate) fn told(today: Date, told_in: Told) -> Self {
         Self {
             today,
             records: Vec::new(),

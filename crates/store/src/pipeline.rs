@@ -1,33 +1,47 @@
 //! Group commit.
 //!
-//! One thread owns the ledgers (the account cache) and the heads of the lanes. It takes all
-//! commits that wait, up to a batch, and goes through four steps: load what the batch touches and
-//! is not cached; decide each commit alone, in order, on the state the ones before it left; write
-//! everything in one engine transaction; answer. A commit that is refused drops out by itself. If
-//! the write fails nobody is told "committed", and the caches are dropped, since they are ahead
-//! of what is stored. A panic, which is a bug, fails its batch in the same way.
+//! One thread owns the books. It takes all commits that wait, up to a batch, and goes through four
+//! steps: load what the batch touches and is not in memory; decide each commit alone, in order, on
+//! the state the ones before it left; write everything in one engine transaction; answer. A commit
+//! that is refused drops out by itself. If the write fails nobody is told "committed", and the
+//! books are dropped, since they are ahead of what is stored. A panic, which is a bug, fails its
+//! batch in the same way.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex},
     thread::{self, JoinHandle},
 };
 
 use ledger::{
-    Applied, InstitutionId, LaneId, Ledger, Mark, Posted, Reject, Resolution, Transfer, TransferId,
+    Account, AccountId, Applied, InstitutionId, LaneId, Ledger, Mark, POSTED_BYTES, Posted, Reject,
+    TransferId,
 };
-use money::Amount;
-use stdx::Digest;
-use tokio::sync::{mpsc, oneshot};
+use stdx::{Date, Digest};
+use tokio::sync::{
+    mpsc::{self, error::TryRecvError},
+    oneshot,
+};
 
 use crate::{
     ACCOUNTS_CACHED_MAX, AccountChange, BATCH_COMMITS_MAX, BATCH_TRANSFERS_MAX, Booked, Commit,
     LANES_CACHED_MAX, LogBody, LogRow, Mode, Outcome, QUEUE_MAX, Receipt, RecordEntry, RecordKey,
     StoreError, TimerChange,
-    engine::{AnswerRow, Batch, Engine, LaneHead, RecordHead, RecordWrite, TransferPlace},
-    log::results_to_numbers,
+    books::Books,
+    engine::{
+        AccountPlace, AnswerRow, Batch, Engine, KeyOf, LaneHead, LaneOf, Read, RecordHead,
+        RecordWrite, Sums, Turn, places,
+    },
+    log::{Told, results_to_numbers},
+    page,
+    query::moved_through,
 };
+
+/// The most lanes whose dirty pages are stored at once while nothing else is to do.
+const LANES_FLUSHED_MAX: usize = 64;
+/// The tests of this crate leave lanes behind their heads as long as they can.
+const FLUSHES_WHEN_IDLE: bool = !cfg!(test);
 
 /// One answer for each transfer.
 type Results = Vec<Result<Applied, Reject>>;
@@ -35,27 +49,61 @@ type Results = Vec<Result<Applied, Reject>>;
 type Refusal = (Option<usize>, Reject);
 type Reply = oneshot::Sender<Result<Outcome, StoreError>>;
 
+/// What the writer is asked for.
+enum Request {
+    Commit(Box<Commit>, Reply),
+    /// Accounts as they are now.
+    Accounts(InstitutionId, Vec<AccountId>, oneshot::Sender<Result<Vec<Account>, StoreError>>),
+    /// What was posted to an account with value dates through a day.
+    MovedThrough(InstitutionId, AccountId, Date, oneshot::Sender<Result<Sums, StoreError>>),
+}
+
 /// The queue in front of the writer.
 pub(crate) struct Pipeline {
-    queue: Option<mpsc::Sender<(Commit, Reply)>>,
+    queue: Option<mpsc::Sender<Request>>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Pipeline {
     pub(crate) fn start(engine: Arc<dyn Engine>) -> Result<Self, StoreError> {
-        let (queue, commits) = mpsc::channel(QUEUE_MAX);
-        let writer = Writer::new(engine)?;
+        let (queue, requests) = mpsc::channel(QUEUE_MAX);
+        let writer = Writer { engine, books: Books::default() };
         let thread = thread::Builder::new().name("store-writer".to_owned());
-        let spawned = thread.spawn(move || writer.run(commits));
+        let spawned = thread.spawn(move || writer.run(requests));
         let writer = spawned.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self { queue: Some(queue), writer: Mutex::new(Some(writer)) })
     }
 
     pub(crate) async fn submit(&self, commit: Commit) -> Result<Outcome, StoreError> {
+        self.ask(|reply| Request::Commit(Box::new(commit), reply)).await
+    }
+
+    /// Accounts as they are now, of those that there are, in the order asked for.
+    pub(crate) async fn accounts(
+        &self,
+        of: InstitutionId,
+        ids: Vec<AccountId>,
+    ) -> Result<Vec<Account>, StoreError> {
+        self.ask(|reply| Request::Accounts(of, ids, reply)).await
+    }
+
+    pub(crate) async fn moved_through(
+        &self,
+        of: InstitutionId,
+        account: AccountId,
+        day: Date,
+    ) -> Result<Sums, StoreError> {
+        self.ask(|reply| Request::MovedThrough(of, account, day, reply)).await
+    }
+
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Request,
+    ) -> Result<T, StoreError> {
         let stopped = || StoreError::Unavailable("the writer has stopped".to_owned());
         let (reply, answer) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
-        queue.send((commit, reply)).await.map_err(|_| stopped())?;
+        queue.send(request(reply)).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
 }
@@ -73,46 +121,136 @@ impl Drop for Pipeline {
 
 struct Writer {
     engine: Arc<dyn Engine>,
-    ledgers: BTreeMap<InstitutionId, Ledger>,
-    lanes: BTreeMap<(InstitutionId, LaneId), LaneHead>,
-    position: u64,
+    books: Books,
 }
 
 /// What a batch has read, and what it will write.
-#[derive(Default)]
-struct Work {
+struct Work<'e> {
+    turn: Box<dyn Turn + 'e>,
     /// Of keys used before this batch.
-    answers: BTreeMap<(InstitutionId, String), AnswerRow>,
+    answers: BTreeMap<KeyOf, AnswerRow>,
     /// Version and links of the records the batch names, as the commits so far left them.
     records: BTreeMap<RecordKey, RecordHead>,
-    /// Where each ledger stood before the batch.
-    marks: BTreeMap<InstitutionId, Mark>,
+    /// The newest row of this batch.
+    position: Option<u64>,
     batch: Batch,
 }
 
 impl Writer {
-    fn new(engine: Arc<dyn Engine>) -> Result<Self, StoreError> {
-        let position = engine.last_position()?;
-        Ok(Self { engine, ledgers: BTreeMap::new(), lanes: BTreeMap::new(), position })
+    fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        while let Some(first) = self.next(&mut requests) {
+            let mut batch = Vec::new();
+            let mut transfers = 0;
+            let mut next = Some(first);
+            while let Some(request) = next {
+                match request {
+                    Request::Commit(commit, reply) => {
+                        transfers += commit.transfers.len();
+                        batch.push((*commit, reply));
+                    }
+                    Request::Accounts(of, ids, reply) => {
+                        // Who no longer waits does not need it.
+                        let accounts = self.accounts(of, &ids, |_, it| Ok(it.clone()));
+                        reply.send(accounts).unwrap_or_default();
+                    }
+                    Request::MovedThrough(of, id, day, reply) => {
+                        let moved =
+                            |read: &dyn Read, it: &Account| moved_through(read, of, it, day);
+                        let moved = self.accounts(of, &[id], moved);
+                        let moved = moved.map(|mut it| it.pop().unwrap_or_default());
+                        reply.send(moved).unwrap_or_default();
+                    }
+                }
+                let is_full = batch.len() >= BATCH_COMMITS_MAX || transfers >= BATCH_TRANSFERS_MAX;
+                next = if is_full { None } else { requests.try_recv().ok() };
+            }
+            if !batch.is_empty() {
+                self.serve(batch);
+            }
+        }
+        while self.flush() {}
     }
 
-    fn run(mut self, mut commits: mpsc::Receiver<(Commit, Reply)>) {
-        while let Some(first) = commits.blocking_recv() {
-            let mut transfers = first.0.transfers.len();
-            let mut batch = vec![first];
-            while batch.len() < BATCH_COMMITS_MAX && transfers < BATCH_TRANSFERS_MAX {
-                let Ok(next) = commits.try_recv() else { break };
-                transfers += next.0.transfers.len();
-                batch.push(next);
+    /// The next request. While there is none, dirty pages are stored.
+    fn next(&mut self, requests: &mut mpsc::Receiver<Request>) -> Option<Request> {
+        loop {
+            match requests.try_recv() {
+                Ok(request) => return Some(request),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) if self.flush() => {}
+                Err(TryRecvError::Empty) => return requests.blocking_recv(),
             }
-            self.serve(batch);
         }
+    }
+
+    /// Stores some dirty pages; whether there were any and it worked.
+    fn flush(&mut self) -> bool {
+        if !FLUSHES_WHEN_IDLE {
+            return false;
+        }
+        let lanes: Vec<LaneOf> = self.books.dirty_lanes().take(LANES_FLUSHED_MAX).collect();
+        let flushed = !lanes.is_empty() && self.flush_lanes(&lanes).is_ok();
+        if !flushed && !lanes.is_empty() {
+            // They stay in the log, where they are found when they are needed.
+            self.books.clear();
+        }
+        flushed
+    }
+
+    fn flush_lanes(&mut self, lanes: &[LaneOf]) -> Result<(), StoreError> {
+        let engine = Arc::clone(&self.engine);
+        let turn = engine.turn()?;
+        self.lock(&*turn, lanes)?;
+        let mut batch = Batch::default();
+        for of in lanes {
+            let (lane, ledger) = self.books.lane_and_ledger(*of);
+            let mut head = lane.head;
+            batch.pages.extend(lane.flush(*of, ledger, &mut head));
+            lane.head = head;
+            batch.lanes.insert(*of, head);
+        }
+        turn.commit(&batch)
+    }
+
+    /// What is asked of accounts, of those that there are.
+    fn accounts<T>(
+        &mut self,
+        of: InstitutionId,
+        ids: &[AccountId],
+        ask: impl Fn(&dyn Read, &Account) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let answers = self.ask_accounts(of, ids, ask);
+        if answers.is_err() {
+            // A lane may be half caught up.
+            self.books.clear();
+        }
+        answers
+    }
+
+    fn ask_accounts<T>(
+        &mut self,
+        of: InstitutionId,
+        ids: &[AccountId],
+        ask: impl Fn(&dyn Read, &Account) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let engine = Arc::clone(&self.engine);
+        let turn = engine.turn()?;
+        let mut touched = Touched { accounts: ids.to_vec(), ..Touched::default() };
+        let unknown = self.unknown_accounts(of, &mut touched);
+        let places = turn.read().account_places(of, &unknown)?;
+        touched.lanes.extend(places.iter().map(|(_, place)| place.lane));
+        let lanes: Vec<LaneOf> = touched.lanes.iter().map(|lane| (of, *lane)).collect();
+        self.lock(&*turn, &lanes)?;
+        self.books.load_accounts(turn.read(), of, &places)?;
+        let ledger = self.books.ledger(of);
+        let found = ids.iter().filter_map(|id| ledger.account(*id));
+        found.map(|account| ask(turn.read(), account)).collect()
     }
 
     fn serve(&mut self, batch: Vec<(Commit, Reply)>) {
         let (commits, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let panicked = |_| Err(StoreError::Unavailable("the writer panicked".to_owned()));
-        // What a panic leaves half-changed is dropped with the caches.
+        // What a panic leaves half-changed is dropped with the books.
         let outcomes = catch_unwind(AssertUnwindSafe(|| self.commit_batch(commits)));
         match outcomes.unwrap_or_else(panicked) {
             Ok(outcomes) => {
@@ -121,152 +259,170 @@ impl Writer {
                 }
             }
             Err(error) => {
-                self.forget();
+                self.books.clear();
                 replies.into_iter().for_each(|it| answer(it, Err(error.clone())));
             }
         }
-    }
-
-    /// Goes back to what is stored.
-    fn forget(&mut self) {
-        self.ledgers.clear();
-        self.lanes.clear();
-        // Positions only have to grow.
-        self.position = self.engine.last_position().unwrap_or(self.position);
     }
 
     fn commit_batch(
         &mut self,
         commits: Vec<Commit>,
     ) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
-        let mut work = self.load(&commits)?;
+        let engine = Arc::clone(&self.engine);
+        let institutions: BTreeSet<_> = commits.iter().map(|commit| commit.institution).collect();
+        let mut work = self.load(&*engine, &commits)?;
         let outcomes = commits.into_iter().map(|commit| self.decide(commit, &mut work)).collect();
-        for (of, mark) in &work.marks {
-            let changed = self.ledgers[of].changed_since(*mark).into_iter().cloned();
-            work.batch.accounts.extend(changed.map(|account| (*of, account)));
+        let Work { turn, mut batch, .. } = work;
+        if !batch.log.is_empty() {
+            self.finish(&institutions, &mut batch);
+            turn.commit(&batch)?;
         }
-        if !work.batch.log.is_empty() {
-            self.engine.write(&work.batch)?;
-        }
-        self.settle(work);
+        self.settle(&institutions, batch.lanes);
         Ok(outcomes)
     }
 
+    /// Adds what follows from all commits together.
+    fn finish(&mut self, institutions: &BTreeSet<InstitutionId>, batch: &mut Batch) {
+        for of in institutions {
+            for (account, day) in self.books.ledger(*of).older_days() {
+                let sums = batch.days.entry((*of, *account, day.date)).or_default();
+                *sums = (sums.0 + day.debits, sums.1 + day.credits);
+            }
+        }
+        for (of, head) in &mut batch.lanes {
+            let (lane, ledger) = self.books.lane_and_ledger(*of);
+            batch.pages.extend(lane.flush(*of, ledger, head));
+        }
+    }
+
     /// Takes what is now durable for the state to go on from.
-    fn settle(&mut self, mut work: Work) {
-        self.lanes.append(&mut work.batch.lanes);
-        if self.lanes.len() > LANES_CACHED_MAX {
-            self.lanes.clear();
+    fn settle(
+        &mut self,
+        institutions: &BTreeSet<InstitutionId>,
+        heads: BTreeMap<LaneOf, LaneHead>,
+    ) {
+        for (of, head) in heads {
+            self.books.lane_and_ledger(of).0.head = head;
         }
-        for (_, ledger) in self.ledgers.iter_mut().filter(|(of, _)| work.marks.contains_key(of)) {
-            ledger.settle();
-        }
-        let accounts: usize = self.ledgers.values().map(Ledger::accounts_loaded).sum();
-        if accounts > ACCOUNTS_CACHED_MAX {
-            self.ledgers.clear();
+        institutions.iter().for_each(|of| self.books.ledger(*of).settle());
+        let too_many = self.books.accounts_len() > ACCOUNTS_CACHED_MAX;
+        if too_many || self.books.lanes_len() > LANES_CACHED_MAX {
+            self.books.clear();
         }
     }
 
     /// Reads what the batch touches, once.
-    fn load(&mut self, commits: &[Commit]) -> Result<Work, StoreError> {
-        let mut work = Work::default();
+    fn load<'e>(
+        &mut self,
+        engine: &'e dyn Engine,
+        commits: &[Commit],
+    ) -> Result<Work<'e>, StoreError> {
+        let turn = engine.turn()?;
+        let mut touched = BTreeMap::<InstitutionId, Touched>::new();
         for commit in commits {
-            let institution = commit.institution;
-            if let Some(answer) = self.engine.answer(institution, &commit.key)? {
-                work.answers.insert((institution, commit.key.clone()), answer);
-            }
-            for key in touched_records(commit) {
-                if let Entry::Vacant(unknown) = work.records.entry(key) {
-                    let head = self.engine.record_head(unknown.key())?;
-                    unknown.insert(head.unwrap_or_default());
-                }
-            }
-            self.load_books(commit)?;
-            let mark = self.ledgers[&institution].mark();
-            work.marks.entry(institution).or_insert(mark);
-            for lane in self.touched_lanes(commit) {
-                self.load_lane(institution, lane)?;
-            }
+            touched.entry(commit.institution).or_default().add(commit);
         }
-        Ok(work)
+        let mut loads = Vec::new();
+        let mut lanes = Vec::new();
+        for (of, mut touched) in touched {
+            let subjects = places::transfers(turn.read(), of, touched.subjects.drain(..))?;
+            let sides = subjects.iter().map(|it| [it.transfer.debit, it.transfer.credit]);
+            touched.accounts.extend(sides.flatten());
+            let unknown = self.unknown_accounts(of, &mut touched);
+            let places = turn.read().account_places(of, &unknown)?;
+            touched.lanes.extend(places.iter().map(|(_, place)| place.lane));
+            lanes.extend(touched.lanes.iter().map(|lane| (of, *lane)));
+            loads.push((of, touched, places, subjects));
+        }
+        self.lock(&*turn, &lanes)?;
+        let keys: Vec<_> = commits.iter().map(|it| (it.institution, it.key.clone())).collect();
+        let answers = turn.read().answers(&keys)?.into_iter().collect();
+        let records: BTreeSet<RecordKey> = commits.iter().flat_map(touched_records).collect();
+        let records = turn.read().record_heads(&Vec::from_iter(records))?.into_iter().collect();
+        for (of, touched, places, subjects) in loads {
+            let closed_through = turn.read().closed_through(of)?;
+            self.books.ledger(of).load_closed_through(closed_through);
+            self.books.load_accounts(turn.read(), of, &places)?;
+            for lane in touched.opened_in {
+                // The next account of the lane goes there.
+                let slot = self.books.lane_and_ledger((of, lane)).0.head.accounts;
+                self.books.load_pages(turn.read(), (of, lane), &[page::number_of(slot)])?;
+            }
+            self.load_transfers(turn.read(), of, touched.transfers, subjects)?;
+        }
+        Ok(Work { turn, answers, records, position: None, batch: Batch::default() })
     }
 
-    fn load_lane(&mut self, of: InstitutionId, lane: LaneId) -> Result<(), StoreError> {
-        if !self.lanes.contains_key(&(of, lane)) {
-            let head = self.engine.lane(of, lane)?.unwrap_or(LaneHead::EMPTY);
-            self.lanes.insert((of, lane), head);
+    /// The accounts that are not in memory; adds the lanes of those that are. In passing, what
+    /// will be decided on comes into the processor's caches, many lines at a time.
+    fn unknown_accounts(&mut self, of: InstitutionId, touched: &mut Touched) -> Vec<AccountId> {
+        let ledger = self.books.ledger(of);
+        let (mut unknown, mut newest) = (Vec::new(), None);
+        for id in touched.accounts.drain(..) {
+            match ledger.account(id).map(|account| account.lane) {
+                None => unknown.push(id),
+                Some(lane) if newest == Some(lane) => {}
+                Some(lane) => {
+                    touched.lanes.insert(lane);
+                    newest = Some(lane);
+                }
+            }
+        }
+        unknown.sort_unstable();
+        unknown.dedup();
+        unknown
+    }
+
+    /// Locks lanes and brings to their heads those that somebody else may have written.
+    fn lock(&mut self, turn: &dyn Turn, lanes: &[LaneOf]) -> Result<(), StoreError> {
+        let is_shared = self.engine.is_shared();
+        let unknown = lanes.iter().filter(|of| is_shared || self.books.lane(**of).is_none());
+        let unknown: Vec<LaneOf> = unknown.copied().collect();
+        let mut heads: BTreeMap<_, _> = turn.lock(&unknown)?.into_iter().collect();
+        for of in unknown {
+            let head = heads.remove(&of).unwrap_or(LaneHead::EMPTY);
+            self.books.catch_up(turn.read(), of, head)?;
         }
         Ok(())
     }
 
-    /// Accounts and earlier transfers.
-    fn load_books(&mut self, commit: &Commit) -> Result<(), StoreError> {
-        let (engine, institution) = (&self.engine, commit.institution);
-        let ledger = match self.ledgers.entry(institution) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => {
-                let mut ledger = Ledger::default();
-                ledger.load_closed_through(engine.closed_through(institution)?);
-                unknown.insert(ledger)
-            }
-        };
-        let mut accounts: Vec<_> = commit.accounts.iter().map(AccountChange::id).collect();
-        for transfer in &commit.transfers {
-            accounts.extend([transfer.debit, transfer.credit]);
-            for id in [Some(transfer.id), transfer.kind.about()].into_iter().flatten() {
-                if ledger.transfer(id).is_none()
-                    && let Some((posted, resolution)) = engine.transfer(institution, id)?
-                {
-                    accounts.extend([posted.transfer.debit, posted.transfer.credit]);
-                    ledger.load_transfer(posted, resolution);
-                }
-            }
-        }
-        for id in accounts {
-            if ledger.account(id).is_none()
-                && let Some(account) = engine.account(institution, id)?
-            {
-                ledger.load_account(account);
-            }
+    /// Transfers that are repeated or that others are about.
+    fn load_transfers(
+        &mut self,
+        read: &dyn Read,
+        of: InstitutionId,
+        ids: Vec<TransferId>,
+        subjects: Vec<Posted>,
+    ) -> Result<(), StoreError> {
+        let repeated = places::transfers(read, of, ids.into_iter())?;
+        let known: Vec<Posted> = subjects.into_iter().chain(repeated).collect();
+        let ids: Vec<TransferId> = known.iter().map(|it| it.transfer.id).collect();
+        let mut resolutions: BTreeMap<_, _> = read.resolutions(of, &ids)?.into_iter().collect();
+        let ledger = self.books.ledger(of);
+        for posted in known {
+            let resolution = resolutions.remove(&posted.transfer.id);
+            ledger.load_transfer(posted, resolution);
         }
         Ok(())
-    }
-
-    /// The commit's own lane and those of the accounts its transfers may move.
-    fn touched_lanes(&self, commit: &Commit) -> BTreeSet<LaneId> {
-        let ledger = &self.ledgers[&commit.institution];
-        let mut lanes = BTreeSet::from([commit.lane]);
-        for change in &commit.accounts {
-            if let AccountChange::Open(account) = change {
-                lanes.insert(account.lane);
-            }
-            lanes.extend(ledger.account(change.id()).map(|account| account.lane));
-        }
-        for transfer in &commit.transfers {
-            let about = transfer.kind.about().and_then(|id| ledger.transfer(id));
-            let about = about.map(|it| [it.transfer.debit, it.transfer.credit]);
-            let ids =
-                [transfer.debit, transfer.credit].into_iter().chain(about.into_iter().flatten());
-            lanes.extend(ids.filter_map(|id| ledger.account(id)).map(|account| account.lane));
-        }
-        lanes
     }
 
     /// Decides one commit on the state the ones before it left.
-    fn decide(&mut self, mut commit: Commit, work: &mut Work) -> Result<Outcome, StoreError> {
+    fn decide(&mut self, mut commit: Commit, work: &mut Work<'_>) -> Result<Outcome, StoreError> {
         if let Some(answer) = work.answer(&commit) {
             if answer.digest != commit.digest {
                 return Ok(Outcome::KeyReused);
             }
-            return self.receipt(answer.position, work).map(Outcome::Replayed);
+            return work.receipt(answer.position).map(Outcome::Replayed);
         }
         if let Some(key) = conflict(&commit, work) {
             return Ok(Outcome::Conflict(key));
         }
-        let ledger = self.ledgers.get_mut(&commit.institution).expect("loaded before");
+        let slots = self.free_slots(&commit, work);
+        let ledger = self.books.ledger(commit.institution);
         let mark = ledger.mark();
-        match book(ledger, &mut commit) {
-            Ok(results) => Ok(Outcome::Committed(self.accept(commit, results, mark, work))),
+        match book(ledger, &mut commit, slots) {
+            Ok(results) => self.accept(commit, results, mark, work).map(Outcome::Committed),
             Err((transfer, reject)) => {
                 ledger.rollback(mark);
                 Ok(Outcome::Rejected { transfer, reject })
@@ -274,21 +430,30 @@ impl Writer {
         }
     }
 
-    /// The receipt of an earlier commit, maybe one of this very batch.
-    fn receipt(&self, position: u64, work: &Work) -> Result<Receipt, StoreError> {
-        let log = &work.batch.log;
-        if let Ok(index) = log.binary_search_by_key(&position, |row| row.position) {
-            return log[index].receipt();
-        }
-        self.engine.receipt(position)
+    /// The next slots of the lanes in which a commit opens accounts.
+    fn free_slots(&self, commit: &Commit, work: &Work<'_>) -> BTreeMap<LaneId, u32> {
+        let opened = commit.accounts.iter().filter_map(|change| match change {
+            AccountChange::Open(account) => Some(account.lane),
+            AccountChange::State(..) | AccountChange::Limits(..) => None,
+        });
+        let head = |lane| self.head((commit.institution, lane), work);
+        opened.map(|lane| (lane, head(lane).accounts)).collect()
     }
 
     /// Turns a commit whose checks have all passed into rows.
-    fn accept(&mut self, commit: Commit, results: Results, mark: Mark, work: &mut Work) -> Receipt {
-        let (institution, lane, position) = (commit.institution, commit.lane, self.position + 1);
-        let changed = self.ledgers[&institution].changed_since(mark);
-        let mut touched: BTreeSet<LaneId> = changed.iter().map(|account| account.lane).collect();
-        touched.remove(&lane);
+    fn accept(
+        &mut self,
+        commit: Commit,
+        results: Results,
+        mark: Mark,
+        work: &mut Work<'_>,
+    ) -> Result<Receipt, StoreError> {
+        let (institution, lane) = (commit.institution, commit.lane);
+        let position = work.turn.next_position(work.position)?;
+        let ledger = self.books.ledger(institution);
+        let changed: Vec<_> = ledger.changed_since(mark).map(|it| (it.lane, it.slot)).collect();
+        let others: BTreeSet<LaneId> =
+            changed.iter().map(|(of, _)| *of).filter(|of| *of != lane).collect();
         let booked: Vec<_> = results.iter().map(booked).collect();
         let transfers = write_transfers(&mut work.batch, institution, position, results);
         let body = LogBody {
@@ -302,12 +467,13 @@ impl Writer {
             results: results_to_numbers(&booked),
             told_in: None,
         };
-        let row = |lane, body: &LogBody, transfers| LogRow {
+        let row = |lane, told_at, body: &LogBody, transfers| LogRow {
             position: 0,
             institution,
             lane,
             seq: 0,
             previous: 0,
+            told_at,
             at: commit.at.now,
             actor: commit.actor.clone(),
             command: commit.command.to_owned(),
@@ -317,39 +483,73 @@ impl Writer {
             transfers,
             root: Digest::ZERO,
         };
-        let seq = self.append(row(lane, &body, transfers), work);
-        let told = LogBody::told(body.today, (lane, seq));
-        for other in touched {
-            self.append(row(other, &told, Vec::new()), work);
+        let seq = self.append(row(lane, 0, &body, transfers), work)?;
+        let mut seqs = BTreeMap::from([(lane, seq)]);
+        let told = LogBody::told(body.today, Told { lane, seq });
+        for other in others {
+            seqs.insert(other, self.append(row(other, position, &told, Vec::new()), work)?);
+        }
+        self.open_slots(institution, &body.accounts, work);
+        for group in changed.chunk_by(|a, b| a.0 == b.0) {
+            let (of, _) = group[0];
+            let (lane, _) = self.books.lane_and_ledger((institution, of));
+            group.iter().for_each(|(_, slot)| lane.touch(*slot, seqs[&of]));
         }
         let answer = AnswerRow { digest: commit.digest, position };
         work.batch.answers.insert((institution, commit.key), answer);
         work.write_records(institution, lane, body.records);
         work.write_timers(institution, body.timers);
         work.batch.closed_through.extend(body.close_period.map(|day| (institution, day)));
-        Receipt { lane, seq, answer: body.answer, results: booked }
+        Ok(Receipt { lane, seq, answer: body.answer, results: booked })
     }
 
     /// Gives a row its place in the log and in its lane; answers the place in the lane.
-    fn append(&mut self, mut row: LogRow, work: &mut Work) -> u64 {
-        let place = (row.institution, row.lane);
-        let before = *work.batch.lanes.get(&place).unwrap_or(&self.lanes[&place]);
-        self.position += 1;
-        row.position = self.position;
+    fn append(&mut self, mut row: LogRow, work: &mut Work<'_>) -> Result<u64, StoreError> {
+        let before = self.head((row.institution, row.lane), work);
+        row.position = work.turn.next_position(work.position)?;
         row.seq = before.seq + 1;
         row.previous = before.position;
         row.root = row.chained(before.root);
-        let head = LaneHead { seq: row.seq, position: row.position, root: row.root };
-        work.batch.lanes.insert(place, head);
+        let head = LaneHead { seq: row.seq, position: row.position, root: row.root, ..before };
+        work.position = Some(row.position);
+        work.batch.lanes.insert((row.institution, row.lane), head);
         work.batch.log.push(row);
-        head.seq
+        Ok(head.seq)
+    }
+
+    /// The head of a lane as the commits so far left it.
+    fn head(&self, of: LaneOf, work: &Work<'_>) -> LaneHead {
+        let stored = || self.books.lane(of).expect("loaded before").head;
+        work.batch.lanes.get(&of).copied().unwrap_or_else(stored)
+    }
+
+    /// Gives the accounts that a commit opened their places.
+    fn open_slots(&mut self, of: InstitutionId, changes: &[AccountChange], work: &mut Work<'_>) {
+        for change in changes {
+            let AccountChange::Open(account) = change else { continue };
+            let (id, lane, slot) = (account.id, account.lane, account.slot);
+            let index = self.books.ledger(of).index_of(id).expect("opened now");
+            self.books.lane_and_ledger((of, lane)).0.open(slot, index);
+            let head = work.batch.lanes.get_mut(&(of, lane)).expect("has a row now");
+            head.accounts = slot + 1;
+            work.batch.accounts.push((of, id, AccountPlace { lane, slot }));
+        }
     }
 }
 
-impl Work {
+impl Work<'_> {
     fn answer(&self, commit: &Commit) -> Option<AnswerRow> {
         let key = (commit.institution, commit.key.clone());
         self.answers.get(&key).or_else(|| self.batch.answers.get(&key)).copied()
+    }
+
+    /// The receipt of an earlier commit, maybe one of this very batch.
+    fn receipt(&self, position: u64) -> Result<Receipt, StoreError> {
+        let log = &self.batch.log;
+        if let Ok(index) = log.binary_search_by_key(&position, |row| row.position) {
+            return log[index].receipt();
+        }
+        self.turn.read().receipt(position)
     }
 
     fn write_records(&mut self, institution: InstitutionId, lane: LaneId, to: Vec<RecordEntry>) {
@@ -369,40 +569,80 @@ impl Work {
     }
 }
 
-/// Writes what is found about the transfers that happened; answers their bytes for the log.
+/// What the commits of an institution name.
+#[derive(Default)]
+struct Touched {
+    lanes: BTreeSet<LaneId>,
+    accounts: Vec<AccountId>,
+    transfers: Vec<TransferId>,
+    /// Earlier transfers that others are about.
+    subjects: Vec<TransferId>,
+    opened_in: BTreeSet<LaneId>,
+}
+
+impl Touched {
+    fn add(&mut self, commit: &Commit) {
+        self.lanes.insert(commit.lane);
+        for change in &commit.accounts {
+            self.accounts.push(change.id());
+            if let AccountChange::Open(account) = change {
+                self.lanes.insert(account.lane);
+                self.opened_in.insert(account.lane);
+            }
+        }
+        for transfer in &commit.transfers {
+            self.transfers.push(transfer.id);
+            self.accounts.extend([transfer.debit, transfer.credit]);
+            self.subjects.extend(transfer.kind.about());
+        }
+    }
+}
+
+/// Writes how the transfers that happened are found; answers their bytes for the log.
 fn write_transfers(
     batch: &mut Batch,
     institution: InstitutionId,
     position: u64,
     results: Results,
 ) -> Vec<u8> {
-    let created = results.into_iter().filter_map(|result| match result {
-        Ok(Applied::Created(posted)) => Some(posted),
-        Ok(Applied::Exists(_)) | Err(_) => None,
-    });
-    let mut bytes = Vec::new();
-    for (item, posted) in (0..).zip(created) {
+    let created: Vec<Posted> = results
+        .into_iter()
+        .filter_map(|result| match result {
+            Ok(Applied::Created(posted)) => Some(posted),
+            Ok(Applied::Exists(_)) | Err(_) => None,
+        })
+        .collect();
+    let mut bytes = Vec::with_capacity(created.len() * POSTED_BYTES);
+    for posted in &created {
         posted.encode(&mut bytes);
-        let it = &posted.transfer;
-        batch.transfers.push((institution, it.id, TransferPlace { position, item }));
-        batch.resolutions.extend(resolved(it).map(|(id, by)| (institution, id, by)));
-        let moved = moved(&posted);
-        if moved > Amount::ZERO {
-            let day = |account| (institution, account, it.value_date);
-            batch.days.entry(day(it.debit)).or_default().0 += moved;
-            batch.days.entry(day(it.credit)).or_default().1 += moved;
-        }
+        let resolved = posted.transfer.resolves();
+        batch.resolutions.extend(resolved.map(|(id, by)| (institution, id, by)));
     }
+    let ids = created.iter().map(|posted| posted.transfer.id);
+    let (points, runs) = places::index(position, ids);
+    batch.transfers.extend(points.into_iter().map(|(id, place)| (institution, id, place)));
+    batch.runs.extend(runs.into_iter().map(|run| (institution, run)));
     bytes
 }
 
 /// Accounts first, then transfers, then the period. Leaves in the commit the account changes that
 /// changed something.
-fn book(ledger: &mut Ledger, commit: &mut Commit) -> Result<Results, Refusal> {
+fn book(
+    ledger: &mut Ledger,
+    commit: &mut Commit,
+    mut slots: BTreeMap<LaneId, u32>,
+) -> Result<Results, Refusal> {
     let other = |reject| (None, reject);
     let mut accounts = Vec::with_capacity(commit.accounts.len());
-    for change in commit.accounts.drain(..) {
-        accounts.extend(change_account(ledger, change).map_err(other)?);
+    for mut change in commit.accounts.drain(..) {
+        if let AccountChange::Open(account) = &mut change {
+            account.slot = slots[&account.lane];
+        }
+        let made = change_account(ledger, change).map_err(other)?;
+        if let Some(AccountChange::Open(account)) = &made {
+            slots.insert(account.lane, account.slot.saturating_add(1));
+        }
+        accounts.extend(made);
     }
     commit.accounts = accounts;
     let results = ledger.apply(&commit.transfers, commit.at);
@@ -426,16 +666,16 @@ fn change_account(
             ledger.open(account)?;
             ledger.account(id).cloned().map(AccountChange::Open)
         }
-        AccountChange::State(_, state) => {
+        AccountChange::State(id, state) => {
             ledger.set_state(id, state)?;
             Some(AccountChange::State(id, state))
         }
-        AccountChange::Limits(_, limits) => {
+        AccountChange::Limits(id, limits) => {
             ledger.set_limits(id, limits.clone())?;
             Some(AccountChange::Limits(id, limits))
         }
     };
-    let changed = !ledger.changed_since(before).is_empty();
+    let changed = ledger.changed_since(before).next().is_some();
     Ok(made.filter(|_| changed))
 }
 
@@ -450,7 +690,7 @@ fn refused(results: &[Result<Applied, Reject>]) -> Result<(), Refusal> {
 }
 
 /// The first record that is not at the version the commit expects.
-fn conflict(commit: &Commit, work: &Work) -> Option<RecordKey> {
+fn conflict(commit: &Commit, work: &Work<'_>) -> Option<RecordKey> {
     let version = |key: &RecordKey| work.records.get(key).map_or(0, |known| known.0);
     let read = commit.expected.iter().map(|it| (it.key.clone(), it.version));
     let institution = commit.institution;
@@ -474,27 +714,6 @@ fn booked(result: &Result<Applied, Reject>) -> Result<Booked, Reject> {
         Ok(Applied::Created(_)) => Ok(Booked::Created),
         Ok(Applied::Exists(_)) => Ok(Booked::Exists),
         Err(reject) => Err(*reject),
-    }
-}
-
-/// What becomes of the earlier transfer that this one is about.
-fn resolved(transfer: &Transfer) -> Option<(TransferId, Resolution)> {
-    use ledger::Kind::{Expire, Hold, Plain, Post, Reversal, Void};
-    match transfer.kind {
-        Plain | Hold { .. } => None,
-        Post(hold) => Some((hold, Resolution::Posted(transfer.id))),
-        Void(hold) => Some((hold, Resolution::Voided(transfer.id))),
-        Expire(hold) => Some((hold, Resolution::Expired(transfer.id))),
-        Reversal(of) => Some((of, Resolution::Reversed(transfer.id))),
-    }
-}
-
-/// What the transfer adds to the posted sums.
-fn moved(posted: &Posted) -> Amount {
-    use ledger::Kind::{Expire, Hold, Plain, Post, Reversal, Void};
-    match posted.transfer.kind {
-        Plain | Post(_) | Reversal(_) => posted.transfer.amount,
-        Hold { .. } | Void(_) | Expire(_) => Amount::ZERO,
     }
 }
 

@@ -1,7 +1,9 @@
 //! How things are read.
 //!
-//! Everything here is `async`, though the engines of today answer at once: one on a network will
-//! not.
+//! Reads see what is durable. Accounts of a lane whose newest rows are not in its pages yet are
+//! asked of the writer, which has them in memory; everything else comes from the engine.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{Account, AccountId, Code, InstitutionId, LaneId, Posted, Resolution, TransferId};
 use money::{Amount, Currency};
@@ -9,8 +11,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use stdx::{Date, Digest, Id};
 
 use crate::{
-    Due, LogRow, PAGE_MAX, Receipt, Store, StoreError, Table, Timer,
-    engine::{Filter, RecordRow, Resolved},
+    COMMIT_TRANSFERS_MAX, Due, LogRow, PAGE_MAX, Receipt, Store, StoreError, Table, Timer, books,
+    engine::{
+        AccountPlace, Filter, Read, RecordRow, Snapshot, Sums, page_accounts, places, sum_too_large,
+    },
+    page,
 };
 
 /// Some things, and where the next ones start.
@@ -72,6 +77,10 @@ pub struct AccountMove {
 type Answered = Option<(Digest, Receipt)>;
 
 impl Store {
+    pub(crate) fn snapshot(&self, of: InstitutionId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        self.engine.snapshot(of)
+    }
+
     /// A record.
     ///
     /// # Errors
@@ -85,7 +94,7 @@ impl Store {
     where
         T: Serialize + DeserializeOwned,
     {
-        let row = self.engine.record(&table.key(of, id))?;
+        let row = self.snapshot(of)?.read().record(&table.key(of, id))?;
         row.map(|row| parse(table, row).map(|(_, record)| record)).transpose()
     }
 
@@ -137,7 +146,7 @@ impl Store {
         T: Serialize + DeserializeOwned,
     {
         let limit = page_limit(limit)?;
-        let rows = self.engine.records(of, table.kind, filter, after, limit + 1)?;
+        let rows = self.snapshot(of)?.read().records(of, table.kind, filter, after, limit + 1)?;
         let data = rows.into_iter().map(|row| parse(table, row)).collect::<Result<_, _>>()?;
         Ok(Page::cut(data, limit, |(id, _)| *id))
     }
@@ -147,8 +156,10 @@ impl Store {
     /// # Errors
     /// As [`Store::get`].
     pub async fn answered(&self, of: InstitutionId, key: &str) -> Result<Answered, StoreError> {
-        let Some(answer) = self.engine.answer(of, key)? else { return Ok(None) };
-        Ok(Some((answer.digest, self.engine.receipt(answer.position)?)))
+        let snapshot = self.snapshot(of)?;
+        let found = snapshot.read().answers(&[(of, key.to_owned())])?;
+        let Some((_, answer)) = found.first() else { return Ok(None) };
+        Ok(Some((answer.digest, snapshot.read().receipt(answer.position)?)))
     }
 
     /// An account with its balances.
@@ -160,7 +171,50 @@ impl Store {
         of: InstitutionId,
         id: AccountId,
     ) -> Result<Option<Account>, StoreError> {
-        self.engine.account(of, id)
+        Ok(self.accounts_of(of, &[id]).await?.pop())
+    }
+
+    /// Accounts with their balances, of those that there are, in order of id.
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub async fn accounts_of(
+        &self,
+        of: InstitutionId,
+        ids: &[AccountId],
+    ) -> Result<Vec<Account>, StoreError> {
+        if ids.len() > COMMIT_TRANSFERS_MAX {
+            let (limit, max) = ("COMMIT_TRANSFERS_MAX", COMMIT_TRANSFERS_MAX);
+            return Err(StoreError::TooLarge { limit, max });
+        }
+        let places = self.snapshot(of)?.read().account_places(of, ids)?;
+        self.accounts_at(of, places).await
+    }
+
+    /// The lanes of accounts, of those that there are.
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub async fn lanes_of(
+        &self,
+        of: InstitutionId,
+        ids: &[AccountId],
+    ) -> Result<BTreeSet<LaneId>, StoreError> {
+        let places = self.snapshot(of)?.read().account_places(of, ids)?;
+        Ok(places.into_iter().map(|(_, place)| place.lane).collect())
+    }
+
+    async fn accounts_at(
+        &self,
+        of: InstitutionId,
+        places: Vec<(AccountId, AccountPlace)>,
+    ) -> Result<Vec<Account>, StoreError> {
+        let (mut accounts, in_memory) = stored(self.snapshot(of)?.read(), of, &places)?;
+        if !in_memory.is_empty() {
+            accounts.extend(self.pipeline.accounts(of, in_memory).await?);
+        }
+        accounts.sort_unstable_by_key(|account| account.id);
+        Ok(accounts)
     }
 
     /// All accounts, in order of id.
@@ -174,8 +228,9 @@ impl Store {
         limit: usize,
     ) -> Result<Page<Account, AccountId>, StoreError> {
         let limit = page_limit(limit)?;
-        let rows = self.engine.accounts(of, after, limit + 1)?;
-        Ok(Page::cut(rows, limit, |account| account.id))
+        let places = self.snapshot(of)?.read().account_places_after(of, after, limit + 1)?;
+        let accounts = self.accounts_at(of, places).await?;
+        Ok(Page::cut(accounts, limit, |account| account.id))
     }
 
     /// A transfer and what became of it.
@@ -187,8 +242,7 @@ impl Store {
         of: InstitutionId,
         id: TransferId,
     ) -> Result<Option<AccountMove>, StoreError> {
-        let found = self.engine.transfer(of, id)?;
-        Ok(found.map(|(posted, resolution)| AccountMove { posted, resolution }))
+        account_move(self.snapshot(of)?.read(), of, id)
     }
 
     /// The transfers of an account, newest first, from `from` on or from the newest. The cursor
@@ -204,19 +258,24 @@ impl Store {
         limit: usize,
     ) -> Result<Page<AccountMove, TransferId>, StoreError> {
         let limit = page_limit(limit)?;
-        let newest = || Ok(self.engine.account(of, account)?.and_then(|it| it.last));
-        let mut next = from.map_or_else(newest, |id| Ok(Some(id)))?;
+        let mut next = match from {
+            Some(id) => Some(id),
+            None => self.account(of, account).await?.and_then(|it| it.last),
+        };
         let mut data = Vec::new();
+        let snapshot = self.snapshot(of)?;
         while let Some(id) = next.filter(|_| data.len() < limit) {
-            let found = self.engine.transfer(of, id)?;
-            let sides = |(it, _): &Resolved| [it.transfer.debit, it.transfer.credit];
+            let found = account_move(snapshot.read(), of, id)?;
+            let sides = |it: &AccountMove| [it.posted.transfer.debit, it.posted.transfer.credit];
             // A cursor of another account leads nowhere.
             let found = found.filter(|it| sides(it).contains(&account));
-            next = found.as_ref().and_then(|(posted, _)| match posted.transfer.debit == account {
-                true => posted.debit_previous,
-                false => posted.credit_previous,
+            next = found.as_ref().and_then(|AccountMove { posted, .. }| {
+                match posted.transfer.debit == account {
+                    true => posted.debit_previous,
+                    false => posted.credit_previous,
+                }
             });
-            data.extend(found.map(|(posted, resolution)| AccountMove { posted, resolution }));
+            data.extend(found);
         }
         Ok(Page { data, next })
     }
@@ -230,8 +289,18 @@ impl Store {
         of: InstitutionId,
         account: AccountId,
         day: Date,
-    ) -> Result<(Amount, Amount), StoreError> {
-        self.engine.moved_through(of, account, day)
+    ) -> Result<Sums, StoreError> {
+        {
+            let snapshot = self.snapshot(of)?;
+            let read = snapshot.read();
+            let places = read.account_places(of, &[account])?;
+            let (found, in_memory) = stored(read, of, &places)?;
+            if in_memory.is_empty() {
+                let moved = found.first().map(|account| moved_through(read, of, account, day));
+                return Ok(moved.transpose()?.unwrap_or_default());
+            }
+        }
+        self.pipeline.moved_through(of, account, day).await
     }
 
     /// The books: debits and credits by currency and code, through a value date or altogether, in
@@ -244,7 +313,7 @@ impl Store {
         of: InstitutionId,
         through: Option<Date>,
     ) -> Result<Vec<BookLine>, StoreError> {
-        self.engine.book(of, through)
+        book(self.snapshot(of)?.read(), of, through)
     }
 
     /// The event log after a position, oldest first.
@@ -258,7 +327,7 @@ impl Store {
         limit: usize,
     ) -> Result<Page<LogRow, u64>, StoreError> {
         let limit = page_limit(limit)?;
-        let rows = self.engine.log(of, after, limit + 1)?;
+        let rows = self.snapshot(of)?.read().log(of, after, limit + 1)?;
         Ok(Page::cut(rows, limit, |row| row.position))
     }
 
@@ -274,7 +343,7 @@ impl Store {
         limit: usize,
     ) -> Result<Page<Timer, Timer>, StoreError> {
         let limit = page_limit(limit)?;
-        let rows = self.engine.timers(of, through, after, limit + 1)?;
+        let rows = self.snapshot(of)?.read().timers(of, through, after, limit + 1)?;
         Ok(Page::cut(rows, limit, Timer::clone))
     }
 
@@ -287,8 +356,85 @@ impl Store {
     /// # Errors
     /// As [`Store::get`].
     pub async fn state_hash(&self, of: InstitutionId) -> Result<Digest, StoreError> {
-        Ok(crate::verify::state_hash(self.engine.lanes(of)?))
+        Ok(crate::verify::state_hash(self.snapshot(of)?.read().lanes(of)?))
     }
+}
+
+/// The accounts that can be read from pages, and those whose newest rows are not in them.
+fn stored(
+    read: &dyn Read,
+    of: InstitutionId,
+    places: &[(AccountId, AccountPlace)],
+) -> Result<(Vec<Account>, Vec<AccountId>), StoreError> {
+    let mut lanes = BTreeMap::<LaneId, Vec<(AccountId, u32)>>::new();
+    for (id, place) in places {
+        lanes.entry(place.lane).or_default().push((*id, place.slot));
+    }
+    let heads: Vec<_> = lanes.keys().map(|lane| (of, *lane)).collect();
+    let (mut accounts, mut in_memory) = (Vec::new(), Vec::new());
+    for ((_, lane), head) in read.heads(&heads)? {
+        let wanted = lanes.remove(&lane).unwrap_or_default();
+        if head.flushed < head.seq {
+            in_memory.extend(wanted.into_iter().map(|(id, _)| id));
+            continue;
+        }
+        let ids: BTreeSet<AccountId> = wanted.iter().map(|(id, _)| *id).collect();
+        let numbers: BTreeSet<u32> = wanted.iter().map(|it| page::number_of(it.1)).collect();
+        for row in read.pages((of, lane), &Vec::from_iter(numbers))? {
+            accounts.extend(page_accounts(&row)?.into_iter().filter(|it| ids.contains(&it.id)));
+        }
+    }
+    Ok((accounts, in_memory))
+}
+
+/// Debits and credits posted to an account with value dates through a day.
+pub(crate) fn moved_through(
+    read: &dyn Read,
+    of: InstitutionId,
+    account: &Account,
+    day: Date,
+) -> Result<Sums, StoreError> {
+    let (debits, credits) = read.older_days(of, account.id, day)?;
+    Ok(match account.newest.date <= day {
+        true => (debits + account.newest.debits, credits + account.newest.credits),
+        false => (debits, credits),
+    })
+}
+
+fn account_move(
+    read: &dyn Read,
+    of: InstitutionId,
+    id: TransferId,
+) -> Result<Option<AccountMove>, StoreError> {
+    let found = places::transfers(read, of, std::iter::once(id))?.pop();
+    let Some(posted) = found else { return Ok(None) };
+    let resolution = read.resolutions(of, &[id])?.pop().map(|(_, resolution)| resolution);
+    Ok(Some(AccountMove { posted, resolution }))
+}
+
+/// All that was posted, without what has a later value date.
+fn book(
+    read: &dyn Read,
+    of: InstitutionId,
+    through: Option<Date>,
+) -> Result<Vec<BookLine>, StoreError> {
+    let later = through.map(|day| read.older_days_after(of, day)).transpose()?;
+    let later: BTreeMap<AccountId, Sums> = later.unwrap_or_default().into_iter().collect();
+    let mut lines = BTreeMap::<(Currency, Code), Sums>::new();
+    books::each_account(read, of, |account| {
+        let mut less = later.get(&account.id).copied().unwrap_or_default();
+        if through.is_some_and(|day| account.newest.date > day) {
+            less = (less.0 + account.newest.debits, less.1 + account.newest.credits);
+        }
+        let posted = [account.balances.debits_posted, account.balances.credits_posted];
+        let line = lines.entry((account.currency, account.code)).or_default();
+        for (sum, more) in [(&mut line.0, posted[0] - less.0), (&mut line.1, posted[1] - less.1)] {
+            *sum = sum.checked_add(more).ok_or_else(sum_too_large)?;
+        }
+        Ok(())
+    })?;
+    let line = |((currency, code), (debits, credits))| BookLine { currency, code, debits, credits };
+    Ok(lines.into_iter().map(line).collect())
 }
 
 fn page_limit(limit: usize) -> Result<usize, StoreError> {

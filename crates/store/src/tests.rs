@@ -120,6 +120,7 @@ fn account(number: u64, lane_number: u64) -> Account {
     Account {
         id: nth(number),
         lane: lane(lane_number),
+        slot: 0,
         code: Code::literal("2001"),
         currency: Currency::CNY,
         side: Side::Credit,
@@ -127,6 +128,7 @@ fn account(number: u64, lane_number: u64) -> Account {
         balances: Balances::default(),
         limits: None,
         last: None,
+        newest: ledger::ValueDay::default(),
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
 
 use ledger::{
     Account, AccountId, CapUse, InstitutionId, Kind, LaneId, Posted, Resolution, TransferId,
+    ValueDay,
 };
 use money::Amount;
 use stdx::{Date, Digest, Id, Timestamp};
@@ -18,7 +19,10 @@ use stdx::{Date, Digest, Id, Timestamp};
 use crate::{
     AccountChange, Due, LogBody, LogRow, PAGE_MAX, RecordEntry, Store, StoreError, Timer,
     TimerChange,
-    engine::{AnswerRow, Engine, Filter, LaneHead, RecordRow},
+    books::each_account,
+    engine::{AccountPlace, AnswerRow, Filter, LaneHead, PageRow, Read, RecordRow, Sums, places},
+    page,
+    query::moved_through,
 };
 
 /// How many log rows are in memory at once: one may carry a megabyte of transfers.
@@ -47,9 +51,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Corrupt`] naming the first row that does not follow.
     pub async fn check_log(&self, of: InstitutionId) -> Result<u64, StoreError> {
+        let snapshot = self.snapshot(of)?;
         let mut chains = Chains::default();
-        each_row(&*self.engine, of, |row| chains.follow(row))?;
-        chains.check_heads(&self.engine.lanes(of)?)?;
+        each_row(snapshot.read(), of, |row| chains.follow(row))?;
+        chains.check_heads(&snapshot.read().lanes(of)?)?;
         Ok(chains.rows)
     }
 
@@ -57,18 +62,19 @@ impl Store {
     /// became of them, histories, balances in all and by day, account states and limits, records,
     /// links, timers, answers and the closed period. Not compared is how much of a cap is used.
     ///
-    /// Memory grows with accounts and records, not with transfers. A commit of this institution
-    /// during the check looks like a difference.
+    /// Memory grows with accounts and records, not with transfers. Commits go on meanwhile; what
+    /// is checked is the state at the beginning.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] naming the first difference; [`StoreError::Unavailable`].
     pub async fn verify(&self, of: InstitutionId) -> Result<Verified, StoreError> {
-        let engine = &*self.engine;
+        let snapshot = self.snapshot(of)?;
+        let read = snapshot.read();
         let mut replay = Replay::default();
-        each_row(engine, of, |row| replay.row(engine, row))?;
-        replay.chains.check_heads(&engine.lanes(of)?)?;
+        each_row(read, of, |row| replay.row(read, row))?;
+        replay.chains.check_heads(&read.lanes(of)?)?;
         let verified = replay.summary();
-        replay.compare(engine, of)?;
+        replay.compare(read, of)?;
         Ok(verified)
     }
 }
@@ -101,7 +107,8 @@ impl Chains {
             return Err(row.corrupt("does not follow from the row before it"));
         }
         self.rows += 1;
-        let head = LaneHead { seq: row.seq, position: row.position, root: row.root };
+        let (seq, position, root) = (row.seq, row.position, row.root);
+        let head = LaneHead { seq, position, root, ..before };
         self.heads.insert(row.lane, head);
         Ok(())
     }
@@ -109,7 +116,9 @@ impl Chains {
     fn check_heads(&self, stored: &[(LaneId, LaneHead)]) -> Result<(), StoreError> {
         let mut heads = self.heads.clone();
         for (lane, head) in stored {
-            same("the head of lane", lane, heads.remove(lane).as_ref(), head)?;
+            // What is in its pages is compared by itself.
+            let chained = LaneHead { flushed: 0, accounts: 0, ..*head };
+            same("the head of lane", lane, heads.remove(lane).as_ref(), &chained)?;
         }
         none_left("the head of lane", heads.keys())
     }
@@ -126,32 +135,50 @@ struct Replay {
     resolutions: BTreeMap<TransferId, Resolution>,
     /// As they are stored, of the transfers that were read.
     resolutions_stored: BTreeMap<TransferId, Resolution>,
-    days: BTreeMap<(AccountId, Date), (Amount, Amount)>,
+    days: BTreeMap<(AccountId, Date), Sums>,
+    /// How many accounts each lane has.
+    opened: BTreeMap<LaneId, u32>,
+    /// The newest row that changed an account of the page.
+    pages: BTreeMap<(LaneId, u32), u64>,
+    /// Pages that the newest commit changed.
+    changed: BTreeSet<(LaneId, u32)>,
     records: BTreeMap<(String, Id<()>), RecordRow>,
     timers: BTreeSet<Timer>,
     closed_through: Option<Date>,
 }
 
 impl Replay {
-    fn row(&mut self, engine: &dyn Engine, row: &LogRow) -> Result<(), StoreError> {
+    fn row(&mut self, read: &dyn Read, row: &LogRow) -> Result<(), StoreError> {
         self.chains.follow(row)?;
-        let body = row.body()?;
-        if let Some((lane, seq)) = body.told_in {
-            let head = self.chains.heads.get(&lane).map(|head| head.seq);
-            return same("the row that tells of row", &row.position, head.as_ref(), &seq);
+        let (of, body) = (row.institution, row.body()?);
+        if body.told_in.is_some() != (row.told_at != 0) {
+            return Err(differs("what tells of row", &row.position));
         }
+        if let Some(told) = body.told_in {
+            let head = self.chains.heads.get(&told.lane);
+            let head = head.map(|head| (head.seq, head.position));
+            let expected = (told.seq, row.told_at);
+            self.date_pages(row);
+            return same("the row that tells of row", &row.position, head.as_ref(), &expected);
+        }
+        self.changed.clear();
         let answer = AnswerRow { digest: row.digest, position: row.position };
-        let stored = engine.answer(row.institution, &row.key)?;
+        let stored = read.answers(&[(of, row.key.clone())])?.pop().map(|(_, answer)| answer);
         same("the answer to key", &row.key, stored.as_ref(), &answer)?;
         let LogBody { records, accounts, timers, close_period, .. } = body;
         accounts.into_iter().try_for_each(|change| self.change_account(row, change))?;
-        for posted in row.transfers()? {
-            let (id, stored) =
-                (posted.transfer.id, engine.transfer(row.institution, posted.transfer.id)?);
-            same("transfer", &id, stored.as_ref().map(|it| &it.0), &posted)?;
-            self.resolutions_stored.extend(stored.and_then(|it| it.1).map(|it| (id, it)));
-            self.post(&posted).ok_or_else(|| row.corrupt(&format!("transfer {id} cannot be")))?;
+        let transfers = row.transfers()?;
+        let ids = transfers.iter().map(|posted| posted.transfer.id);
+        let stored = places::transfers(read, of, ids.clone())?;
+        let stored = stored.into_iter().map(|posted| (posted.transfer.id, posted));
+        let stored: BTreeMap<TransferId, Posted> = stored.collect();
+        self.resolutions_stored.extend(read.resolutions(of, &Vec::from_iter(ids))?);
+        for posted in &transfers {
+            let id = posted.transfer.id;
+            same("transfer", &id, stored.get(&id), posted)?;
+            self.post(posted).ok_or_else(|| row.corrupt(&format!("transfer {id} cannot be")))?;
         }
+        self.date_pages(row);
         records.into_iter().for_each(|entry| self.write(row.lane, entry));
         for change in timers {
             match change {
@@ -163,11 +190,18 @@ impl Replay {
         Ok(())
     }
 
+    /// What the commit changed in this row's lane, it changed with this row.
+    fn date_pages(&mut self, row: &LogRow) {
+        let pages = self.changed.range((row.lane, 0)..=(row.lane, u32::MAX));
+        self.pages.extend(pages.map(|page| (*page, row.seq)));
+    }
+
     fn change_account(&mut self, row: &LogRow, change: AccountChange) -> Result<(), StoreError> {
         let id = change.id();
         let missing = || row.corrupt(&format!("account {id} was not opened"));
         match change {
             AccountChange::Open(account) => {
+                *self.opened.entry(account.lane).or_default() += 1;
                 self.accounts.insert(id, without_usage(account));
             }
             AccountChange::State(_, state) => {
@@ -179,6 +213,7 @@ impl Replay {
                 self.accounts.insert(id, without_usage(account));
             }
         }
+        self.changed.extend(self.accounts.get(&id).map(page_of));
         Ok(())
     }
 
@@ -203,10 +238,12 @@ impl Replay {
         add(&mut debit.balances.debits_posted, moved)?;
         add(&mut debit.balances.debits_pending, held)?;
         let debit_previous = debit.last.replace(it.id);
+        self.changed.insert(page_of(debit));
         let credit = self.accounts.get_mut(&it.credit)?;
         add(&mut credit.balances.credits_posted, moved)?;
         add(&mut credit.balances.credits_pending, held)?;
         let credit_previous = credit.last.replace(it.id);
+        self.changed.insert(page_of(credit));
         if moved.is_positive() {
             add(&mut self.days.entry((it.debit, it.value_date)).or_default().0, moved)?;
             add(&mut self.days.entry((it.credit, it.value_date)).or_default().1, moved)?;
@@ -239,48 +276,87 @@ impl Replay {
     }
 
     /// Holds what follows from the log against what the queries find.
-    fn compare(mut self, engine: &dyn Engine, of: InstitutionId) -> Result<(), StoreError> {
+    fn compare(mut self, read: &dyn Read, of: InstitutionId) -> Result<(), StoreError> {
         for (id, stored) in &self.resolutions_stored {
             same("what became of transfer", id, self.resolutions.remove(id).as_ref(), stored)?;
         }
         none_left("what became of transfer", self.resolutions.keys())?;
-        self.compare_days(engine, of)?;
-        self.compare_links(engine, of)?;
-        self.compare_records(engine, of)?;
-        let accounts = |last: Option<&Account>| engine.accounts(of, last.map(|it| it.id), PAGE_MAX);
-        each(accounts, |stored| {
+        self.compare_links(read, of)?;
+        self.compare_records(read, of)?;
+        each_account(read, of, |stored| {
             let replayed = self.accounts.remove(&stored.id);
-            same("account", &stored.id, replayed.as_ref(), &without_usage(stored.clone()))
+            self.compare_days(read, of, stored)?;
+            let replayed = replayed.map(|it| Account { newest: self.newest(it.id), ..it });
+            same("account", &stored.id, replayed.as_ref(), &without_usage(stored.clone()))?;
+            let place = AccountPlace { lane: stored.lane, slot: stored.slot };
+            let found = read.account_places(of, &[stored.id])?.pop().map(|(_, place)| place);
+            same("the place of account", &stored.id, found.as_ref(), &place)
         })?;
         none_left("account", self.accounts.keys())?;
+        self.compare_pages(read, of)?;
         for through in [Due::Day(Date::MAX), Due::Moment(Timestamp::MAX)] {
-            let timers = |last: Option<&Timer>| engine.timers(of, through, last, PAGE_MAX);
+            let timers = |last: Option<&Timer>| read.timers(of, through, last, PAGE_MAX);
             each(timers, |it| same("a timer of", &it.subject, self.timers.take(it).as_ref(), it))?;
         }
         none_left("a timer of", self.timers.iter().map(|timer| timer.subject))?;
-        match engine.closed_through(of)? == self.closed_through {
+        match read.closed_through(of)? == self.closed_through {
             true => Ok(()),
             false => Err(differs("the closed period of", &of)),
         }
     }
 
-    fn compare_days(&self, engine: &dyn Engine, of: InstitutionId) -> Result<(), StoreError> {
-        let mut sums = BTreeMap::<AccountId, (Amount, Amount)>::new();
-        for ((account, day), moved) in &self.days {
-            let sum = sums.entry(*account).or_default();
-            *sum = (sum.0 + moved.0, sum.1 + moved.1);
-            let stored = engine.moved_through(of, *account, *day)?;
-            same("a day's balance of account", account, Some(&*sum), &stored)?;
+    fn days_of(&self, account: AccountId) -> impl DoubleEndedIterator<Item = (Date, Sums)> {
+        let days = self.days.range((account, Date::MIN)..=(account, Date::MAX));
+        days.map(|((_, day), moved)| (*day, *moved))
+    }
+
+    fn newest(&self, account: AccountId) -> ValueDay {
+        let day = |(date, (debits, credits))| ValueDay { date, debits, credits };
+        self.days_of(account).next_back().map(day).unwrap_or_default()
+    }
+
+    /// How many accounts a lane has, and which row each page is as of. A page may be older than
+    /// its newest change only where that is said.
+    fn compare_pages(&self, read: &dyn Read, of: InstitutionId) -> Result<(), StoreError> {
+        let lanes: BTreeMap<_, _> = read.lanes(of)?.into_iter().collect();
+        for (lane, head) in &lanes {
+            let opened = self.opened.get(lane).copied().unwrap_or_default();
+            same("the number of accounts of lane", lane, Some(&opened), &head.accounts)?;
         }
-        for account in self.accounts.keys() {
-            let stored = engine.moved_through(of, *account, Date::MAX)?;
-            let sum = sums.entry(*account).or_default();
-            same("a day's balance of account", account, Some(&*sum), &stored)?;
+        let mut stored = BTreeMap::new();
+        let pages = |last: Option<&PageRow>| {
+            read.pages_after(of, last.map(|it| (it.lane.1, it.number)), PAGE_MAX)
+        };
+        each(pages, |page| {
+            stored.insert((page.lane.1, page.number), page.as_of);
+            Ok(())
+        })?;
+        for ((lane, number), changed) in &self.pages {
+            let (head, as_of) = (&lanes[lane], stored.remove(&(*lane, *number)));
+            let behind = head.flushed < *changed && as_of.is_none_or(|as_of| as_of < *changed);
+            if head.flushed > head.seq || (as_of != Some(*changed) && !behind) {
+                return Err(differs(&format!("page {number} of lane"), lane));
+            }
+        }
+        none_left("a page of lane", stored.keys().map(|(lane, _)| lane))
+    }
+
+    fn compare_days(
+        &self,
+        read: &dyn Read,
+        of: InstitutionId,
+        stored: &Account,
+    ) -> Result<(), StoreError> {
+        let mut sums = Sums::default();
+        for (day, moved) in self.days_of(stored.id).chain([(Date::MAX, Sums::default())]) {
+            sums = (sums.0 + moved.0, sums.1 + moved.1);
+            let found = moved_through(read, of, stored, day)?;
+            same("a day's balance of account", &stored.id, Some(&sums), &found)?;
         }
         Ok(())
     }
 
-    fn compare_links(&self, engine: &dyn Engine, of: InstitutionId) -> Result<(), StoreError> {
+    fn compare_links(&self, read: &dyn Read, of: InstitutionId) -> Result<(), StoreError> {
         let mut found = BTreeMap::<(&str, &str, &str), BTreeSet<Id<()>>>::new();
         for ((kind, id), row) in &self.records {
             for (name, key) in &row.links {
@@ -290,7 +366,7 @@ impl Replay {
         for ((kind, name, key), mut ids) in found {
             let rows = |last: Option<&RecordRow>| {
                 let after = last.map(|it| it.id);
-                engine.records(of, kind, Filter::Link { name, key }, after, PAGE_MAX)
+                read.records(of, kind, Filter::Link { name, key }, after, PAGE_MAX)
             };
             each(rows, |it| same("a link of", &it.id, ids.take(&it.id).as_ref(), &it.id))?;
             none_left("a link of", &ids)?;
@@ -298,15 +374,11 @@ impl Replay {
         Ok(())
     }
 
-    fn compare_records(
-        &mut self,
-        engine: &dyn Engine,
-        of: InstitutionId,
-    ) -> Result<(), StoreError> {
+    fn compare_records(&mut self, read: &dyn Read, of: InstitutionId) -> Result<(), StoreError> {
         let kinds: BTreeSet<String> = self.records.keys().map(|(kind, _)| kind.clone()).collect();
         for kind in kinds {
             let rows = |last: Option<&RecordRow>| {
-                engine.records(of, &kind, Filter::All, last.map(|it| it.id), PAGE_MAX)
+                read.records(of, &kind, Filter::All, last.map(|it| it.id), PAGE_MAX)
             };
             each(rows, |it| {
                 let replayed = self.records.remove(&(kind.clone(), it.id));
@@ -317,18 +389,22 @@ impl Replay {
     }
 }
 
+fn page_of(account: &Account) -> (LaneId, u32) {
+    (account.lane, page::number_of(account.slot))
+}
+
 fn add(sum: &mut Amount, more: Amount) -> Option<()> {
     *sum = sum.checked_add(more)?;
     Some(())
 }
 
 fn each_row(
-    engine: &dyn Engine,
+    read: &dyn Read,
     of: InstitutionId,
     check: impl FnMut(&LogRow) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let after = |last: Option<&LogRow>| last.map_or(0, |row| row.position);
-    each(|last| engine.log(of, after(last), ROWS_AT_ONCE), check)
+    each(|last| read.log(of, after(last), ROWS_AT_ONCE), check)
 }
 
 /// Goes through page after page, until one is empty.

@@ -66,6 +66,7 @@ pub(super) fn account(name: &str, side: Side) -> Account {
     Account {
         id: id(name),
         lane: id("L1"),
+        slot: 0,
         code: "2001".parse().unwrap(),
         currency: Currency::CNY,
         side,
@@ -73,6 +74,7 @@ pub(super) fn account(name: &str, side: Side) -> Account {
         balances: Balances::default(),
         limits: None,
         last: None,
+        newest: crate::ValueDay::default(),
     }
 }
 

@@ -3,52 +3,84 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Bound::{Excluded, Included, Unbounded},
-    sync::{RwLock, RwLockReadGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
 };
 
-use ledger::{
-    Account, AccountId, InstitutionId, LaneId, POSTED_BYTES, Posted, Resolution, TransferId,
-};
-use money::Amount;
+use ledger::{AccountId, InstitutionId, LaneId, POSTED_BYTES, Posted, Resolution, TransferId};
 use stdx::{Date, Id};
 
 use super::{
-    AnswerRow, Batch, Engine, Filter, LaneHead, RecordHead, RecordRow, Resolved, TransferPlace,
-    no_row, sum_too_large,
+    AccountPlace, AnswerRow, Batch, Engine, Filter, KeyOf, LaneHead, LaneOf, PageRow, Read,
+    RecordHead, RecordRow, Snapshot, Sums, TransferPlace, Turn, no_transfer, places::Run,
 };
-use crate::{BookLine, Due, LogRow, RecordKey, StoreError, Timer};
+use crate::{Due, LogRow, RecordKey, StoreError, Timer};
 
-/// Everything in ordered maps behind one lock.
+/// A database in memory; clones are the same one. It outlives the stores that are opened on it,
+/// as a database outlives the processes that use it.
+#[derive(Clone, Default)]
+pub struct Memory(Arc<Shared>);
+
 #[derive(Default)]
-pub(crate) struct MemEngine(RwLock<Tables>);
+struct Shared {
+    /// Ordered maps, all behind one lock.
+    tables: RwLock<Tables>,
+    /// Who has the turn.
+    turn: Mutex<()>,
+    fault: Mutex<Option<Fault>>,
+}
+
+/// What becomes of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It fails and nothing was written.
+    Before,
+    /// It fails though everything was written: the acknowledgement is lost.
+    After,
+}
+
+impl Memory {
+    /// Lets the next write fail.
+    pub fn fail_next_write(&self, fault: Fault) {
+        *lock(&self.0.fault) = Some(fault);
+    }
+}
+
+/// On a database that other stores may use too, or alone.
+pub(crate) struct MemEngine {
+    pub memory: Memory,
+    pub is_shared: bool,
+}
 
 #[derive(Default)]
 struct Tables {
     log: Vec<LogRow>,
-    lanes: BTreeMap<(InstitutionId, LaneId), LaneHead>,
+    lanes: BTreeMap<LaneOf, LaneHead>,
     answers: BTreeMap<(InstitutionId, String), AnswerRow>,
     records: BTreeMap<RecordKey, RecordRow>,
     /// Institution, kind, link name, link key, id.
     links: BTreeSet<(InstitutionId, String, String, String, Id<()>)>,
-    accounts: BTreeMap<(InstitutionId, AccountId), Account>,
+    accounts: BTreeMap<(InstitutionId, AccountId), AccountPlace>,
+    pages: BTreeMap<(InstitutionId, LaneId, u32), PageRow>,
     transfers: BTreeMap<(InstitutionId, TransferId), TransferPlace>,
+    /// Institution, second, position.
+    runs: BTreeMap<(InstitutionId, u64, u64), Run>,
     resolutions: BTreeMap<(InstitutionId, TransferId), Resolution>,
-    days: BTreeMap<(InstitutionId, AccountId, Date), (Amount, Amount)>,
+    days: BTreeMap<(InstitutionId, AccountId, Date), Sums>,
     timers: BTreeSet<(InstitutionId, Timer)>,
     closed_through: BTreeMap<InstitutionId, Date>,
 }
 
-impl Tables {
-    fn row(&self, position: u64) -> Option<&LogRow> {
-        let index = self.log.binary_search_by_key(&position, |row| row.position);
-        index.ok().map(|index| &self.log[index])
-    }
+struct MemSnapshot<'e>(RwLockReadGuard<'e, Tables>);
+
+struct MemTurn<'e> {
+    shared: &'e Shared,
+    tables: RwLockReadGuard<'e, Tables>,
+    _turn: MutexGuard<'e, ()>,
 }
 
-impl MemEngine {
-    fn read(&self) -> Result<RwLockReadGuard<'_, Tables>, StoreError> {
-        self.0.read().map_err(|_| poisoned())
-    }
+/// A panic leaves a write whole or not begun.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn poisoned() -> StoreError {
@@ -56,20 +88,81 @@ fn poisoned() -> StoreError {
 }
 
 impl Engine for MemEngine {
-    fn write(&self, batch: &Batch) -> Result<(), StoreError> {
-        let mut tables = self.0.write().map_err(|_| poisoned())?;
-        tables.log.extend(batch.log.iter().cloned());
-        tables.lanes.extend(batch.lanes.iter().map(|(place, head)| (*place, *head)));
-        tables.answers.extend(batch.answers.iter().map(|(key, answer)| (key.clone(), *answer)));
+    fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
+    fn snapshot(&self, _of: InstitutionId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        let tables = self.memory.0.tables.read().map_err(|_| poisoned())?;
+        Ok(Box::new(MemSnapshot(tables)))
+    }
+
+    fn turn(&self) -> Result<Box<dyn Turn + '_>, StoreError> {
+        let shared = &*self.memory.0;
+        let turn = lock(&shared.turn);
+        let tables = shared.tables.read().map_err(|_| poisoned())?;
+        Ok(Box::new(MemTurn { shared, tables, _turn: turn }))
+    }
+}
+
+impl Snapshot for MemSnapshot<'_> {
+    fn read(&self) -> &dyn Read {
+        &*self.0
+    }
+}
+
+impl Snapshot for MemTurn<'_> {
+    fn read(&self) -> &dyn Read {
+        &*self.tables
+    }
+}
+
+impl Turn for MemTurn<'_> {
+    /// Whoever has the turn has every lane.
+    fn lock(&self, lanes: &[LaneOf]) -> Result<Vec<(LaneOf, LaneHead)>, StoreError> {
+        self.tables.heads(lanes)
+    }
+
+    fn next_position(&self, after: Option<u64>) -> Result<u64, StoreError> {
+        let newest = || self.tables.log.last().map_or(0, |row| row.position);
+        Ok(after.unwrap_or_else(newest) + 1)
+    }
+
+    fn commit(self: Box<Self>, batch: &Batch) -> Result<(), StoreError> {
+        let Self { shared, tables, _turn: turn } = *self;
+        // Nobody else writes: the turn is still ours.
+        drop(tables);
+        let fault = lock(&shared.fault).take();
+        if fault != Some(Fault::Before) {
+            shared.tables.write().map_err(|_| poisoned())?.write(batch);
+        }
+        drop(turn);
+        match fault {
+            None => Ok(()),
+            Some(fault) => Err(StoreError::Unavailable(format!("told to fail: {fault:?}"))),
+        }
+    }
+}
+
+impl Tables {
+    fn row(&self, position: u64) -> Option<&LogRow> {
+        let index = self.log.binary_search_by_key(&position, |row| row.position);
+        index.ok().map(|index| &self.log[index])
+    }
+
+    fn write(&mut self, batch: &Batch) {
+        self.log.extend(batch.log.iter().cloned());
+        self.lanes.extend(batch.lanes.iter().map(|(place, head)| (*place, *head)));
+        self.answers.extend(batch.answers.iter().map(|(key, answer)| (key.clone(), *answer)));
         for write in &batch.records {
             let (of, entry) = (write.institution, &write.entry);
             let link = |(name, key): &(String, String)| {
                 (of, entry.kind.clone(), name.clone(), key.clone(), entry.id)
             };
             for old in write.links_before.iter().map(link) {
-                tables.links.remove(&old);
+                self.links.remove(&old);
             }
-            tables.links.extend(entry.links.iter().map(link));
+            self.links.extend(entry.links.iter().map(link));
             let key = RecordKey { institution: of, kind: entry.kind.clone(), id: entry.id };
             let row = RecordRow {
                 id: entry.id,
@@ -78,72 +171,64 @@ impl Engine for MemEngine {
                 links: entry.links.clone(),
                 body: entry.body.get().to_owned(),
             };
-            tables.records.insert(key, row);
+            self.records.insert(key, row);
         }
-        for (institution, account) in &batch.accounts {
-            tables.accounts.insert((*institution, account.id), account.clone());
+        for (of, id, place) in &batch.accounts {
+            self.accounts.insert((*of, *id), *place);
         }
-        for (institution, id, place) in &batch.transfers {
-            tables.transfers.insert((*institution, *id), *place);
+        for page in &batch.pages {
+            let (of, lane) = page.lane;
+            self.pages.insert((of, lane, page.number), page.clone());
         }
-        for (institution, id, resolution) in &batch.resolutions {
-            tables.resolutions.insert((*institution, *id), *resolution);
+        for (of, id, place) in &batch.transfers {
+            self.transfers.insert((*of, *id), *place);
+        }
+        for (of, run) in &batch.runs {
+            self.runs.insert((*of, run.second, run.position), run.clone());
+        }
+        for (of, id, resolution) in &batch.resolutions {
+            self.resolutions.insert((*of, *id), *resolution);
         }
         for (key, (debits, credits)) in &batch.days {
-            let sums = tables.days.entry(*key).or_default();
-            sums.0 += *debits;
-            sums.1 += *credits;
+            let sums = self.days.entry(*key).or_default();
+            *sums = (sums.0 + *debits, sums.1 + *credits);
         }
         for (timer, set) in &batch.timers {
             match set {
-                true => tables.timers.insert(timer.clone()),
-                false => tables.timers.remove(timer),
+                true => self.timers.insert(timer.clone()),
+                false => self.timers.remove(timer),
             };
         }
-        tables.closed_through.extend(batch.closed_through.iter().map(|(of, day)| (*of, *day)));
-        Ok(())
+        self.closed_through.extend(batch.closed_through.iter().map(|(of, day)| (*of, *day)));
+    }
+}
+
+impl Read for Tables {
+    fn heads(&self, lanes: &[LaneOf]) -> Result<Vec<(LaneOf, LaneHead)>, StoreError> {
+        Ok(lanes.iter().filter_map(|of| Some((*of, *self.lanes.get(of)?))).collect())
     }
 
-    fn last_position(&self) -> Result<u64, StoreError> {
-        Ok(self.read()?.log.last().map_or(0, |row| row.position))
+    fn lanes(&self, of: InstitutionId) -> Result<Vec<(LaneId, LaneHead)>, StoreError> {
+        let lanes = self.lanes.range((of, LaneId::NIL)..);
+        let lanes = lanes.take_while(|((institution, _), _)| *institution == of);
+        Ok(lanes.map(|((_, lane), head)| (*lane, *head)).collect())
     }
 
-    fn lane(&self, of: InstitutionId, lane: LaneId) -> Result<Option<LaneHead>, StoreError> {
-        Ok(self.read()?.lanes.get(&(of, lane)).copied())
-    }
-
-    fn answer(&self, of: InstitutionId, key: &str) -> Result<Option<AnswerRow>, StoreError> {
-        Ok(self.read()?.answers.get(&(of, key.to_owned())).copied())
+    fn answers(&self, keys: &[KeyOf]) -> Result<Vec<(KeyOf, AnswerRow)>, StoreError> {
+        let answer = |key: &(_, _)| Some((key.clone(), *self.answers.get(key)?));
+        Ok(keys.iter().filter_map(answer).collect())
     }
 
     fn record(&self, key: &RecordKey) -> Result<Option<RecordRow>, StoreError> {
-        Ok(self.read()?.records.get(key).cloned())
+        Ok(self.records.get(key).cloned())
     }
 
-    fn record_head(&self, key: &RecordKey) -> Result<Option<RecordHead>, StoreError> {
-        let tables = self.read()?;
-        Ok(tables.records.get(key).map(|row| (row.version, row.links.clone())))
-    }
-
-    fn account(&self, of: InstitutionId, id: AccountId) -> Result<Option<Account>, StoreError> {
-        Ok(self.read()?.accounts.get(&(of, id)).cloned())
-    }
-
-    fn transfer(&self, of: InstitutionId, id: TransferId) -> Result<Option<Resolved>, StoreError> {
-        let tables = self.read()?;
-        let Some(place) = tables.transfers.get(&(of, id)) else { return Ok(None) };
-        let row = tables.row(place.position).ok_or_else(|| no_row(id))?;
-        let bytes = row.transfers.chunks(POSTED_BYTES).nth(place.item as usize).unwrap_or_default();
-        let posted = Posted::decode(bytes).map_err(|_| no_row(id))?;
-        Ok(Some((posted, tables.resolutions.get(&(of, id)).copied())))
-    }
-
-    fn closed_through(&self, of: InstitutionId) -> Result<Option<Date>, StoreError> {
-        Ok(self.read()?.closed_through.get(&of).copied())
-    }
-
-    fn log_row(&self, position: u64) -> Result<Option<LogRow>, StoreError> {
-        Ok(self.read()?.row(position).cloned())
+    fn record_heads(&self, keys: &[RecordKey]) -> Result<Vec<(RecordKey, RecordHead)>, StoreError> {
+        let head = |key: &RecordKey| {
+            let row = self.records.get(key)?;
+            Some((key.clone(), (row.version, row.links.clone())))
+        };
+        Ok(keys.iter().filter_map(head).collect())
     }
 
     fn records(
@@ -154,42 +239,148 @@ impl Engine for MemEngine {
         after: Option<Id<()>>,
         limit: usize,
     ) -> Result<Vec<RecordRow>, StoreError> {
-        let tables = self.read()?;
         let key = |id| RecordKey { institution: of, kind: kind.to_owned(), id };
         let after = after.unwrap_or(Id::NIL);
         Ok(match filter {
             Filter::All => {
-                let rows = tables.records.range((Excluded(key(after)), Unbounded));
+                let rows = self.records.range((Excluded(key(after)), Unbounded));
                 let rows = rows.take_while(|(at, _)| at.institution == of && at.kind == kind);
                 rows.take(limit).map(|(_, row)| row.clone()).collect()
             }
             Filter::Link { name, key: value } => {
                 let start = (of, kind.to_owned(), name.to_owned(), value.to_owned(), after);
-                let links = tables.links.range((Excluded(start), Unbounded));
+                let links = self.links.range((Excluded(start), Unbounded));
                 let links = links.take_while(|link| {
                     link.0 == of && link.1 == kind && link.2 == name && link.3 == value
                 });
-                links.take(limit).filter_map(|it| tables.records.get(&key(it.4)).cloned()).collect()
+                links.take(limit).filter_map(|it| self.records.get(&key(it.4)).cloned()).collect()
             }
         })
     }
 
-    fn accounts(
+    fn account_places(
+        &self,
+        of: InstitutionId,
+        ids: &[AccountId],
+    ) -> Result<Vec<(AccountId, AccountPlace)>, StoreError> {
+        Ok(ids.iter().filter_map(|id| Some((*id, *self.accounts.get(&(of, *id))?))).collect())
+    }
+
+    fn account_places_after(
         &self,
         of: InstitutionId,
         after: Option<AccountId>,
         limit: usize,
-    ) -> Result<Vec<Account>, StoreError> {
-        let tables = self.read()?;
+    ) -> Result<Vec<(AccountId, AccountPlace)>, StoreError> {
         let start = Excluded((of, after.unwrap_or(AccountId::NIL)));
-        let rows = tables.accounts.range((start, Unbounded)).take_while(|(key, _)| key.0 == of);
-        Ok(rows.take(limit).map(|(_, account)| account.clone()).collect())
+        let rows = self.accounts.range((start, Unbounded)).take_while(|(key, _)| key.0 == of);
+        Ok(rows.take(limit).map(|((_, id), place)| (*id, *place)).collect())
+    }
+
+    fn pages(&self, lane: LaneOf, numbers: &[u32]) -> Result<Vec<PageRow>, StoreError> {
+        let page = |number: &u32| self.pages.get(&(lane.0, lane.1, *number)).cloned();
+        Ok(numbers.iter().filter_map(page).collect())
+    }
+
+    fn pages_after(
+        &self,
+        of: InstitutionId,
+        after: Option<(LaneId, u32)>,
+        limit: usize,
+    ) -> Result<Vec<PageRow>, StoreError> {
+        let first = Included((of, LaneId::NIL, 0));
+        let start = after.map_or(first, |(lane, number)| Excluded((of, lane, number)));
+        let rows = self.pages.range((start, Unbounded)).take_while(|(key, _)| key.0 == of);
+        Ok(rows.take(limit).map(|(_, page)| page.clone()).collect())
+    }
+
+    fn points(
+        &self,
+        of: InstitutionId,
+        ids: &[TransferId],
+    ) -> Result<Vec<(TransferId, TransferPlace)>, StoreError> {
+        Ok(ids.iter().filter_map(|id| Some((*id, *self.transfers.get(&(of, *id))?))).collect())
+    }
+
+    fn points_between(
+        &self,
+        of: InstitutionId,
+        span: (TransferId, TransferId),
+        limit: usize,
+    ) -> Result<Vec<(TransferId, TransferPlace)>, StoreError> {
+        let rows = self.transfers.range((of, span.0)..=(of, span.1));
+        Ok(rows.take(limit).map(|((_, id), place)| (*id, *place)).collect())
+    }
+
+    fn runs(
+        &self,
+        of: InstitutionId,
+        second: u64,
+        span: (TransferId, TransferId),
+    ) -> Result<Vec<Run>, StoreError> {
+        let runs = self.runs.range((of, second, 0)..=(of, second, u64::MAX)).map(|(_, run)| run);
+        Ok(runs.filter(|run| run.span.0 <= span.1 && span.0 <= run.span.1).cloned().collect())
+    }
+
+    fn posted(&self, at: &[TransferPlace]) -> Result<Vec<Posted>, StoreError> {
+        let posted = |place: &TransferPlace| {
+            let row = self.row(place.position)?;
+            let bytes = row.transfers.chunks(POSTED_BYTES).nth(place.item as usize)?;
+            Posted::decode(bytes).ok()
+        };
+        at.iter().map(|place| posted(place).ok_or_else(|| no_transfer(*place))).collect()
+    }
+
+    fn resolutions(
+        &self,
+        of: InstitutionId,
+        ids: &[TransferId],
+    ) -> Result<Vec<(TransferId, Resolution)>, StoreError> {
+        Ok(ids.iter().filter_map(|id| Some((*id, *self.resolutions.get(&(of, *id))?))).collect())
+    }
+
+    fn closed_through(&self, of: InstitutionId) -> Result<Option<Date>, StoreError> {
+        Ok(self.closed_through.get(&of).copied())
+    }
+
+    fn older_days(
+        &self,
+        of: InstitutionId,
+        account: AccountId,
+        through: Date,
+    ) -> Result<Sums, StoreError> {
+        let days = self.days.range((of, account, Date::MIN)..=(of, account, through));
+        Ok(days.fold(Default::default(), |sums: Sums, (_, moved)| {
+            (sums.0 + moved.0, sums.1 + moved.1)
+        }))
+    }
+
+    fn older_days_after(
+        &self,
+        of: InstitutionId,
+        day: Date,
+    ) -> Result<Vec<(AccountId, Sums)>, StoreError> {
+        let mut sums = BTreeMap::<AccountId, Sums>::new();
+        let rows = self.days.range((of, AccountId::NIL, Date::MIN)..);
+        let rows = rows.take_while(|(key, _)| key.0 == of).filter(|(key, _)| key.2 > day);
+        for ((_, account, _), moved) in rows {
+            let sum = sums.entry(*account).or_default();
+            *sum = (sum.0 + moved.0, sum.1 + moved.1);
+        }
+        Ok(sums.into_iter().collect())
+    }
+
+    fn log_row(&self, position: u64) -> Result<Option<LogRow>, StoreError> {
+        Ok(self.row(position).cloned())
+    }
+
+    fn log_link(&self, position: u64) -> Result<Option<(u64, u64)>, StoreError> {
+        Ok(self.row(position).map(|row| (row.seq, row.previous)))
     }
 
     fn log(&self, of: InstitutionId, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError> {
-        let tables = self.read()?;
-        let start = tables.log.partition_point(|row| row.position <= after);
-        let rows = tables.log[start..].iter().filter(|row| row.institution == of);
+        let start = self.log.partition_point(|row| row.position <= after);
+        let rows = self.log[start..].iter().filter(|row| row.institution == of);
         Ok(rows.take(limit).cloned().collect())
     }
 
@@ -200,7 +391,6 @@ impl Engine for MemEngine {
         after: Option<&Timer>,
         limit: usize,
     ) -> Result<Vec<Timer>, StoreError> {
-        let tables = self.read()?;
         let first = Timer {
             due: match through {
                 Due::Day(_) => Due::Day(Date::MIN),
@@ -211,48 +401,9 @@ impl Engine for MemEngine {
             lane: LaneId::NIL,
         };
         let start = after.map_or(Included((of, first)), |timer| Excluded((of, timer.clone())));
-        let rows = tables.timers.range((start, Unbounded));
+        let rows = self.timers.range((start, Unbounded));
         let rows =
             rows.take_while(|(institution, timer)| *institution == of && timer.due <= through);
         Ok(rows.take(limit).map(|(_, timer)| timer.clone()).collect())
-    }
-
-    fn moved_through(
-        &self,
-        of: InstitutionId,
-        id: AccountId,
-        day: Date,
-    ) -> Result<(Amount, Amount), StoreError> {
-        let tables = self.read()?;
-        let days = tables.days.range((of, id, Date::MIN)..=(of, id, day));
-        Ok(days.fold(Default::default(), |sums: (Amount, Amount), (_, moved)| {
-            (sums.0 + moved.0, sums.1 + moved.1)
-        }))
-    }
-
-    fn lanes(&self, of: InstitutionId) -> Result<Vec<(LaneId, LaneHead)>, StoreError> {
-        let tables = self.read()?;
-        let lanes = tables.lanes.range((of, LaneId::NIL)..);
-        let lanes = lanes.take_while(|((institution, _), _)| *institution == of);
-        Ok(lanes.map(|((_, lane), head)| (*lane, *head)).collect())
-    }
-
-    fn book(&self, of: InstitutionId, through: Option<Date>) -> Result<Vec<BookLine>, StoreError> {
-        let tables = self.read()?;
-        let through = through.unwrap_or(Date::MAX);
-        let mut lines = BTreeMap::<_, (Amount, Amount)>::new();
-        for ((institution, id), account) in tables.accounts.range((of, AccountId::NIL)..) {
-            if *institution != of {
-                break;
-            }
-            let line = lines.entry((account.currency, account.code)).or_default();
-            for (_, moved) in tables.days.range((of, *id, Date::MIN)..=(of, *id, through)) {
-                line.0 = line.0.checked_add(moved.0).ok_or_else(sum_too_large)?;
-                line.1 = line.1.checked_add(moved.1).ok_or_else(sum_too_large)?;
-            }
-        }
-        let line =
-            |((currency, code), (debits, credits))| BookLine { currency, code, debits, credits };
-        Ok(lines.into_iter().map(line).collect())
     }
 }

@@ -4,6 +4,7 @@
 //! connection writes; readers have connections of their own and never wait for it.
 
 use std::{
+    collections::{BTreeMap, btree_map::Entry},
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, ErrorKind},
     os::unix::fs::OpenOptionsExt,
@@ -11,22 +12,18 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use ledger::{
-    Account, AccountId, AccountState, Balances, Code, InstitutionId, LaneId, POSTED_BYTES, Posted,
-    Resolution, Side, TransferId,
-};
-use money::{Amount, Currency};
+use ledger::{AccountId, InstitutionId, LaneId, POSTED_BYTES, Posted, Resolution, TransferId};
+use money::Amount;
 use rusqlite::{
-    Connection, OptionalExtension, Row, ToSql, Transaction, TransactionBehavior, config::DbConfig,
-    params,
+    Connection, OptionalExtension, Row, ToSql, TransactionBehavior, config::DbConfig, params,
 };
 use stdx::{Date, Digest, Id, Timestamp};
 
 use super::{
-    AnswerRow, Batch, Engine, Filter, LaneHead, RecordHead, RecordRow, Resolved, no_row,
-    sum_too_large,
+    AccountPlace, AnswerRow, Batch, Engine, Filter, KeyOf, LaneHead, LaneOf, PageRow, Read,
+    RecordHead, RecordRow, Snapshot, Sums, TransferPlace, Turn, no_transfer, places::Run,
 };
-use crate::{BookLine, Due, LogRow, RecordKey, StoreError, Timer};
+use crate::{Due, LogRow, RecordKey, StoreError, Timer};
 
 /// The steps from an empty file to today's tables. A step is never edited once it is released.
 const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql")];
@@ -35,6 +32,8 @@ const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql")];
 const APPLICATION_ID: i32 = 0x5355_414e;
 /// The most idle reading connections kept.
 const READERS_IDLE_MAX: usize = 8;
+/// Transfers in a row of the log, or in a chunk beside it.
+const CHUNK: usize = if cfg!(test) { 3 } else { 128 };
 /// Statements a connection keeps prepared.
 const STATEMENTS_MAX: usize = 64;
 
@@ -56,42 +55,134 @@ impl SqliteEngine {
         let (writer, readers) = (Mutex::new(writer), Mutex::new(Vec::new()));
         Ok(Self { path, writer, readers, _lock: lock })
     }
+}
 
-    /// Reads with a connection of its own.
-    fn read<T>(
-        &self,
-        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
+impl Engine for SqliteEngine {
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn snapshot(&self, _of: InstitutionId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
         let idle = lock(&self.readers).pop();
-        let reader = match idle {
-            Some(reader) => reader,
-            None => connect(&self.path)?,
-        };
-        let answer = query(&reader).map_err(failed);
-        let mut readers = lock(&self.readers);
-        if readers.len() < READERS_IDLE_MAX {
-            readers.push(reader);
+        let reader = idle.map_or_else(|| connect(&self.path), Ok)?;
+        execute(&reader, "BEGIN")?;
+        Ok(Box::new(SqliteSnapshot { reader: Some(reader), idle: &self.readers }))
+    }
+
+    fn turn(&self) -> Result<Box<dyn Turn + '_>, StoreError> {
+        let writer = lock(&self.writer);
+        execute(&writer, "BEGIN IMMEDIATE")?;
+        Ok(Box::new(SqliteTurn(writer)))
+    }
+}
+
+/// A connection of its own in a read transaction.
+struct SqliteSnapshot<'e> {
+    reader: Option<Connection>,
+    idle: &'e Mutex<Vec<Connection>>,
+}
+
+impl Snapshot for SqliteSnapshot<'_> {
+    fn read(&self) -> &dyn Read {
+        self.reader.as_ref().expect("there until dropped")
+    }
+}
+
+impl Drop for SqliteSnapshot<'_> {
+    fn drop(&mut self) {
+        let Some(reader) = self.reader.take() else { return };
+        let mut idle = lock(self.idle);
+        if execute(&reader, "COMMIT").is_ok() && idle.len() < READERS_IDLE_MAX {
+            idle.push(reader);
         }
-        answer
+    }
+}
+
+/// The writing connection in a transaction.
+struct SqliteTurn<'e>(MutexGuard<'e, Connection>);
+
+impl Snapshot for SqliteTurn<'_> {
+    fn read(&self) -> &dyn Read {
+        &*self.0
+    }
+}
+
+impl Turn for SqliteTurn<'_> {
+    /// Whoever has the turn has every lane.
+    fn lock(&self, lanes: &[LaneOf]) -> Result<Vec<(LaneOf, LaneHead)>, StoreError> {
+        self.0.heads(lanes)
     }
 
-    fn one<T>(
-        &self,
-        sql: &str,
-        params: &[&dyn ToSql],
-        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Option<T>, StoreError> {
-        self.read(|reader| reader.prepare_cached(sql)?.query_row(params, read).optional())
+    fn next_position(&self, after: Option<u64>) -> Result<u64, StoreError> {
+        let newest = match after {
+            Some(position) => position,
+            None => {
+                let sql = "SELECT coalesce(max(position), 0) FROM log";
+                one(&self.0, sql, &[], |row| row.get(0))?.unwrap_or(0)
+            }
+        };
+        Ok(newest + 1)
     }
 
-    fn many<T>(
-        &self,
-        sql: &str,
-        params: &[&dyn ToSql],
-        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Vec<T>, StoreError> {
-        self.read(|reader| reader.prepare_cached(sql)?.query_map(params, read)?.collect())
+    fn commit(self: Box<Self>, batch: &Batch) -> Result<(), StoreError> {
+        write(&self.0, batch).map_err(failed)?;
+        execute(&self.0, "COMMIT")
     }
+}
+
+impl Drop for SqliteTurn<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_autocommit() {
+            // A connection that cannot roll back cannot begin either, which the next turn says.
+            execute(&self.0, "ROLLBACK").unwrap_or_default();
+        }
+    }
+}
+
+fn execute(connection: &Connection, sql: &str) -> Result<(), StoreError> {
+    let execute = || connection.prepare_cached(sql)?.execute([]);
+    execute().map(drop).map_err(failed)
+}
+
+fn one<T>(
+    connection: &Connection,
+    sql: &str,
+    params: &[&dyn ToSql],
+    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Option<T>, StoreError> {
+    let query = || connection.prepare_cached(sql)?.query_row(params, read).optional();
+    query().map_err(failed)
+}
+
+fn many<T>(
+    connection: &Connection,
+    sql: &str,
+    params: &[&dyn ToSql],
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>, StoreError> {
+    let query = || {
+        connection.prepare_cached(sql)?.query_map(params, read)?.collect::<rusqlite::Result<_>>()
+    };
+    query().map_err(failed)
+}
+
+/// What one statement finds for each of several things, of those for which there is something.
+fn each<'a, K, T>(
+    connection: &Connection,
+    sql: &str,
+    of: &'a [K],
+    params: impl Fn(&'a K) -> [&'a dyn ToSql; 2],
+    mut read: impl FnMut(&'a K, &Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>, StoreError> {
+    let mut query = || {
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut found = Vec::new();
+        for key in of {
+            found.extend(statement.query_row(&params(key)[..], |row| read(key, row)).optional()?);
+        }
+        Ok(found)
+    };
+    query().map_err(failed)
 }
 
 /// The database of a directory; SQLite keeps two files more beside it while it is open.
@@ -203,80 +294,68 @@ fn migrate_to(connection: &mut Connection, version: i32, migration: &str) -> rus
     transaction.commit()
 }
 
-fn write(connection: &mut Connection, batch: &Batch) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    write_log(&transaction, batch)?;
-    write_records(&transaction, batch)?;
-    write_books(&transaction, batch)?;
-    write_timers(&transaction, batch)?;
-    transaction.commit()
+fn write(connection: &Connection, batch: &Batch) -> rusqlite::Result<()> {
+    write_log(connection, batch)?;
+    write_records(connection, batch)?;
+    write_books(connection, batch)?;
+    write_transfers(connection, batch)?;
+    write_timers(connection, batch)
 }
 
-impl Engine for SqliteEngine {
-    fn write(&self, batch: &Batch) -> Result<(), StoreError> {
-        write(&mut lock(&self.writer), batch).map_err(failed)
+const LOG_ROW: &str =
+    "SELECT position, institution, lane, seq, previous, told_at, at, actor, command, key,
+    digest, body, transfers, root FROM log";
+
+impl Read for Connection {
+    fn heads(&self, lanes: &[LaneOf]) -> Result<Vec<(LaneOf, LaneHead)>, StoreError> {
+        let sql = "SELECT seq, position, root, flushed, accounts FROM lane
+            WHERE institution = ? AND lane = ?";
+        each(
+            self,
+            sql,
+            lanes,
+            |(of, lane)| [of.as_bytes(), lane.as_bytes()],
+            |of, row| Ok((*of, head(row, 0)?)),
+        )
     }
 
-    fn last_position(&self) -> Result<u64, StoreError> {
-        let sql = "SELECT coalesce(max(position), 0) FROM log";
-        Ok(self.one(sql, &[], |row| row.get(0))?.unwrap_or(0))
+    fn lanes(&self, of: InstitutionId) -> Result<Vec<(LaneId, LaneHead)>, StoreError> {
+        let sql = "SELECT lane, seq, position, root, flushed, accounts FROM lane
+            WHERE institution = ? ORDER BY lane";
+        many(self, sql, &[of.as_bytes()], |row| Ok((id(row, 0)?, head(row, 1)?)))
     }
 
-    fn lane(&self, of: InstitutionId, lane: LaneId) -> Result<Option<LaneHead>, StoreError> {
-        let sql = "SELECT seq, position, root FROM lane WHERE institution = ? AND lane = ?";
-        self.one(sql, &[of.as_bytes(), lane.as_bytes()], |row| head(row, 0))
-    }
-
-    fn answer(&self, of: InstitutionId, key: &str) -> Result<Option<AnswerRow>, StoreError> {
+    fn answers(&self, keys: &[KeyOf]) -> Result<Vec<(KeyOf, AnswerRow)>, StoreError> {
         let sql = "SELECT digest, position FROM answer WHERE institution = ? AND key = ?";
-        self.one(sql, &[of.as_bytes(), &key], |row| {
-            Ok(AnswerRow { digest: digest(row, 0)?, position: row.get(1)? })
-        })
+        each(
+            self,
+            sql,
+            keys,
+            |(of, key)| [of.as_bytes(), key],
+            |key, row| {
+                let answer = AnswerRow { digest: digest(row, 0)?, position: row.get(1)? };
+                Ok((key.clone(), answer))
+            },
+        )
     }
 
     fn record(&self, key: &RecordKey) -> Result<Option<RecordRow>, StoreError> {
         let sql = "SELECT id, version, lane, links, body FROM record
             WHERE institution = ? AND kind = ? AND id = ?";
-        self.one(sql, &[key.institution.as_bytes(), &key.kind, key.id.as_bytes()], record)
+        one(self, sql, &[key.institution.as_bytes(), &key.kind, key.id.as_bytes()], record)
     }
 
-    fn record_head(&self, key: &RecordKey) -> Result<Option<RecordHead>, StoreError> {
+    fn record_heads(&self, keys: &[RecordKey]) -> Result<Vec<(RecordKey, RecordHead)>, StoreError> {
         let sql = "SELECT version, links FROM record
             WHERE institution = ? AND kind = ? AND id = ?";
-        let params: [&dyn ToSql; 3] = [key.institution.as_bytes(), &key.kind, key.id.as_bytes()];
-        self.one(sql, &params, |row| Ok((row.get(0)?, links(row, 1)?)))
-    }
-
-    fn account(&self, of: InstitutionId, id: AccountId) -> Result<Option<Account>, StoreError> {
-        let sql = "SELECT id, lane, code, currency, side, state, debits_posted, credits_posted,
-            debits_pending, credits_pending, limits, last FROM account
-            WHERE institution = ? AND id = ?";
-        self.one(sql, &[of.as_bytes(), id.as_bytes()], account)
-    }
-
-    fn transfer(&self, of: InstitutionId, id: TransferId) -> Result<Option<Resolved>, StoreError> {
-        let sql = "SELECT substr(log.transfers, 1 + ?1 * item, ?1), resolution.kind, by
-            FROM transfer LEFT JOIN log USING (position)
-            LEFT JOIN resolution USING (institution, id)
-            WHERE transfer.institution = ?2 AND transfer.id = ?3";
-        let params: [&dyn ToSql; 3] = [&limit_of(POSTED_BYTES), of.as_bytes(), id.as_bytes()];
-        let found = self.one(sql, &params, |row| {
-            Ok((row.get::<_, Option<Vec<u8>>>(0)?, resolution(row, 1)?))
-        })?;
-        let Some((bytes, resolution)) = found else { return Ok(None) };
-        let posted = Posted::decode(&bytes.unwrap_or_default());
-        Ok(Some((posted.map_err(|_| no_row(id))?, resolution)))
-    }
-
-    fn closed_through(&self, of: InstitutionId) -> Result<Option<Date>, StoreError> {
-        let sql = "SELECT closed_through FROM period WHERE institution = ?";
-        self.one(sql, &[of.as_bytes()], |row| date(row, 0))
-    }
-
-    fn log_row(&self, position: u64) -> Result<Option<LogRow>, StoreError> {
-        let sql = "SELECT position, institution, lane, seq, previous, at, actor, command, key,
-            digest, body, transfers, root FROM log WHERE position = ?";
-        self.one(sql, &[&position], log_row)
+        let mut heads = Vec::new();
+        for key in keys {
+            let params: [&dyn ToSql; 3] =
+                [key.institution.as_bytes(), &key.kind, key.id.as_bytes()];
+            let head = one(self, sql, &params, |row| Ok((row.get(0)?, links(row, 1)?)))?;
+            heads.extend(head.map(|head| (key.clone(), head)));
+        }
+        Ok(heads)
     }
 
     fn records(
@@ -293,36 +372,199 @@ impl Engine for SqliteEngine {
             Filter::All => {
                 let sql = "SELECT id, version, lane, links, body FROM record
                     WHERE institution = ? AND kind = ? AND id > ? ORDER BY id LIMIT ?";
-                self.many(sql, &[of, &kind, after, &limit], record)
+                many(self, sql, &[of, &kind, after, &limit], record)
             }
             Filter::Link { name, key } => {
                 let sql = "SELECT r.id, r.version, r.lane, r.links, r.body
                     FROM link l JOIN record r USING (institution, kind, id)
                     WHERE l.institution = ? AND l.kind = ? AND l.name = ? AND l.key = ?
                     AND l.id > ? ORDER BY l.id LIMIT ?";
-                self.many(sql, &[of, &kind, &name, &key, after, &limit], record)
+                many(self, sql, &[of, &kind, &name, &key, after, &limit], record)
             }
         }
     }
 
-    fn accounts(
+    fn account_places(
+        &self,
+        of: InstitutionId,
+        ids: &[AccountId],
+    ) -> Result<Vec<(AccountId, AccountPlace)>, StoreError> {
+        let sql = "SELECT lane, slot FROM account WHERE institution = ? AND id = ?";
+        each(
+            self,
+            sql,
+            ids,
+            |id| [of.as_bytes(), id.as_bytes()],
+            |it, row| Ok((*it, AccountPlace { lane: id(row, 0)?, slot: row.get(1)? })),
+        )
+    }
+
+    fn account_places_after(
         &self,
         of: InstitutionId,
         after: Option<AccountId>,
         limit: usize,
-    ) -> Result<Vec<Account>, StoreError> {
-        let sql = "SELECT id, lane, code, currency, side, state, debits_posted, credits_posted,
-            debits_pending, credits_pending, limits, last FROM account
+    ) -> Result<Vec<(AccountId, AccountPlace)>, StoreError> {
+        let sql = "SELECT id, lane, slot FROM account
             WHERE institution = ? AND id > ? ORDER BY id LIMIT ?";
         let after = after.unwrap_or(AccountId::NIL);
-        self.many(sql, &[of.as_bytes(), after.as_bytes(), &limit_of(limit)], account)
+        many(self, sql, &[of.as_bytes(), after.as_bytes(), &limit_of(limit)], |row| {
+            Ok((id(row, 0)?, AccountPlace { lane: id(row, 1)?, slot: row.get(2)? }))
+        })
+    }
+
+    fn pages(&self, lane: LaneOf, numbers: &[u32]) -> Result<Vec<PageRow>, StoreError> {
+        let sql = "SELECT number, as_of, accounts FROM page
+            WHERE institution = ? AND lane = ? AND number = ?";
+        let mut pages = Vec::new();
+        for number in numbers {
+            let params: [&dyn ToSql; 3] = [lane.0.as_bytes(), lane.1.as_bytes(), number];
+            pages.extend(one(self, sql, &params, |row| page(lane, row, 0))?);
+        }
+        Ok(pages)
+    }
+
+    fn pages_after(
+        &self,
+        of: InstitutionId,
+        after: Option<(LaneId, u32)>,
+        limit: usize,
+    ) -> Result<Vec<PageRow>, StoreError> {
+        let sql = "SELECT lane, number, as_of, accounts FROM page
+            WHERE institution = ? AND (lane, number) > (?, ?) ORDER BY lane, number LIMIT ?";
+        let (lane, number) = after.map_or((LaneId::NIL, -1), |(it, number)| (it, number.into()));
+        let number: i64 = number;
+        let params: [&dyn ToSql; 4] = [of.as_bytes(), lane.as_bytes(), &number, &limit_of(limit)];
+        many(self, sql, &params, |row| page((of, id(row, 0)?), row, 1))
+    }
+
+    fn points(
+        &self,
+        of: InstitutionId,
+        ids: &[TransferId],
+    ) -> Result<Vec<(TransferId, TransferPlace)>, StoreError> {
+        let sql = "SELECT position, item FROM transfer WHERE institution = ? AND id = ?";
+        each(
+            self,
+            sql,
+            ids,
+            |id| [of.as_bytes(), id.as_bytes()],
+            |id, row| Ok((*id, place(row, 0)?)),
+        )
+    }
+
+    fn points_between(
+        &self,
+        of: InstitutionId,
+        (first, last): (TransferId, TransferId),
+        limit: usize,
+    ) -> Result<Vec<(TransferId, TransferPlace)>, StoreError> {
+        let sql = "SELECT id, position, item FROM transfer
+            WHERE institution = ? AND id BETWEEN ? AND ? LIMIT ?";
+        let params: [&dyn ToSql; 4] =
+            [of.as_bytes(), first.as_bytes(), last.as_bytes(), &limit_of(limit)];
+        many(self, sql, &params, |row| Ok((id(row, 0)?, place(row, 1)?)))
+    }
+
+    fn runs(
+        &self,
+        of: InstitutionId,
+        second: u64,
+        (first, last): (TransferId, TransferId),
+    ) -> Result<Vec<Run>, StoreError> {
+        let sql = "SELECT position, first, last, entries FROM run
+            WHERE institution = ? AND second = ? AND first <= ? AND last >= ?";
+        let params: [&dyn ToSql; 4] = [of.as_bytes(), &second, last.as_bytes(), first.as_bytes()];
+        many(self, sql, &params, |row| {
+            let span = (id(row, 1)?, id(row, 2)?);
+            Ok(Run { second, position: row.get(0)?, span, bytes: row.get(3)? })
+        })
+    }
+
+    fn posted(&self, at: &[TransferPlace]) -> Result<Vec<Posted>, StoreError> {
+        let mut chunks = BTreeMap::<(u64, usize), Vec<u8>>::new();
+        for place in at {
+            let first = place.item as usize / CHUNK * CHUNK;
+            if let Entry::Vacant(unread) = chunks.entry((place.position, first)) {
+                let sql = match first {
+                    0 => "SELECT transfers FROM log WHERE position = ? AND 0 = ?",
+                    _ => "SELECT transfers FROM chunk WHERE position = ? AND item = ?",
+                };
+                let chunk = one(self, sql, &[&place.position, &limit_of(first)], |row| row.get(0))?;
+                unread.insert(chunk.unwrap_or_default());
+            }
+        }
+        let posted = |place: &TransferPlace| {
+            let (first, item) = (place.item as usize / CHUNK * CHUNK, place.item as usize % CHUNK);
+            let chunk = &chunks[&(place.position, first)];
+            Posted::decode(chunk.chunks(POSTED_BYTES).nth(item)?).ok()
+        };
+        at.iter().map(|place| posted(place).ok_or_else(|| no_transfer(*place))).collect()
+    }
+
+    fn resolutions(
+        &self,
+        of: InstitutionId,
+        ids: &[TransferId],
+    ) -> Result<Vec<(TransferId, Resolution)>, StoreError> {
+        let sql = "SELECT kind, by FROM resolution WHERE institution = ? AND id = ?";
+        each(
+            self,
+            sql,
+            ids,
+            |id| [of.as_bytes(), id.as_bytes()],
+            |id, row| Ok((*id, resolution(row, 0)?)),
+        )
+    }
+
+    fn closed_through(&self, of: InstitutionId) -> Result<Option<Date>, StoreError> {
+        let sql = "SELECT closed_through FROM period WHERE institution = ?";
+        one(self, sql, &[of.as_bytes()], |row| date(row, 0))
+    }
+
+    fn older_days(
+        &self,
+        of: InstitutionId,
+        account: AccountId,
+        through: Date,
+    ) -> Result<Sums, StoreError> {
+        let sql = "SELECT coalesce(sum(debits), 0), coalesce(sum(credits), 0) FROM day
+            WHERE institution = ? AND account = ? AND day <= ?";
+        let through = stdx::date::number(through);
+        let sums = one(self, sql, &[of.as_bytes(), account.as_bytes(), &through], |row| {
+            Ok((amount(row, 0)?, amount(row, 1)?))
+        })?;
+        Ok(sums.unwrap_or_default())
+    }
+
+    fn older_days_after(
+        &self,
+        of: InstitutionId,
+        day: Date,
+    ) -> Result<Vec<(AccountId, Sums)>, StoreError> {
+        let sql = "SELECT account, sum(debits), sum(credits) FROM day
+            WHERE institution = ? AND day > ? GROUP BY account ORDER BY account";
+        many(self, sql, &[of.as_bytes(), &stdx::date::number(day)], |row| {
+            Ok((id(row, 0)?, (amount(row, 1)?, amount(row, 2)?)))
+        })
+    }
+
+    fn log_row(&self, position: u64) -> Result<Option<LogRow>, StoreError> {
+        let sql = format!("{LOG_ROW} WHERE position = ?");
+        let row = one(self, &sql, &[&position], log_row)?;
+        row.map(|row| with_chunks(self, row)).transpose()
+    }
+
+    fn log_link(&self, position: u64) -> Result<Option<(u64, u64)>, StoreError> {
+        let sql = "SELECT seq, previous FROM log WHERE position = ?";
+        one(self, sql, &[&position], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     fn log(&self, of: InstitutionId, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError> {
-        let sql = "SELECT position, institution, lane, seq, previous, at, actor, command, key,
-            digest, body, transfers, root FROM log
-            WHERE position > ? AND institution = ? ORDER BY position LIMIT ?";
-        self.many(sql, &[&after, of.as_bytes(), &limit_of(limit)], log_row)
+        let sql =
+            format!("{LOG_ROW} WHERE position > ? AND institution = ? ORDER BY position LIMIT ?");
+        let rows = many(self, &sql, &[&after, of.as_bytes(), &limit_of(limit)], log_row)?;
+        rows.into_iter().map(|row| with_chunks(self, row)).collect()
     }
 
     fn timers(
@@ -350,85 +592,68 @@ impl Engine for SqliteEngine {
             lane.as_bytes(),
             &limit_of(limit),
         ];
-        self.many(sql, &params, |row| {
+        many(self, sql, &params, |row| {
             let due = due(&row.get::<_, String>(0)?).ok_or_else(|| wrong(0, "a due time"))?;
             Ok(Timer { due, kind: row.get(1)?, subject: id(row, 2)?, lane: id(row, 3)? })
         })
     }
-
-    fn moved_through(
-        &self,
-        of: InstitutionId,
-        id: AccountId,
-        day: Date,
-    ) -> Result<(Amount, Amount), StoreError> {
-        let sql = "SELECT coalesce(sum(debits), 0), coalesce(sum(credits), 0) FROM day
-            WHERE institution = ? AND account = ? AND day <= ?";
-        let params: [&dyn ToSql; 3] = [of.as_bytes(), id.as_bytes(), &yyyymmdd(day)];
-        let sums = self.one(sql, &params, |row| Ok((amount(row, 0)?, amount(row, 1)?)))?;
-        Ok(sums.unwrap_or_default())
-    }
-
-    fn lanes(&self, of: InstitutionId) -> Result<Vec<(LaneId, LaneHead)>, StoreError> {
-        let sql = "SELECT lane, seq, position, root FROM lane WHERE institution = ? ORDER BY lane";
-        self.many(sql, &[of.as_bytes()], |row| Ok((id(row, 0)?, head(row, 1)?)))
-    }
-
-    fn book(&self, of: InstitutionId, through: Option<Date>) -> Result<Vec<BookLine>, StoreError> {
-        let sql =
-            "SELECT a.currency, a.code, coalesce(sum(d.debits), 0), coalesce(sum(d.credits), 0)
-            FROM account a LEFT JOIN day d
-            ON d.institution = a.institution AND d.account = a.id AND d.day <= ?
-            WHERE a.institution = ? GROUP BY a.currency, a.code";
-        let through = yyyymmdd(through.unwrap_or(Date::MAX));
-        let lines = self.many(sql, &[&through, of.as_bytes()], |row| {
-            Ok(BookLine {
-                currency: currency(row, 0)?,
-                code: parsed(row, 1)?,
-                debits: amount(row, 2)?,
-                credits: amount(row, 3)?,
-            })
-        });
-        // SQLite has no code of its own for a sum beyond 63 bits.
-        let mut lines = lines.map_err(|error| match error {
-            StoreError::Unavailable(why) if why.contains("integer overflow") => sum_too_large(),
-            other => other,
-        })?;
-        lines.sort_by_key(|line| (line.currency, line.code));
-        Ok(lines)
-    }
 }
 
-fn write_log(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
+/// A row with all its transfers.
+fn with_chunks(connection: &Connection, mut row: LogRow) -> Result<LogRow, StoreError> {
+    if row.transfers.len() >= CHUNK * POSTED_BYTES {
+        let sql = "SELECT transfers FROM chunk WHERE position = ? ORDER BY item";
+        let chunks: Vec<Vec<u8>> = many(connection, sql, &[&row.position], |row| row.get(0))?;
+        chunks.iter().for_each(|chunk| row.transfers.extend_from_slice(chunk));
+    }
+    Ok(row)
+}
+
+fn write_log(transaction: &Connection, batch: &Batch) -> rusqlite::Result<()> {
     let mut log = transaction.prepare_cached(
-        "INSERT INTO log (position, institution, lane, seq, previous, at, actor, command, key,
-        digest, body, transfers, root) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO log (position, institution, lane, seq, previous, told_at, at, actor, command,
+        key, digest, body, transfers, root) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
+    let mut chunk = transaction
+        .prepare_cached("INSERT INTO chunk (position, item, transfers) VALUES (?, ?, ?)")?;
     for row in &batch.log {
+        let mut chunks = row.transfers.chunks(CHUNK * POSTED_BYTES);
         log.execute(params![
             row.position,
             row.institution.as_bytes(),
             row.lane.as_bytes(),
             row.seq,
             row.previous,
+            row.told_at,
             nanoseconds(row.at)?,
             row.actor,
             row.command,
             row.key,
             row.digest.as_bytes(),
             row.body,
-            row.transfers,
+            chunks.next().unwrap_or_default(),
             row.root.as_bytes(),
         ])?;
+        for (item, transfers) in (1..).zip(chunks) {
+            chunk.execute(params![row.position, limit_of(item * CHUNK), transfers])?;
+        }
     }
     let mut lane = transaction.prepare_cached(
-        "INSERT INTO lane (institution, lane, seq, position, root) VALUES (?, ?, ?, ?, ?)
+        "INSERT INTO lane (institution, lane, seq, position, root, flushed, accounts)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT DO UPDATE SET seq = excluded.seq, position = excluded.position,
-        root = excluded.root",
+        root = excluded.root, flushed = excluded.flushed, accounts = excluded.accounts",
     )?;
-    for ((of, id), head) in &batch.lanes {
-        let root = head.root.as_bytes();
-        lane.execute(params![of.as_bytes(), id.as_bytes(), head.seq, head.position, root])?;
+    for ((of, id), it) in &batch.lanes {
+        lane.execute(params![
+            of.as_bytes(),
+            id.as_bytes(),
+            it.seq,
+            it.position,
+            it.root.as_bytes(),
+            it.flushed,
+            it.accounts,
+        ])?;
     }
     let mut answer = transaction.prepare_cached(
         "INSERT INTO answer (institution, key, digest, position) VALUES (?, ?, ?, ?)",
@@ -439,7 +664,7 @@ fn write_log(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<(
     Ok(())
 }
 
-fn write_records(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
+fn write_records(transaction: &Connection, batch: &Batch) -> rusqlite::Result<()> {
     let mut record = transaction.prepare_cached(
         "INSERT INTO record (institution, kind, id, version, lane, links, body)
         VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -470,39 +695,53 @@ fn write_records(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Resu
     Ok(())
 }
 
-fn write_books(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
-    let mut account = transaction.prepare_cached(
-        "INSERT INTO account (institution, id, lane, code, currency, side, state, debits_posted,
-        credits_posted, debits_pending, credits_pending, limits, last)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT DO UPDATE SET state = excluded.state, debits_posted = excluded.debits_posted,
-        credits_posted = excluded.credits_posted, debits_pending = excluded.debits_pending,
-        credits_pending = excluded.credits_pending, limits = excluded.limits,
-        last = excluded.last",
-    )?;
-    for (of, it) in &batch.accounts {
-        let limits = it.limits.as_ref();
-        account.execute(params![
-            of.as_bytes(),
-            it.id.as_bytes(),
-            it.lane.as_bytes(),
-            it.code.as_str(),
-            it.currency.number(),
-            matches!(it.side, Side::Credit),
-            state_number(it.state),
-            it.balances.debits_posted.minor(),
-            it.balances.credits_posted.minor(),
-            it.balances.debits_pending.minor(),
-            it.balances.credits_pending.minor(),
-            limits.map(|limits| serde_json::to_string(limits).expect("limits are plain data")),
-            it.last.as_ref().map(Id::as_bytes),
-        ])?;
+fn write_books(transaction: &Connection, batch: &Batch) -> rusqlite::Result<()> {
+    let mut account = transaction
+        .prepare_cached("INSERT INTO account (institution, id, lane, slot) VALUES (?, ?, ?, ?)")?;
+    for (of, id, at) in &batch.accounts {
+        account.execute(params![of.as_bytes(), id.as_bytes(), at.lane.as_bytes(), at.slot])?;
     }
+    let mut page = transaction.prepare_cached(
+        "INSERT INTO page (institution, lane, number, as_of, accounts) VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT DO UPDATE SET as_of = excluded.as_of, accounts = excluded.accounts",
+    )?;
+    for it in &batch.pages {
+        let (of, lane) = (it.lane.0.as_bytes(), it.lane.1.as_bytes());
+        page.execute(params![of, lane, it.number, it.as_of, it.bytes])?;
+    }
+    let mut day = transaction.prepare_cached(
+        "INSERT INTO day (institution, account, day, debits, credits) VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT DO UPDATE SET debits = debits + excluded.debits,
+        credits = credits + excluded.credits",
+    )?;
+    for ((of, id, date), (debits, credits)) in &batch.days {
+        let (of, id, date) = (of.as_bytes(), id.as_bytes(), stdx::date::number(*date));
+        day.execute(params![of, id, date, debits.minor(), credits.minor()])?;
+    }
+    let mut period = transaction.prepare_cached(
+        "INSERT INTO period (institution, closed_through) VALUES (?, ?)
+        ON CONFLICT DO UPDATE SET closed_through = excluded.closed_through",
+    )?;
+    for (of, date) in &batch.closed_through {
+        period.execute(params![of.as_bytes(), stdx::date::number(*date)])?;
+    }
+    Ok(())
+}
+
+fn write_transfers(transaction: &Connection, batch: &Batch) -> rusqlite::Result<()> {
     let mut transfer = transaction.prepare_cached(
         "INSERT INTO transfer (institution, id, position, item) VALUES (?, ?, ?, ?)",
     )?;
     for (of, id, place) in &batch.transfers {
         transfer.execute(params![of.as_bytes(), id.as_bytes(), place.position, place.item])?;
+    }
+    let mut run = transaction.prepare_cached(
+        "INSERT INTO run (institution, second, position, first, last, entries)
+        VALUES (?, ?, ?, ?, ?, ?)",
+    )?;
+    for (of, it) in &batch.runs {
+        let (first, last) = (it.span.0.as_bytes(), it.span.1.as_bytes());
+        run.execute(params![of.as_bytes(), it.second, it.position, first, last, it.bytes])?;
     }
     let mut resolution = transaction
         .prepare_cached("INSERT INTO resolution (institution, id, kind, by) VALUES (?, ?, ?, ?)")?;
@@ -515,26 +754,10 @@ fn write_books(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result
         };
         resolution.execute(params![of.as_bytes(), id.as_bytes(), kind, by.as_bytes()])?;
     }
-    let mut day = transaction.prepare_cached(
-        "INSERT INTO day (institution, account, day, debits, credits) VALUES (?, ?, ?, ?, ?)
-        ON CONFLICT DO UPDATE SET debits = debits + excluded.debits,
-        credits = credits + excluded.credits",
-    )?;
-    for ((of, id, date), (debits, credits)) in &batch.days {
-        let (of, id, date) = (of.as_bytes(), id.as_bytes(), yyyymmdd(*date));
-        day.execute(params![of, id, date, debits.minor(), credits.minor()])?;
-    }
-    let mut period = transaction.prepare_cached(
-        "INSERT INTO period (institution, closed_through) VALUES (?, ?)
-        ON CONFLICT DO UPDATE SET closed_through = excluded.closed_through",
-    )?;
-    for (of, date) in &batch.closed_through {
-        period.execute(params![of.as_bytes(), yyyymmdd(*date)])?;
-    }
     Ok(())
 }
 
-fn write_timers(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
+fn write_timers(transaction: &Connection, batch: &Batch) -> rusqlite::Result<()> {
     let mut clear = transaction.prepare_cached(
         "DELETE FROM timer
         WHERE institution = ? AND due = ? AND kind = ? AND subject = ? AND lane = ?",
@@ -566,62 +789,54 @@ fn record(row: &Row<'_>) -> rusqlite::Result<RecordRow> {
     })
 }
 
-fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
-    let limits: Option<String> = row.get(10)?;
-    let limits = limits.map(|text| serde_json::from_str(&text)).transpose();
-    let last: Option<[u8; 16]> = row.get(11)?;
-    Ok(Account {
-        id: id(row, 0)?,
-        lane: id(row, 1)?,
-        code: parsed::<Code>(row, 2)?,
-        currency: currency(row, 3)?,
-        side: if row.get(4)? { Side::Credit } else { Side::Debit },
-        state: state(row.get(5)?).ok_or_else(|| wrong(5, "an account state"))?,
-        balances: Balances {
-            debits_posted: amount(row, 6)?,
-            credits_posted: amount(row, 7)?,
-            debits_pending: amount(row, 8)?,
-            credits_pending: amount(row, 9)?,
-        },
-        limits: limits.map_err(|_| wrong(10, "limits"))?,
-        last: last.map(Id::from_bytes),
-    })
+fn page(lane: LaneOf, row: &Row<'_>, first: usize) -> rusqlite::Result<PageRow> {
+    let (number, as_of, bytes) = (row.get(first)?, row.get(first + 1)?, row.get(first + 2)?);
+    Ok(PageRow { lane, number, as_of, bytes })
+}
+
+fn place(row: &Row<'_>, first: usize) -> rusqlite::Result<TransferPlace> {
+    Ok(TransferPlace { position: row.get(first)?, item: row.get(first + 1)? })
 }
 
 fn log_row(row: &Row<'_>) -> rusqlite::Result<LogRow> {
-    let at = Timestamp::from_nanosecond(i128::from(row.get::<_, i64>(5)?));
+    let at = Timestamp::from_nanosecond(i128::from(row.get::<_, i64>(6)?));
     Ok(LogRow {
         position: row.get(0)?,
         institution: id(row, 1)?,
         lane: id(row, 2)?,
         seq: row.get(3)?,
         previous: row.get(4)?,
+        told_at: row.get(5)?,
         at: at.map_err(|_| wrong(5, "a moment"))?,
-        actor: row.get(6)?,
-        command: row.get(7)?,
-        key: row.get(8)?,
-        digest: digest(row, 9)?,
-        body: row.get(10)?,
-        transfers: row.get(11)?,
-        root: digest(row, 12)?,
+        actor: row.get(7)?,
+        command: row.get(8)?,
+        key: row.get(9)?,
+        digest: digest(row, 10)?,
+        body: row.get(11)?,
+        transfers: row.get(12)?,
+        root: digest(row, 13)?,
     })
 }
 
-fn resolution(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Resolution>> {
-    let Some(kind) = row.get::<_, Option<u8>>(first)? else { return Ok(None) };
+fn resolution(row: &Row<'_>, first: usize) -> rusqlite::Result<Resolution> {
     let by = id(row, first + 1)?;
-    match kind {
-        0 => Ok(Some(Resolution::Posted(by))),
-        1 => Ok(Some(Resolution::Voided(by))),
-        2 => Ok(Some(Resolution::Expired(by))),
-        3 => Ok(Some(Resolution::Reversed(by))),
+    match row.get(first)? {
+        0 => Ok(Resolution::Posted(by)),
+        1 => Ok(Resolution::Voided(by)),
+        2 => Ok(Resolution::Expired(by)),
+        3 => Ok(Resolution::Reversed(by)),
         _ => Err(wrong(first, "a resolution")),
     }
 }
 
 fn head(row: &Row<'_>, first: usize) -> rusqlite::Result<LaneHead> {
-    let (seq, position) = (row.get(first)?, row.get(first + 1)?);
-    Ok(LaneHead { seq, position, root: digest(row, first + 2)? })
+    Ok(LaneHead {
+        seq: row.get(first)?,
+        position: row.get(first + 1)?,
+        root: digest(row, first + 2)?,
+        flushed: row.get(first + 3)?,
+        accounts: row.get(first + 4)?,
+    })
 }
 
 fn id<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<Id<T>> {
@@ -636,33 +851,9 @@ fn amount(row: &Row<'_>, column: usize) -> rusqlite::Result<Amount> {
     row.get(column).map(Amount::from_minor)
 }
 
-fn currency(row: &Row<'_>, column: usize) -> rusqlite::Result<Currency> {
-    Currency::from_number(row.get(column)?).ok_or_else(|| wrong(column, "a currency"))
-}
-
-fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    let text: String = row.get(column)?;
-    text.parse().map_err(|_| wrong(column, "readable"))
-}
-
 fn wrong(column: usize, what: &str) -> rusqlite::Error {
     let message = format!("not {what}");
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Null, message.into())
-}
-
-fn state_number(state: AccountState) -> u8 {
-    match state {
-        AccountState::Open => 0,
-        AccountState::FrozenIn => 1,
-        AccountState::FrozenOut => 2,
-        AccountState::Frozen => 3,
-        AccountState::Closed => 4,
-    }
-}
-
-fn state(number: u8) -> Option<AccountState> {
-    use AccountState::{Closed, Frozen, FrozenIn, FrozenOut, Open};
-    [Open, FrozenIn, FrozenOut, Frozen, Closed].into_iter().find(|it| state_number(*it) == number)
 }
 
 /// Fails for a clock before the year 1678 or after 2261.
@@ -671,19 +862,8 @@ fn nanoseconds(at: Timestamp) -> rusqlite::Result<i64> {
     nanoseconds.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
-/// A number that sorts as the date does, in the years before 0 too.
-fn yyyymmdd(date: Date) -> i32 {
-    i32::from(date.year()) * 10_000 + i32::from(date.month()) * 100 + i32::from(date.day())
-}
-
 fn date(row: &Row<'_>, column: usize) -> rusqlite::Result<Date> {
-    let number: i32 = row.get(column)?;
-    let year = i16::try_from(number.div_euclid(10_000)).ok();
-    let [month, day] = [number.div_euclid(100), number].map(|it| i8::try_from(it.rem_euclid(100)));
-    let (Some(year), Ok(month), Ok(day)) = (year, month, day) else {
-        return Err(wrong(column, "a date"));
-    };
-    Date::new(year, month, day).map_err(|_| wrong(column, "a date"))
+    stdx::date::from_number(row.get(column)?).ok_or_else(|| wrong(column, "a date"))
 }
 
 /// Sorts as [`Due`] does, in the years from 0 on: days before moments, each by time.

@@ -7,6 +7,7 @@ CREATE TABLE log (
     lane        BLOB NOT NULL,
     seq         INTEGER NOT NULL,
     previous    INTEGER NOT NULL,
+    told_at     INTEGER NOT NULL,
     at          INTEGER NOT NULL,
     actor       TEXT NOT NULL,
     command     TEXT NOT NULL,
@@ -20,12 +21,22 @@ CREATE TABLE log (
 -- One institution's log, without reading the others'.
 CREATE INDEX log_institution ON log (institution);
 
+-- The transfers of a row beyond the first 128, 128 to a chunk.
+CREATE TABLE chunk (
+    position  INTEGER NOT NULL,
+    item      INTEGER NOT NULL, -- the first one's place in the row
+    transfers BLOB NOT NULL,
+    PRIMARY KEY (position, item)
+) WITHOUT ROWID;
+
 CREATE TABLE lane (
     institution BLOB NOT NULL,
     lane        BLOB NOT NULL,
     seq         INTEGER NOT NULL,
     position    INTEGER NOT NULL,
     root        BLOB NOT NULL,
+    flushed     INTEGER NOT NULL, -- the row through which the pages are up to date
+    accounts    INTEGER NOT NULL,
     PRIMARY KEY (institution, lane)
 ) WITHOUT ROWID;
 
@@ -58,20 +69,21 @@ CREATE TABLE link (
 ) WITHOUT ROWID;
 
 CREATE TABLE account (
-    institution     BLOB NOT NULL,
-    id              BLOB NOT NULL,
-    lane            BLOB NOT NULL,
-    code            TEXT NOT NULL,
-    currency        INTEGER NOT NULL,
-    side            INTEGER NOT NULL,
-    state           INTEGER NOT NULL,
-    debits_posted   INTEGER NOT NULL,
-    credits_posted  INTEGER NOT NULL,
-    debits_pending  INTEGER NOT NULL,
-    credits_pending INTEGER NOT NULL,
-    limits          TEXT,
-    last            BLOB,
+    institution BLOB NOT NULL,
+    id          BLOB NOT NULL,
+    lane        BLOB NOT NULL,
+    slot        INTEGER NOT NULL,
     PRIMARY KEY (institution, id)
+) WITHOUT ROWID;
+
+-- The accounts of a lane, 32 to a page in order of slot, as row as_of of the lane left them.
+CREATE TABLE page (
+    institution BLOB NOT NULL,
+    lane        BLOB NOT NULL,
+    number      INTEGER NOT NULL,
+    as_of       INTEGER NOT NULL,
+    accounts    BLOB NOT NULL,
+    PRIMARY KEY (institution, lane, number)
 ) WITHOUT ROWID;
 
 CREATE TABLE transfer (
@@ -82,6 +94,17 @@ CREATE TABLE transfer (
     PRIMARY KEY (institution, id)
 ) WITHOUT ROWID;
 
+-- Many transfers of one commit and one second: ids in order, each with its place in the row.
+CREATE TABLE run (
+    institution BLOB NOT NULL,
+    second      INTEGER NOT NULL,
+    position    INTEGER NOT NULL,
+    first       BLOB NOT NULL,
+    last        BLOB NOT NULL,
+    entries     BLOB NOT NULL,
+    PRIMARY KEY (institution, second, position)
+) WITHOUT ROWID;
+
 CREATE TABLE resolution (
     institution BLOB NOT NULL,
     id          BLOB NOT NULL,
@@ -90,6 +113,7 @@ CREATE TABLE resolution (
     PRIMARY KEY (institution, id)
 ) WITHOUT ROWID;
 
+-- What was posted with value dates that are not the newest of their account.
 CREATE TABLE day (
     institution BLOB NOT NULL,
     account     BLOB NOT NULL,

@@ -188,7 +188,8 @@ async fn lanes_count_by_themselves_and_tell_each_other() {
         let log = store.log(bank(), 0, PAGE_MAX).await.unwrap();
         let line = |row: &crate::LogRow| {
             let told = row.body().unwrap().told_in;
-            let told = told.map_or(String::new(), |(it, seq)| format!(" of {} {seq}", number(it)));
+            let told =
+                told.map_or(String::new(), |it| format!(" of {} {}", number(it.lane), it.seq));
             let transfers = row.transfers().unwrap().len();
             format!("{} {} {} x{transfers}{told}", number(row.lane), row.seq, row.key)
         };

@@ -7,16 +7,13 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use ledger::{Account, AccountId, InstitutionId, LaneId, TransferId};
-use money::Amount;
-use stdx::{Date, Id};
+use ledger::InstitutionId;
 
 use super::Directory;
 use crate::{
-    BookLine, Commit, Due, LogRow, Outcome, RecordKey, Store, StoreError, Timer,
+    Commit, Memory, Outcome, Store, StoreError,
     engine::{
-        AnswerRow, Batch, Engine, Filter, LaneHead, RecordHead, RecordRow, Resolved,
-        mem::MemEngine, sqlite::SqliteEngine,
+        Batch, Engine, LaneHead, LaneOf, Read, Snapshot, Turn, mem::MemEngine, sqlite::SqliteEngine,
     },
 };
 
@@ -52,7 +49,8 @@ struct State {
 pub(super) async fn on_both_rigged(test: impl AsyncFn(Store, Arc<Rig>)) {
     let directory = Directory::new();
     let sqlite = Box::new(SqliteEngine::open(directory.path()).unwrap());
-    for engine in [Box::new(MemEngine::default()) as Box<dyn Engine>, sqlite] {
+    let memory = Box::new(MemEngine { memory: Memory::default(), is_shared: true });
+    for engine in [memory as Box<dyn Engine>, sqlite] {
         let rig = Arc::new(Rig { engine, state: Mutex::default(), changed: Condvar::new() });
         test(Store::on(Arc::<Rig>::clone(&rig)).unwrap(), rig).await;
     }
@@ -111,107 +109,54 @@ pub(super) fn queue<F: Future>(commit: Pin<&mut F>) -> Poll<F::Output> {
 }
 
 impl Engine for Rig {
-    fn write(&self, batch: &Batch) -> Result<(), StoreError> {
-        let this = self.state.lock().unwrap().plan.pop_front().unwrap_or(Write::Works);
+    fn is_shared(&self) -> bool {
+        self.engine.is_shared()
+    }
+
+    fn snapshot(&self, of: InstitutionId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        self.engine.snapshot(of)
+    }
+
+    fn turn(&self) -> Result<Box<dyn Turn + '_>, StoreError> {
+        Ok(Box::new(RigTurn { rig: self, turn: self.engine.turn()? }))
+    }
+}
+
+struct RigTurn<'e> {
+    rig: &'e Rig,
+    turn: Box<dyn Turn + 'e>,
+}
+
+impl Snapshot for RigTurn<'_> {
+    fn read(&self) -> &dyn Read {
+        self.turn.read()
+    }
+}
+
+impl Turn for RigTurn<'_> {
+    fn lock(&self, lanes: &[LaneOf]) -> Result<Vec<(LaneOf, LaneHead)>, StoreError> {
+        self.turn.lock(lanes)
+    }
+
+    fn next_position(&self, after: Option<u64>) -> Result<u64, StoreError> {
+        self.turn.next_position(after)
+    }
+
+    fn commit(self: Box<Self>, batch: &Batch) -> Result<(), StoreError> {
+        let rig = self.rig;
+        let this = rig.state.lock().unwrap().plan.pop_front().unwrap_or(Write::Works);
         let failed = Err(StoreError::Unavailable("rigged".to_owned()));
         match this {
             Write::Fails => return failed,
             Write::Panics => panic!("rigged"),
             Write::Waits => {
-                self.set_waiting(true);
-                self.until_waiting(false);
+                rig.set_waiting(true);
+                rig.until_waiting(false);
             }
             Write::Works | Write::FailsAfter => {}
         }
-        self.engine.write(batch)?;
-        self.state.lock().unwrap().writes.push(batch.answers.len());
+        self.turn.commit(batch)?;
+        rig.state.lock().unwrap().writes.push(batch.answers.len());
         if this == Write::FailsAfter { failed } else { Ok(()) }
-    }
-
-    fn last_position(&self) -> Result<u64, StoreError> {
-        self.engine.last_position()
-    }
-
-    fn lane(&self, of: InstitutionId, lane: LaneId) -> Result<Option<LaneHead>, StoreError> {
-        self.engine.lane(of, lane)
-    }
-
-    fn answer(&self, of: InstitutionId, key: &str) -> Result<Option<AnswerRow>, StoreError> {
-        self.engine.answer(of, key)
-    }
-
-    fn record(&self, key: &RecordKey) -> Result<Option<RecordRow>, StoreError> {
-        self.engine.record(key)
-    }
-
-    fn record_head(&self, key: &RecordKey) -> Result<Option<RecordHead>, StoreError> {
-        self.engine.record_head(key)
-    }
-
-    fn account(&self, of: InstitutionId, id: AccountId) -> Result<Option<Account>, StoreError> {
-        self.engine.account(of, id)
-    }
-
-    fn transfer(&self, of: InstitutionId, id: TransferId) -> Result<Option<Resolved>, StoreError> {
-        self.engine.transfer(of, id)
-    }
-
-    fn closed_through(&self, of: InstitutionId) -> Result<Option<Date>, StoreError> {
-        self.engine.closed_through(of)
-    }
-
-    fn log_row(&self, position: u64) -> Result<Option<LogRow>, StoreError> {
-        self.engine.log_row(position)
-    }
-
-    fn records(
-        &self,
-        of: InstitutionId,
-        kind: &str,
-        filter: Filter<'_>,
-        after: Option<Id<()>>,
-        limit: usize,
-    ) -> Result<Vec<RecordRow>, StoreError> {
-        self.engine.records(of, kind, filter, after, limit)
-    }
-
-    fn accounts(
-        &self,
-        of: InstitutionId,
-        after: Option<AccountId>,
-        limit: usize,
-    ) -> Result<Vec<Account>, StoreError> {
-        self.engine.accounts(of, after, limit)
-    }
-
-    fn log(&self, of: InstitutionId, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError> {
-        self.engine.log(of, after, limit)
-    }
-
-    fn timers(
-        &self,
-        of: InstitutionId,
-        through: Due,
-        after: Option<&Timer>,
-        limit: usize,
-    ) -> Result<Vec<Timer>, StoreError> {
-        self.engine.timers(of, through, after, limit)
-    }
-
-    fn moved_through(
-        &self,
-        of: InstitutionId,
-        id: AccountId,
-        day: Date,
-    ) -> Result<(Amount, Amount), StoreError> {
-        self.engine.moved_through(of, id, day)
-    }
-
-    fn lanes(&self, of: InstitutionId) -> Result<Vec<(LaneId, LaneHead)>, StoreError> {
-        self.engine.lanes(of)
-    }
-
-    fn book(&self, of: InstitutionId, through: Option<Date>) -> Result<Vec<BookLine>, StoreError> {
-        self.engine.book(of, through)
     }
 }

@@ -352,9 +352,9 @@ fn status_and_hint(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::Store(StoreError::TooLarge { .. }) => {
             (S::PAYLOAD_TOO_LARGE, "Ask for less at a time.")
         }
-        Refusal::Store(StoreError::Unavailable(_) | StoreError::Locked(_)) => {
-            (S::SERVICE_UNAVAILABLE, "Send it again with the same Idempotency-Key.")
-        }
+        Refusal::Store(
+            StoreError::Unavailable(_) | StoreError::Contended | StoreError::Locked(_),
+        ) => (S::SERVICE_UNAVAILABLE, "Send it again with the same Idempotency-Key."),
         Refusal::Store(StoreError::Corrupt(_)) => {
             (S::INTERNAL_SERVER_ERROR, "Tell us the `request_id`.")
         }

@@ -183,11 +183,7 @@ impl Bank {
                 accounts.extend([earlier.debit, earlier.credit]);
             }
         }
-        let mut lanes = BTreeSet::new();
-        for id in accounts {
-            lanes.extend(self.store().account(of, id).await?.map(|account| account.lane));
-        }
-        Ok(lanes)
+        Ok(self.store().lanes_of(of, &Vec::from_iter(accounts)).await?)
     }
 
     /// Refuses the lanes of parties. What is in them belongs to contracts: moved past its

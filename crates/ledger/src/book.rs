@@ -545,21 +545,25 @@ impl Ledger {
     }
 
     /// Enters one side of a transfer that happened on an account that was loaded as it was before
-    /// it; for bringing an account up to date, so it is not undone. `held` is the amount of the
-    /// hold that the transfer resolves.
+    /// it; it is not undone. `held` is the amount of the hold that the transfer resolves. Answers
+    /// what was posted with a value date that is not, or no longer, the newest of the account.
     ///
     /// # Panics
     /// When the account is not loaded.
-    pub fn replay(&mut self, posted: &Posted, side: Side, held: Option<Amount>) {
+    pub fn replay(
+        &mut self,
+        posted: &Posted,
+        side: Side,
+        held: Option<Amount>,
+    ) -> Option<(AccountId, ValueDay)> {
         let movement = Movement::of(posted, held.unwrap_or(Amount::ZERO));
         let id = match side {
             Side::Debit => posted.transfer.debit,
             Side::Credit => posted.transfer.credit,
         };
         let account = self.accounts.get_mut(id).expect("loaded before");
-        // What left the newest value date was written down when the transfer was booked.
-        let _written =
-            movement.enter(account, side, posted.transfer.id, posted.transfer.value_date);
+        let (transfer, value_date) = (posted.transfer.id, posted.transfer.value_date);
+        movement.enter(account, side, transfer, value_date).map(|older| (id, older))
     }
 
     /// The account, to be changed; how it was is kept.

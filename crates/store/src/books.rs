@@ -156,7 +156,7 @@ impl Books {
     ) -> Result<(), StoreError> {
         let known = self.lanes.get(&of).map_or(head.flushed, |lane| lane.head.seq);
         self.lanes.entry(of).or_insert_with(|| Lane::new(head)).head = head;
-        let rows = rows_after(read, known, head)?;
+        let rows = rows_after(read, of.0, known, head)?;
         if rows.is_empty() {
             return Ok(());
         }
@@ -229,9 +229,9 @@ impl Books {
         seq: u64,
         position: u64,
     ) -> Result<(), StoreError> {
-        let mut row = log_row(read, position)?;
+        let mut row = log_row(read, of.0, position)?;
         if row.told_at != 0 {
-            row = log_row(read, row.told_at)?;
+            row = log_row(read, of.0, row.told_at)?;
         }
         let body = row.body()?;
         let cannot = |reject| row.corrupt(&format!("cannot be replayed: {reject:?}"));
@@ -267,7 +267,8 @@ impl Books {
                 let ours = ledger.account(id).filter(|account| account.lane == of.1);
                 let slot = ours.map(|account| account.slot);
                 if let Some(slot) = slot.filter(|slot| lane.is_before(*slot, seq)) {
-                    ledger.replay(posted, side, held);
+                    // What left the newest value date was stored when the row was written.
+                    let _stored = ledger.replay(posted, side, held);
                     lane.touch(slot, seq);
                 }
             }
@@ -306,12 +307,17 @@ pub(crate) fn each_account(
 }
 
 /// The rows of a lane after one of them through its head, oldest first: place and position.
-fn rows_after(read: &dyn Read, known: u64, head: LaneHead) -> Result<Vec<(u64, u64)>, StoreError> {
+fn rows_after(
+    read: &dyn Read,
+    of: InstitutionId,
+    known: u64,
+    head: LaneHead,
+) -> Result<Vec<(u64, u64)>, StoreError> {
     let mut rows = Vec::new();
     let (mut seq, mut position) = (head.seq, head.position);
     while seq > known {
         rows.push((seq, position));
-        let (_, previous) = read.log_link(position)?.ok_or_else(|| no_row(position))?;
+        let (_, previous) = read.log_link(of, position)?.ok_or_else(|| no_row(position))?;
         (seq, position) = (seq - 1, previous);
     }
     rows.reverse();
@@ -332,8 +338,8 @@ fn holds(
     Ok(found.iter().map(|posted| (posted.transfer.id, posted.transfer.amount)).collect())
 }
 
-fn log_row(read: &dyn Read, position: u64) -> Result<LogRow, StoreError> {
-    read.log_row(position)?.ok_or_else(|| no_row(position))
+fn log_row(read: &dyn Read, of: InstitutionId, position: u64) -> Result<LogRow, StoreError> {
+    read.log_row(of, position)?.ok_or_else(|| no_row(position))
 }
 
 fn no_row(position: u64) -> StoreError {

@@ -6,7 +6,7 @@ pub(crate) mod mem;
 pub(crate) mod places;
 pub(crate) mod sqlite;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{Account, AccountId, InstitutionId, LaneId, Posted, Resolution, TransferId};
 use money::Amount;
@@ -141,8 +141,12 @@ pub(crate) trait Engine: Send + Sync {
     /// A view of one institution, in which everything is as it was at one moment.
     fn snapshot(&self, of: InstitutionId) -> Result<Box<dyn Snapshot + '_>, StoreError>;
 
-    /// A writer's turn. It ends with [`Turn::commit`]; dropped, nothing of it has happened.
-    fn turn(&self) -> Result<Box<dyn Turn + '_>, StoreError>;
+    /// A view of all institutions, for backups.
+    fn snapshot_of_all(&self) -> Result<Box<dyn Snapshot + '_>, StoreError>;
+
+    /// A writer's turn with these institutions. It ends with [`Turn::commit`]; dropped, nothing of
+    /// it has happened. On a shared engine any step may fail with [`StoreError::Contended`].
+    fn turn(&self, of: &BTreeSet<InstitutionId>) -> Result<Box<dyn Turn + '_>, StoreError>;
 }
 
 /// What is read through it is durable.
@@ -157,7 +161,8 @@ pub(crate) trait Turn: Snapshot {
     /// yet is locked too. Answers the heads of those that have one.
     fn lock(&self, lanes: &[LaneOf]) -> Result<Vec<(LaneOf, LaneHead)>, StoreError>;
 
-    /// The position for a row after another one of this turn, or for the first.
+    /// The position for a row after another one of this turn, or for the first. It is above that
+    /// of every head that was locked.
     fn next_position(&self, after: Option<u64>) -> Result<u64, StoreError>;
 
     /// Makes a batch durable, whole or not at all, and ends the turn.
@@ -231,7 +236,7 @@ pub(crate) trait Read {
         span: (TransferId, TransferId),
     ) -> Result<Vec<places::Run>, StoreError>;
     /// The transfers at these places, in the order asked for.
-    fn posted(&self, at: &[TransferPlace]) -> Result<Vec<Posted>, StoreError>;
+    fn posted(&self, of: InstitutionId, at: &[TransferPlace]) -> Result<Vec<Posted>, StoreError>;
     /// What became of transfers, of those of which something became.
     fn resolutions(
         &self,
@@ -255,11 +260,14 @@ pub(crate) trait Read {
         day: Date,
     ) -> Result<Vec<(AccountId, Sums)>, StoreError>;
 
-    fn log_row(&self, position: u64) -> Result<Option<LogRow>, StoreError>;
+    fn log_row(&self, of: InstitutionId, position: u64) -> Result<Option<LogRow>, StoreError>;
     /// The place in its lane of a row, and the position of the row before it there.
-    fn log_link(&self, position: u64) -> Result<Option<(u64, u64)>, StoreError>;
+    fn log_link(&self, of: InstitutionId, position: u64) -> Result<Option<(u64, u64)>, StoreError>;
     /// Log rows after a position, in order.
     fn log(&self, of: InstitutionId, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError>;
+
+    /// Log rows of all institutions after a position, in order.
+    fn log_of_all(&self, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError>;
 
     /// Timers due at or before, after another one, in order.
     fn timers(
@@ -274,9 +282,9 @@ pub(crate) trait Read {
 /// What can be said with the above.
 impl dyn Read + '_ {
     /// What the commit whose row is at this position is answered again.
-    pub(crate) fn receipt(&self, position: u64) -> Result<Receipt, StoreError> {
+    pub(crate) fn receipt(&self, of: InstitutionId, position: u64) -> Result<Receipt, StoreError> {
         let missing = || StoreError::Corrupt(format!("no log row at {position}"));
-        self.log_row(position)?.ok_or_else(missing)?.receipt()
+        self.log_row(of, position)?.ok_or_else(missing)?.receipt()
     }
 }
 

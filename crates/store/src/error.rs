@@ -7,6 +7,8 @@ use std::fmt;
 pub enum StoreError {
     /// The engine failed: disk full, no permission, shut down. Repeating is safe.
     Unavailable(String),
+    /// Other nodes were faster, again and again; nothing happened. Repeating is safe.
+    Contended,
     /// What is stored is not what was written.
     Corrupt(String),
     /// Another process has the store open.
@@ -24,6 +26,7 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unavailable(why) => write!(f, "the store is unavailable: {why}"),
+            Self::Contended => f.write_str("the store is busy: other nodes write the same"),
             Self::Corrupt(what) => write!(f, "the store is corrupt: {what}"),
             Self::Locked(place) => write!(f, "another process has {place} open"),
             Self::TooLarge { limit, max } => write!(f, "over the limit {limit} of {max}"),

@@ -20,6 +20,7 @@ mod log;
 mod page;
 mod pipeline;
 mod query;
+mod restore;
 mod table;
 mod verify;
 
@@ -59,6 +60,8 @@ pub const QUEUE_MAX: usize = 4_096;
 pub const ACCOUNTS_CACHED_MAX: usize = 4_000_000;
 /// The most heads of lanes kept in memory between batches.
 pub const LANES_CACHED_MAX: usize = 1_000_000;
+/// The most rows restored together.
+pub const RESTORE_ROWS_MAX: usize = 1_024;
 /// The most things on one page.
 pub const PAGE_MAX: usize = 1_000;
 

@@ -133,6 +133,14 @@ impl LogRow {
         ])
     }
 
+    /// Whether it is the next row of its lane after the one at a place, a position and a root.
+    pub(crate) fn follows(&self, seq: u64, position: u64, root: Digest) -> bool {
+        self.seq == seq + 1
+            && self.previous == position
+            && self.position > position
+            && self.root == self.chained(root)
+    }
+
     /// The body, parsed.
     ///
     /// # Errors

@@ -40,6 +40,8 @@ use crate::{
 
 /// The most lanes whose dirty pages are stored at once while nothing else is to do.
 const LANES_FLUSHED_MAX: usize = 64;
+/// How often a batch is tried while other nodes are faster.
+const TURNS_MAX: u32 = 16;
 /// The tests of this crate leave lanes behind their heads as long as they can.
 const FLUSHES_WHEN_IDLE: bool = !cfg!(test);
 
@@ -56,6 +58,8 @@ enum Request {
     Accounts(InstitutionId, Vec<AccountId>, oneshot::Sender<Result<Vec<Account>, StoreError>>),
     /// What was posted to an account with value dates through a day.
     MovedThrough(InstitutionId, AccountId, Date, oneshot::Sender<Result<Sums, StoreError>>),
+    /// Rows that were written elsewhere.
+    Restore(Vec<LogRow>, oneshot::Sender<Result<(), StoreError>>),
 }
 
 /// The queue in front of the writer.
@@ -96,6 +100,10 @@ impl Pipeline {
         self.ask(|reply| Request::MovedThrough(of, account, day, reply)).await
     }
 
+    pub(crate) async fn restore(&self, rows: Vec<LogRow>) -> Result<(), StoreError> {
+        self.ask(|reply| Request::Restore(rows, reply)).await
+    }
+
     async fn ask<T>(
         &self,
         request: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Request,
@@ -119,21 +127,21 @@ impl Drop for Pipeline {
     }
 }
 
-struct Writer {
-    engine: Arc<dyn Engine>,
-    books: Books,
+pub(crate) struct Writer {
+    pub engine: Arc<dyn Engine>,
+    pub books: Books,
 }
 
 /// What a batch has read, and what it will write.
-struct Work<'e> {
-    turn: Box<dyn Turn + 'e>,
+pub(crate) struct Work<'e> {
+    pub turn: Box<dyn Turn + 'e>,
     /// Of keys used before this batch.
     answers: BTreeMap<KeyOf, AnswerRow>,
     /// Version and links of the records the batch names, as the commits so far left them.
     records: BTreeMap<RecordKey, RecordHead>,
     /// The newest row of this batch.
     position: Option<u64>,
-    batch: Batch,
+    pub batch: Batch,
 }
 
 impl Writer {
@@ -159,6 +167,13 @@ impl Writer {
                         let moved = self.accounts(of, &[id], moved);
                         let moved = moved.map(|mut it| it.pop().unwrap_or_default());
                         reply.send(moved).unwrap_or_default();
+                    }
+                    Request::Restore(rows, reply) => {
+                        let restored = self.restore(rows);
+                        if restored.is_err() {
+                            self.books.clear();
+                        }
+                        reply.send(restored).unwrap_or_default();
                     }
                 }
                 let is_full = batch.len() >= BATCH_COMMITS_MAX || transfers >= BATCH_TRANSFERS_MAX;
@@ -199,7 +214,7 @@ impl Writer {
 
     fn flush_lanes(&mut self, lanes: &[LaneOf]) -> Result<(), StoreError> {
         let engine = Arc::clone(&self.engine);
-        let turn = engine.turn()?;
+        let turn = engine.turn(&lanes.iter().map(|(of, _)| *of).collect())?;
         self.lock(&*turn, lanes)?;
         let mut batch = Batch::default();
         for of in lanes {
@@ -234,8 +249,8 @@ impl Writer {
         ask: impl Fn(&dyn Read, &Account) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         let engine = Arc::clone(&self.engine);
-        let turn = engine.turn()?;
-        let mut touched = Touched { accounts: ids.to_vec(), ..Touched::default() };
+        let turn = engine.turn(&BTreeSet::from([of]))?;
+        let mut touched = TouchedBooks { accounts: ids.to_vec(), ..TouchedBooks::default() };
         let unknown = self.unknown_accounts(of, &mut touched);
         let places = turn.read().account_places(of, &unknown)?;
         touched.lanes.extend(places.iter().map(|(_, place)| place.lane));
@@ -251,7 +266,7 @@ impl Writer {
         let (commits, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let panicked = |_| Err(StoreError::Unavailable("the writer panicked".to_owned()));
         // What a panic leaves half-changed is dropped with the books.
-        let outcomes = catch_unwind(AssertUnwindSafe(|| self.commit_batch(commits)));
+        let outcomes = catch_unwind(AssertUnwindSafe(|| self.take_turns(commits)));
         match outcomes.unwrap_or_else(panicked) {
             Ok(outcomes) => {
                 for (reply, outcome) in replies.into_iter().zip(outcomes) {
@@ -265,13 +280,32 @@ impl Writer {
         }
     }
 
+    /// Commits a batch; again and again while other nodes are faster.
+    fn take_turns(
+        &mut self,
+        commits: Vec<Commit>,
+    ) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
+        if self.engine.is_shared() {
+            for _ in 1..TURNS_MAX {
+                match self.commit_batch(commits.clone()) {
+                    Err(StoreError::Contended) => self.books.clear(),
+                    outcomes => return outcomes,
+                }
+            }
+        }
+        self.commit_batch(commits)
+    }
+
     fn commit_batch(
         &mut self,
         commits: Vec<Commit>,
     ) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
         let engine = Arc::clone(&self.engine);
-        let institutions: BTreeSet<_> = commits.iter().map(|commit| commit.institution).collect();
-        let mut work = self.load(&*engine, &commits)?;
+        let mut touched = Touched::default();
+        commits.iter().for_each(|commit| touched.add(commit));
+        let institutions = touched.institutions();
+        let turn = engine.turn(&institutions)?;
+        let mut work = self.load(turn, touched)?;
         let outcomes = commits.into_iter().map(|commit| self.decide(commit, &mut work)).collect();
         let Work { turn, mut batch, .. } = work;
         if !batch.log.is_empty() {
@@ -283,7 +317,7 @@ impl Writer {
     }
 
     /// Adds what follows from all commits together.
-    fn finish(&mut self, institutions: &BTreeSet<InstitutionId>, batch: &mut Batch) {
+    pub(crate) fn finish(&mut self, institutions: &BTreeSet<InstitutionId>, batch: &mut Batch) {
         for of in institutions {
             for (account, day) in self.books.ledger(*of).older_days() {
                 let sums = batch.days.entry((*of, *account, day.date)).or_default();
@@ -297,7 +331,7 @@ impl Writer {
     }
 
     /// Takes what is now durable for the state to go on from.
-    fn settle(
+    pub(crate) fn settle(
         &mut self,
         institutions: &BTreeSet<InstitutionId>,
         heads: BTreeMap<LaneOf, LaneHead>,
@@ -313,19 +347,13 @@ impl Writer {
     }
 
     /// Reads what the batch touches, once.
-    fn load<'e>(
+    pub(crate) fn load<'e>(
         &mut self,
-        engine: &'e dyn Engine,
-        commits: &[Commit],
+        turn: Box<dyn Turn + 'e>,
+        touched: Touched,
     ) -> Result<Work<'e>, StoreError> {
-        let turn = engine.turn()?;
-        let mut touched = BTreeMap::<InstitutionId, Touched>::new();
-        for commit in commits {
-            touched.entry(commit.institution).or_default().add(commit);
-        }
-        let mut loads = Vec::new();
-        let mut lanes = Vec::new();
-        for (of, mut touched) in touched {
+        let (mut loads, mut lanes) = (Vec::new(), Vec::new());
+        for (of, mut touched) in touched.books {
             let subjects = places::transfers(turn.read(), of, touched.subjects.drain(..))?;
             let sides = subjects.iter().map(|it| [it.transfer.debit, it.transfer.credit]);
             touched.accounts.extend(sides.flatten());
@@ -336,10 +364,8 @@ impl Writer {
             loads.push((of, touched, places, subjects));
         }
         self.lock(&*turn, &lanes)?;
-        let keys: Vec<_> = commits.iter().map(|it| (it.institution, it.key.clone())).collect();
-        let answers = turn.read().answers(&keys)?.into_iter().collect();
-        let records: BTreeSet<RecordKey> = commits.iter().flat_map(touched_records).collect();
-        let records = turn.read().record_heads(&Vec::from_iter(records))?.into_iter().collect();
+        let answers = turn.read().answers(&touched.keys)?.into_iter().collect();
+        let records = turn.read().record_heads(&Vec::from_iter(touched.records))?;
         for (of, touched, places, subjects) in loads {
             let closed_through = turn.read().closed_through(of)?;
             self.books.ledger(of).load_closed_through(closed_through);
@@ -351,12 +377,17 @@ impl Writer {
             }
             self.load_transfers(turn.read(), of, touched.transfers, subjects)?;
         }
-        Ok(Work { turn, answers, records, position: None, batch: Batch::default() })
+        let (records, batch) = (records.into_iter().collect(), Batch::default());
+        Ok(Work { turn, answers, records, position: None, batch })
     }
 
     /// The accounts that are not in memory; adds the lanes of those that are. In passing, what
     /// will be decided on comes into the processor's caches, many lines at a time.
-    fn unknown_accounts(&mut self, of: InstitutionId, touched: &mut Touched) -> Vec<AccountId> {
+    fn unknown_accounts(
+        &mut self,
+        of: InstitutionId,
+        touched: &mut TouchedBooks,
+    ) -> Vec<AccountId> {
         let ledger = self.books.ledger(of);
         let (mut unknown, mut newest) = (Vec::new(), None);
         for id in touched.accounts.drain(..) {
@@ -413,7 +444,7 @@ impl Writer {
             if answer.digest != commit.digest {
                 return Ok(Outcome::KeyReused);
             }
-            return work.receipt(answer.position).map(Outcome::Replayed);
+            return work.receipt(commit.institution, answer.position).map(Outcome::Replayed);
         }
         if let Some(key) = conflict(&commit, work) {
             return Ok(Outcome::Conflict(key));
@@ -455,7 +486,8 @@ impl Writer {
         let others: BTreeSet<LaneId> =
             changed.iter().map(|(of, _)| *of).filter(|of| *of != lane).collect();
         let booked: Vec<_> = results.iter().map(booked).collect();
-        let transfers = write_transfers(&mut work.batch, institution, position, results);
+        let transfers = created(results);
+        work.index_transfers(institution, position, &transfers);
         let body = LogBody {
             today: commit.at.today,
             records: commit.records,
@@ -483,7 +515,7 @@ impl Writer {
             transfers,
             root: Digest::ZERO,
         };
-        let seq = self.append(row(lane, 0, &body, transfers), work)?;
+        let seq = self.append(row(lane, 0, &body, encoded(&transfers)), work)?;
         let mut seqs = BTreeMap::from([(lane, seq)]);
         let told = LogBody::told(body.today, Told { lane, seq });
         for other in others {
@@ -518,20 +550,25 @@ impl Writer {
     }
 
     /// The head of a lane as the commits so far left it.
-    fn head(&self, of: LaneOf, work: &Work<'_>) -> LaneHead {
+    pub(crate) fn head(&self, of: LaneOf, work: &Work<'_>) -> LaneHead {
         let stored = || self.books.lane(of).expect("loaded before").head;
         work.batch.lanes.get(&of).copied().unwrap_or_else(stored)
     }
 
     /// Gives the accounts that a commit opened their places.
-    fn open_slots(&mut self, of: InstitutionId, changes: &[AccountChange], work: &mut Work<'_>) {
+    pub(crate) fn open_slots(
+        &mut self,
+        of: InstitutionId,
+        changes: &[AccountChange],
+        work: &mut Work<'_>,
+    ) {
         for change in changes {
             let AccountChange::Open(account) = change else { continue };
             let (id, lane, slot) = (account.id, account.lane, account.slot);
             let index = self.books.ledger(of).index_of(id).expect("opened now");
             self.books.lane_and_ledger((of, lane)).0.open(slot, index);
-            let head = work.batch.lanes.get_mut(&(of, lane)).expect("has a row now");
-            head.accounts = slot + 1;
+            let head = LaneHead { accounts: slot + 1, ..self.head((of, lane), work) };
+            work.batch.lanes.insert((of, lane), head);
             work.batch.accounts.push((of, id, AccountPlace { lane, slot }));
         }
     }
@@ -544,15 +581,35 @@ impl Work<'_> {
     }
 
     /// The receipt of an earlier commit, maybe one of this very batch.
-    fn receipt(&self, position: u64) -> Result<Receipt, StoreError> {
+    fn receipt(&self, of: InstitutionId, position: u64) -> Result<Receipt, StoreError> {
         let log = &self.batch.log;
         if let Ok(index) = log.binary_search_by_key(&position, |row| row.position) {
             return log[index].receipt();
         }
-        self.turn.read().receipt(position)
+        self.turn.read().receipt(of, position)
     }
 
-    fn write_records(&mut self, institution: InstitutionId, lane: LaneId, to: Vec<RecordEntry>) {
+    /// Writes how transfers are found, and what became of those they are about.
+    pub(crate) fn index_transfers(
+        &mut self,
+        of: InstitutionId,
+        position: u64,
+        transfers: &[Posted],
+    ) {
+        let resolved = transfers.iter().filter_map(|posted| posted.transfer.resolves());
+        self.batch.resolutions.extend(resolved.map(|(id, by)| (of, id, by)));
+        let ids = transfers.iter().map(|posted| posted.transfer.id);
+        let (points, runs) = places::index(position, ids);
+        self.batch.transfers.extend(points.into_iter().map(|(id, place)| (of, id, place)));
+        self.batch.runs.extend(runs.into_iter().map(|run| (of, run)));
+    }
+
+    pub(crate) fn write_records(
+        &mut self,
+        institution: InstitutionId,
+        lane: LaneId,
+        to: Vec<RecordEntry>,
+    ) {
         for entry in to {
             let key = RecordKey { institution, kind: entry.kind.clone(), id: entry.id };
             let now = (entry.version, entry.links.clone());
@@ -561,7 +618,7 @@ impl Work<'_> {
         }
     }
 
-    fn write_timers(&mut self, institution: InstitutionId, changes: Vec<TimerChange>) {
+    pub(crate) fn write_timers(&mut self, institution: InstitutionId, changes: Vec<TimerChange>) {
         self.batch.timers.extend(changes.into_iter().map(|change| match change {
             TimerChange::Set(timer) => ((institution, timer), true),
             TimerChange::Clear(timer) => ((institution, timer), false),
@@ -569,59 +626,69 @@ impl Work<'_> {
     }
 }
 
-/// What the commits of an institution name.
+/// What a batch names.
 #[derive(Default)]
-struct Touched {
-    lanes: BTreeSet<LaneId>,
-    accounts: Vec<AccountId>,
-    transfers: Vec<TransferId>,
+pub(crate) struct Touched {
+    pub keys: Vec<KeyOf>,
+    pub records: BTreeSet<RecordKey>,
+    pub books: BTreeMap<InstitutionId, TouchedBooks>,
+}
+
+/// Of the books of one institution.
+#[derive(Default)]
+pub(crate) struct TouchedBooks {
+    pub lanes: BTreeSet<LaneId>,
+    pub accounts: Vec<AccountId>,
+    pub transfers: Vec<TransferId>,
     /// Earlier transfers that others are about.
-    subjects: Vec<TransferId>,
-    opened_in: BTreeSet<LaneId>,
+    pub subjects: Vec<TransferId>,
+    pub opened_in: BTreeSet<LaneId>,
 }
 
 impl Touched {
     fn add(&mut self, commit: &Commit) {
-        self.lanes.insert(commit.lane);
-        for change in &commit.accounts {
+        self.keys.push((commit.institution, commit.key.clone()));
+        self.records.extend(touched_records(commit));
+        let books = self.books.entry(commit.institution).or_default();
+        books.lanes.insert(commit.lane);
+        books.add_changes(&commit.accounts);
+        for transfer in &commit.transfers {
+            books.transfers.push(transfer.id);
+            books.accounts.extend([transfer.debit, transfer.credit]);
+            books.subjects.extend(transfer.kind.about());
+        }
+    }
+
+    pub(crate) fn institutions(&self) -> BTreeSet<InstitutionId> {
+        self.books.keys().copied().collect()
+    }
+}
+
+impl TouchedBooks {
+    pub(crate) fn add_changes(&mut self, changes: &[AccountChange]) {
+        for change in changes {
             self.accounts.push(change.id());
             if let AccountChange::Open(account) = change {
                 self.lanes.insert(account.lane);
                 self.opened_in.insert(account.lane);
             }
         }
-        for transfer in &commit.transfers {
-            self.transfers.push(transfer.id);
-            self.accounts.extend([transfer.debit, transfer.credit]);
-            self.subjects.extend(transfer.kind.about());
-        }
     }
 }
 
-/// Writes how the transfers that happened are found; answers their bytes for the log.
-fn write_transfers(
-    batch: &mut Batch,
-    institution: InstitutionId,
-    position: u64,
-    results: Results,
-) -> Vec<u8> {
-    let created: Vec<Posted> = results
-        .into_iter()
-        .filter_map(|result| match result {
-            Ok(Applied::Created(posted)) => Some(posted),
-            Ok(Applied::Exists(_)) | Err(_) => None,
-        })
-        .collect();
-    let mut bytes = Vec::with_capacity(created.len() * POSTED_BYTES);
-    for posted in &created {
-        posted.encode(&mut bytes);
-        let resolved = posted.transfer.resolves();
-        batch.resolutions.extend(resolved.map(|(id, by)| (institution, id, by)));
-    }
-    let ids = created.iter().map(|posted| posted.transfer.id);
-    let (points, runs) = places::index(position, ids);
-    batch.transfers.extend(points.into_iter().map(|(id, place)| (institution, id, place)));
-    batch.runs.extend(runs.into_iter().map(|run| (institution, run)));
+/// The transfers that happened.
+fn created(results: Results) -> Vec<Posted> {
+    let created = results.into_iter().filter_map(|result| match result {
+        Ok(Applied::Created(posted)) => Some(posted),
+        Ok(Applied::Exists(_)) | Err(_) => None,
+    });
+    created.collect()
+}
+
+/// Their bytes for the log.
+fn encoded(transfers: &[Posted]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(transfers.len() * POSTED_BYTES);
+    transfers.iter().for_each(|posted| posted.encode(&mut bytes));
     bytes
 }
 

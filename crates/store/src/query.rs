@@ -159,7 +159,7 @@ impl Store {
         let snapshot = self.snapshot(of)?;
         let found = snapshot.read().answers(&[(of, key.to_owned())])?;
         let Some((_, answer)) = found.first() else { return Ok(None) };
-        Ok(Some((answer.digest, snapshot.read().receipt(answer.position)?)))
+        Ok(Some((answer.digest, snapshot.read().receipt(of, answer.position)?)))
     }
 
     /// An account with its balances.

@@ -100,10 +100,7 @@ struct Chains {
 impl Chains {
     fn follow(&mut self, row: &LogRow) -> Result<(), StoreError> {
         let before = self.heads.get(&row.lane).copied().unwrap_or(LaneHead::EMPTY);
-        let follows = row.seq == before.seq + 1
-            && row.previous == before.position
-            && row.root == row.chained(before.root);
-        if !follows {
+        if !row.follows(before.seq, before.position, before.root) {
             return Err(row.corrupt("does not follow from the row before it"));
         }
         self.rows += 1;

@@ -93,11 +93,15 @@ impl Engine for MemEngine {
     }
 
     fn snapshot(&self, _of: InstitutionId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        self.snapshot_of_all()
+    }
+
+    fn snapshot_of_all(&self) -> Result<Box<dyn Snapshot + '_>, StoreError> {
         let tables = self.memory.0.tables.read().map_err(|_| poisoned())?;
         Ok(Box::new(MemSnapshot(tables)))
     }
 
-    fn turn(&self) -> Result<Box<dyn Turn + '_>, StoreError> {
+    fn turn(&self, _of: &BTreeSet<InstitutionId>) -> Result<Box<dyn Turn + '_>, StoreError> {
         let shared = &*self.memory.0;
         let turn = lock(&shared.turn);
         let tables = shared.tables.read().map_err(|_| poisoned())?;
@@ -145,9 +149,9 @@ impl Turn for MemTurn<'_> {
 }
 
 impl Tables {
-    fn row(&self, position: u64) -> Option<&LogRow> {
+    fn row(&self, of: InstitutionId, position: u64) -> Option<&LogRow> {
         let index = self.log.binary_search_by_key(&position, |row| row.position);
-        index.ok().map(|index| &self.log[index])
+        index.ok().map(|index| &self.log[index]).filter(|row| row.institution == of)
     }
 
     fn write(&mut self, batch: &Batch) {
@@ -322,9 +326,9 @@ impl Read for Tables {
         Ok(runs.filter(|run| run.span.0 <= span.1 && span.0 <= run.span.1).cloned().collect())
     }
 
-    fn posted(&self, at: &[TransferPlace]) -> Result<Vec<Posted>, StoreError> {
+    fn posted(&self, of: InstitutionId, at: &[TransferPlace]) -> Result<Vec<Posted>, StoreError> {
         let posted = |place: &TransferPlace| {
-            let row = self.row(place.position)?;
+            let row = self.row(of, place.position)?;
             let bytes = row.transfers.chunks(POSTED_BYTES).nth(place.item as usize)?;
             Posted::decode(bytes).ok()
         };
@@ -370,18 +374,23 @@ impl Read for Tables {
         Ok(sums.into_iter().collect())
     }
 
-    fn log_row(&self, position: u64) -> Result<Option<LogRow>, StoreError> {
-        Ok(self.row(position).cloned())
+    fn log_row(&self, of: InstitutionId, position: u64) -> Result<Option<LogRow>, StoreError> {
+        Ok(self.row(of, position).cloned())
     }
 
-    fn log_link(&self, position: u64) -> Result<Option<(u64, u64)>, StoreError> {
-        Ok(self.row(position).map(|row| (row.seq, row.previous)))
+    fn log_link(&self, of: InstitutionId, position: u64) -> Result<Option<(u64, u64)>, StoreError> {
+        Ok(self.row(of, position).map(|row| (row.seq, row.previous)))
     }
 
     fn log(&self, of: InstitutionId, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError> {
         let start = self.log.partition_point(|row| row.position <= after);
         let rows = self.log[start..].iter().filter(|row| row.institution == of);
         Ok(rows.take(limit).cloned().collect())
+    }
+
+    fn log_of_all(&self, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError> {
+        let start = self.log.partition_point(|row| row.position <= after);
+        Ok(self.log[start..].iter().take(limit).cloned().collect())
     }
 
     fn timers(

@@ -146,7 +146,7 @@ pub(crate) fn transfers(
     ids: impl Iterator<Item = TransferId>,
 ) -> Result<Vec<Posted>, StoreError> {
     let (ids, places): (Vec<_>, Vec<_>) = locate(read, of, ids)?.into_iter().unzip();
-    let found = read.posted(&places)?;
+    let found = read.posted(of, &places)?;
     match found.iter().zip(&ids).find(|(posted, id)| posted.transfer.id != **id) {
         Some((_, id)) => Err(StoreError::Corrupt(format!("transfer {id} is not where it is said"))),
         None => Ok(found),

@@ -4,7 +4,7 @@
 //! connection writes; readers have connections of their own and never wait for it.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, ErrorKind},
     os::unix::fs::OpenOptionsExt,
@@ -63,13 +63,17 @@ impl Engine for SqliteEngine {
     }
 
     fn snapshot(&self, _of: InstitutionId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        self.snapshot_of_all()
+    }
+
+    fn snapshot_of_all(&self) -> Result<Box<dyn Snapshot + '_>, StoreError> {
         let idle = lock(&self.readers).pop();
         let reader = idle.map_or_else(|| connect(&self.path), Ok)?;
         execute(&reader, "BEGIN")?;
         Ok(Box::new(SqliteSnapshot { reader: Some(reader), idle: &self.readers }))
     }
 
-    fn turn(&self) -> Result<Box<dyn Turn + '_>, StoreError> {
+    fn turn(&self, _of: &BTreeSet<InstitutionId>) -> Result<Box<dyn Turn + '_>, StoreError> {
         let writer = lock(&self.writer);
         execute(&writer, "BEGIN IMMEDIATE")?;
         Ok(Box::new(SqliteTurn(writer)))
@@ -481,16 +485,23 @@ impl Read for Connection {
         })
     }
 
-    fn posted(&self, at: &[TransferPlace]) -> Result<Vec<Posted>, StoreError> {
+    fn posted(&self, of: InstitutionId, at: &[TransferPlace]) -> Result<Vec<Posted>, StoreError> {
         let mut chunks = BTreeMap::<(u64, usize), Vec<u8>>::new();
         for place in at {
             let first = place.item as usize / CHUNK * CHUNK;
             if let Entry::Vacant(unread) = chunks.entry((place.position, first)) {
                 let sql = match first {
-                    0 => "SELECT transfers FROM log WHERE position = ? AND 0 = ?",
-                    _ => "SELECT transfers FROM chunk WHERE position = ? AND item = ?",
+                    0 => {
+                        "SELECT transfers FROM log WHERE institution = ? AND position = ?
+                        AND 0 = ?"
+                    }
+                    _ => {
+                        "SELECT c.transfers FROM log l JOIN chunk c USING (position)
+                        WHERE l.institution = ? AND l.position = ? AND c.item = ?"
+                    }
                 };
-                let chunk = one(self, sql, &[&place.position, &limit_of(first)], |row| row.get(0))?;
+                let params: [&dyn ToSql; 3] = [of.as_bytes(), &place.position, &limit_of(first)];
+                let chunk = one(self, sql, &params, |row| row.get(0))?;
                 unread.insert(chunk.unwrap_or_default());
             }
         }
@@ -549,21 +560,27 @@ impl Read for Connection {
         })
     }
 
-    fn log_row(&self, position: u64) -> Result<Option<LogRow>, StoreError> {
-        let sql = format!("{LOG_ROW} WHERE position = ?");
-        let row = one(self, &sql, &[&position], log_row)?;
+    fn log_row(&self, of: InstitutionId, position: u64) -> Result<Option<LogRow>, StoreError> {
+        let sql = format!("{LOG_ROW} WHERE position = ? AND institution = ?");
+        let row = one(self, &sql, &[&position, of.as_bytes()], log_row)?;
         row.map(|row| with_chunks(self, row)).transpose()
     }
 
-    fn log_link(&self, position: u64) -> Result<Option<(u64, u64)>, StoreError> {
-        let sql = "SELECT seq, previous FROM log WHERE position = ?";
-        one(self, sql, &[&position], |row| Ok((row.get(0)?, row.get(1)?)))
+    fn log_link(&self, of: InstitutionId, position: u64) -> Result<Option<(u64, u64)>, StoreError> {
+        let sql = "SELECT seq, previous FROM log WHERE position = ? AND institution = ?";
+        one(self, sql, &[&position, of.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     fn log(&self, of: InstitutionId, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError> {
         let sql =
             format!("{LOG_ROW} WHERE position > ? AND institution = ? ORDER BY position LIMIT ?");
         let rows = many(self, &sql, &[&after, of.as_bytes(), &limit_of(limit)], log_row)?;
+        rows.into_iter().map(|row| with_chunks(self, row)).collect()
+    }
+
+    fn log_of_all(&self, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError> {
+        let sql = format!("{LOG_ROW} WHERE position > ? ORDER BY position LIMIT ?");
+        let rows = many(self, &sql, &[&after, &limit_of(limit)], log_row)?;
         rows.into_iter().map(|row| with_chunks(self, row)).collect()
     }
 

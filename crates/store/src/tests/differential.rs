@@ -1,5 +1,6 @@
-//! Random histories on both engines, with restarts: the answers are the same, what can be seen is
-//! the same, and all of it follows from the log.
+//! Random histories on each engine, with restarts and with two nodes on one database: the answers
+//! are the same, what can be seen is the same, and all of it follows from the log, from which
+//! another store is made.
 
 use std::{collections::BTreeMap, task::Poll};
 
@@ -11,7 +12,7 @@ use super::{
     Loan, Moment, Outcome, Store, Transfer, TransferId, account, amount, commit, day, lane, loan,
     look, noon, nth, rig::queue,
 };
-use crate::{Due, Mode, RecordKey, StoreError};
+use crate::{Due, LogRow, Memory, Mode, RecordKey, StoreError};
 
 const SEEDS: u64 = 12;
 const COMMITS: u64 = 120;
@@ -38,12 +39,18 @@ async fn both_engines_agree_and_follow_from_the_log() {
 async fn history(seed: u64, seen: &mut BTreeMap<&'static str, u64>) {
     let directory = Directory::new();
     let (mem, mut sqlite) = (Store::in_memory(), directory.open());
+    let memory = Memory::default();
+    let nodes = [Store::on_memory(&memory).unwrap(), Store::on_memory(&memory).unwrap()];
     let mut maker = Maker { prng: Prng::stream(seed, "histories"), ..Maker::default() };
+    let mut chance = Prng::stream(seed, "nodes");
     while maker.made < COMMITS {
         let group: Vec<_> = (0..=maker.prng.below(10)).map(|_| maker.commit()).collect();
         let first = all(&mem, &group).await;
         let second = all(&sqlite, &group).await;
         assert_eq!(format!("{first:#?}"), format!("{second:#?}"), "seed {seed}");
+        let node = &nodes[usize::from(chance.chance(50))];
+        let third = all(node, &group).await;
+        assert_eq!(format!("{first:#?}"), format!("{third:#?}"), "seed {seed}");
         for (commit, outcome) in group.iter().zip(&first) {
             maker.learn(commit, outcome.as_ref().unwrap(), seen);
         }
@@ -52,9 +59,14 @@ async fn history(seed: u64, seen: &mut BTreeMap<&'static str, u64>) {
             sqlite = directory.open();
         }
     }
+    let restored = Store::in_memory();
+    restore(&sqlite, &restored, &mut chance).await;
     for number in 1..=INSTITUTIONS {
         let of = nth(number);
-        assert_eq!(look(&mem, of).await, look(&sqlite, of).await, "seed {seed}");
+        let look_at_mem = look(&mem, of).await;
+        for other in [&sqlite, &nodes[0], &nodes[1], &restored] {
+            assert_eq!(look_at_mem, look(other, of).await, "seed {seed}");
+        }
         for transfer in 1..=maker.transfers {
             let found = mem.transfer(of, nth(transfer)).await.unwrap();
             assert_eq!(found, sqlite.transfer(of, nth(transfer)).await.unwrap());
@@ -66,6 +78,23 @@ async fn history(seed: u64, seen: &mut BTreeMap<&'static str, u64>) {
             });
             name.into_iter().for_each(|it| *seen.entry(it).or_default() += 1);
         }
+    }
+}
+
+/// Makes the second store from the log of the first, some commits at a time.
+async fn restore(from: &Store, to: &Store, prng: &mut Prng) {
+    let mut commits = Vec::<Vec<LogRow>>::new();
+    let read = from.each_row::<StoreError>(0, |row| {
+        match commits.last_mut().filter(|_| row.told_at != 0) {
+            Some(commit) => commit.push(row),
+            None => commits.push(vec![row]),
+        }
+        Ok(())
+    });
+    read.unwrap();
+    while !commits.is_empty() {
+        let some = usize::try_from(1 + prng.below(9)).unwrap().min(commits.len());
+        to.restore(commits.drain(..some).flatten().collect()).await.unwrap();
     }
 }
 

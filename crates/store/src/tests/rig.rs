@@ -1,7 +1,7 @@
 //! An engine that fails, panics or waits when it is told to.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     pin::{Pin, pin},
     sync::{Arc, Condvar, Mutex},
     task::{Context, Poll, Waker},
@@ -117,8 +117,12 @@ impl Engine for Rig {
         self.engine.snapshot(of)
     }
 
-    fn turn(&self) -> Result<Box<dyn Turn + '_>, StoreError> {
-        Ok(Box::new(RigTurn { rig: self, turn: self.engine.turn()? }))
+    fn snapshot_of_all(&self) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        self.engine.snapshot_of_all()
+    }
+
+    fn turn(&self, of: &BTreeSet<InstitutionId>) -> Result<Box<dyn Turn + '_>, StoreError> {
+        Ok(Box::new(RigTurn { rig: self, turn: self.engine.turn(of)? }))
     }
 }
 

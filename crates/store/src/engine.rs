@@ -8,11 +8,15 @@ pub(crate) mod sqlite;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use audit::TileId;
 use ledger::{Account, AccountId, InstitutionId, LaneId, Posted, Resolution, TransferId};
 use money::Amount;
 use stdx::{Date, Digest, Id};
 
-use crate::{Due, LogRow, Receipt, RecordEntry, RecordKey, StoreError, Timer};
+use crate::{
+    Due, LogRow, Receipt, RecordEntry, RecordKey, StoreError, Timer,
+    audit::{LeavesRow, TileRow},
+};
 
 /// A lane of an institution.
 pub(crate) type LaneOf = (InstitutionId, LaneId);
@@ -114,6 +118,8 @@ pub(crate) struct Batch {
     /// Whether each is set; otherwise it is cleared.
     pub timers: BTreeMap<(InstitutionId, Timer), bool>,
     pub closed_through: BTreeMap<InstitutionId, Date>,
+    pub tiles: Vec<(InstitutionId, TileRow)>,
+    pub leaves: Vec<(InstitutionId, LeavesRow)>,
 }
 
 /// A record to write, and the links its earlier version had.
@@ -243,6 +249,12 @@ pub(crate) trait Read {
         of: InstitutionId,
         ids: &[TransferId],
     ) -> Result<Vec<(TransferId, Resolution)>, StoreError>;
+
+    /// The leaves among which a position is: of those that begin at or before it, the last.
+    fn leaves(&self, of: InstitutionId, position: u64) -> Result<Option<LeavesRow>, StoreError>;
+    fn tile(&self, of: InstitutionId, id: TileId) -> Result<Option<TileRow>, StoreError>;
+    /// How many rows there are of tiles and of leaves.
+    fn tile_counts(&self, of: InstitutionId) -> Result<(u64, u64), StoreError>;
 
     fn closed_through(&self, of: InstitutionId) -> Result<Option<Date>, StoreError>;
     /// Debits and credits posted to an account with value dates through a day, of those that are

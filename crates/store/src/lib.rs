@@ -7,11 +7,14 @@
 //! written, the next batch gathers.
 //!
 //! What a commit did is one row of the event log, chained by hash to the row before it in its
-//! lane. All other tables can be rebuilt from the log; they only find things faster.
+//! lane. All other tables follow from the log: they find things faster, or are a newest state that
+//! is kept in memory and stored now and then.
 //!
 //! Suggested reading order: [`commit`] (what goes in and what comes out), [`pipeline`] (how),
-//! [`engine`] (what an engine must do), [`query`] (how things are read), [`verify`], [`table`].
+//! [`books`] (what is in memory), [`page`] (how accounts are stored), [`engine`] (what an engine
+//! must do), [`query`] (how things are read), [`verify`], [`restore`], [`table`].
 
+mod audit;
 mod books;
 mod commit;
 mod engine;
@@ -24,6 +27,7 @@ mod restore;
 mod table;
 mod verify;
 
+pub use audit::Sealed;
 pub use commit::{
     AccountChange, Booked, Commit, Due, Event, Expected, Mode, Outcome, Receipt, Timer, TimerChange,
 };

@@ -7,6 +7,8 @@ mod differential;
 mod files;
 mod records;
 mod rig;
+mod seals;
+mod tamper;
 
 use std::{
     path::{Path, PathBuf},

@@ -19,6 +19,7 @@ use stdx::{Date, Digest, Id, Timestamp};
 use crate::{
     AccountChange, Due, LogBody, LogRow, PAGE_MAX, RecordEntry, Store, StoreError, Timer,
     TimerChange,
+    audit::Retrace,
     books::each_account,
     engine::{AccountPlace, AnswerRow, Filter, LaneHead, PageRow, Read, RecordRow, Sums, places},
     page,
@@ -71,10 +72,15 @@ impl Store {
         let snapshot = self.snapshot(of)?;
         let read = snapshot.read();
         let mut replay = Replay::default();
-        each_row(read, of, |row| replay.row(read, row))?;
+        let mut retrace = Retrace::new(read, of)?;
+        each_row(read, of, |row| {
+            replay.row(read, row)?;
+            retrace.row(row)
+        })?;
         replay.chains.check_heads(&read.lanes(of)?)?;
         let verified = replay.summary();
         replay.compare(read, of)?;
+        retrace.end()?;
         Ok(verified)
     }
 }
@@ -319,6 +325,9 @@ impl Replay {
         for (lane, head) in &lanes {
             let opened = self.opened.get(lane).copied().unwrap_or_default();
             same("the number of accounts of lane", lane, Some(&opened), &head.accounts)?;
+            if head.flushed > head.seq {
+                return Err(differs("what is flushed of lane", lane));
+            }
         }
         let mut stored = BTreeMap::new();
         let pages = |last: Option<&PageRow>| {
@@ -331,7 +340,7 @@ impl Replay {
         for ((lane, number), changed) in &self.pages {
             let (head, as_of) = (&lanes[lane], stored.remove(&(*lane, *number)));
             let behind = head.flushed < *changed && as_of.is_none_or(|as_of| as_of < *changed);
-            if head.flushed > head.seq || (as_of != Some(*changed) && !behind) {
+            if as_of != Some(*changed) && !behind {
                 return Err(differs(&format!("page {number} of lane"), lane));
             }
         }

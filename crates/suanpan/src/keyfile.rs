@@ -1,4 +1,4 @@
-//! The master key in a file: made at first start, readable by its owner alone.
+//! Keys in files, readable by their owner alone; the master key is made at the first start.
 
 use std::{
     fs::{self, OpenOptions},
@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use party::MasterKey;
+use zeroize::Zeroizing;
 
 use crate::system;
 
@@ -24,26 +25,33 @@ pub(crate) fn open(directory: &Path, new: bool) -> anyhow::Result<MasterKey> {
     let named = || path.display().to_string();
     if !path.exists() {
         ensure!(new, "{} is missing, and the data beside it needs it; restore it", named());
-        create(directory, &path).with_context(named)?;
-    }
-    let mode = fs::metadata(&path).with_context(named)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        bail!("{} can be read by others; run `chmod 600` on it", named());
+        write(&path, &hex::encode(system::seed())).with_context(named)?;
     }
     let mut bytes = [0; 32];
-    let text = fs::read_to_string(&path).with_context(named)?;
-    hex::decode_to_slice(text.trim(), &mut bytes)
+    hex::decode_to_slice(read(&path)?.trim(), &mut bytes)
         .with_context(|| format!("{} is not 64 hexadecimal digits", named()))?;
     Ok(MasterKey::new(bytes))
 }
 
+/// The text of a key file; refused when others can read it.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let named = || path.display().to_string();
+    let mode = fs::metadata(path).with_context(named)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        bail!("{} can be read by others; run `chmod 600` on it", named());
+    }
+    Ok(Zeroizing::new(fs::read_to_string(path).with_context(named)?))
+}
+
 /// Written aside and renamed, so that a crash leaves no half a key.
-fn create(directory: &Path, path: &Path) -> anyhow::Result<()> {
+pub(crate) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
     fs::create_dir_all(directory)?;
-    let aside = directory.join("master.key.new");
+    let aside = path.with_added_extension("new");
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
-    writeln!(file, "{}", hex::encode(system::seed()))?;
+    writeln!(file, "{text}")?;
     file.sync_all()?;
     fs::rename(&aside, path)?;
     fs::File::open(directory)?.sync_all()?;

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
 };
 
+use audit::TileId;
 use ledger::{AccountId, InstitutionId, LaneId, POSTED_BYTES, Posted, Resolution, TransferId};
 use stdx::{Date, Id};
 
@@ -13,7 +14,10 @@ use super::{
     AccountPlace, AnswerRow, Batch, Engine, Filter, KeyOf, LaneHead, LaneOf, PageRow, Read,
     RecordHead, RecordRow, Snapshot, Sums, TransferPlace, Turn, no_transfer, places::Run,
 };
-use crate::{Due, LogRow, RecordKey, StoreError, Timer};
+use crate::{
+    Due, LogRow, RecordKey, StoreError, Timer,
+    audit::{LeavesRow, TileRow},
+};
 
 /// A database in memory; clones are the same one. It outlives the stores that are opened on it,
 /// as a database outlives the processes that use it.
@@ -65,6 +69,8 @@ struct Tables {
     /// Institution, second, position.
     runs: BTreeMap<(InstitutionId, u64, u64), Run>,
     resolutions: BTreeMap<(InstitutionId, TransferId), Resolution>,
+    tiles: BTreeMap<(InstitutionId, TileId), TileRow>,
+    leaves: BTreeMap<(InstitutionId, u64), LeavesRow>,
     days: BTreeMap<(InstitutionId, AccountId, Date), Sums>,
     timers: BTreeSet<(InstitutionId, Timer)>,
     closed_through: BTreeMap<InstitutionId, Date>,
@@ -202,6 +208,18 @@ impl Tables {
                 true => self.timers.insert(timer.clone()),
                 false => self.timers.remove(timer),
             };
+        }
+        for (of, tile) in &batch.tiles {
+            let stored = self.tiles.entry((*of, tile.id)).or_insert_with(|| tile.clone());
+            if tile.hashes.len() > stored.hashes.len() {
+                stored.clone_from(tile);
+            }
+        }
+        for (of, leaves) in &batch.leaves {
+            let stored = self.leaves.entry((*of, leaves.first)).or_insert_with(|| leaves.clone());
+            if leaves.positions.len() > stored.positions.len() {
+                stored.clone_from(leaves);
+            }
         }
         self.closed_through.extend(batch.closed_through.iter().map(|(of, day)| (*of, *day)));
     }
@@ -341,6 +359,21 @@ impl Read for Tables {
         ids: &[TransferId],
     ) -> Result<Vec<(TransferId, Resolution)>, StoreError> {
         Ok(ids.iter().filter_map(|id| Some((*id, *self.resolutions.get(&(of, *id))?))).collect())
+    }
+
+    fn leaves(&self, of: InstitutionId, position: u64) -> Result<Option<LeavesRow>, StoreError> {
+        let mut found = self.leaves.range((of, 0)..=(of, position));
+        Ok(found.next_back().map(|(_, it)| it.clone()))
+    }
+
+    fn tile(&self, of: InstitutionId, id: TileId) -> Result<Option<TileRow>, StoreError> {
+        Ok(self.tiles.get(&(of, id)).cloned())
+    }
+
+    fn tile_counts(&self, of: InstitutionId) -> Result<(u64, u64), StoreError> {
+        let tiles = self.tiles.keys().filter(|(it, _)| *it == of).count();
+        let leaves = self.leaves.keys().filter(|(it, _)| *it == of).count();
+        Ok((tiles as u64, leaves as u64))
     }
 
     fn closed_through(&self, of: InstitutionId) -> Result<Option<Date>, StoreError> {

@@ -12,6 +12,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use audit::TileId;
 use ledger::{AccountId, InstitutionId, LaneId, POSTED_BYTES, Posted, Resolution, TransferId};
 use money::Amount;
 use rusqlite::{
@@ -23,7 +24,10 @@ use super::{
     AccountPlace, AnswerRow, Batch, Engine, Filter, KeyOf, LaneHead, LaneOf, PageRow, Read,
     RecordHead, RecordRow, Snapshot, Sums, TransferPlace, Turn, no_transfer, places::Run,
 };
-use crate::{Due, LogRow, RecordKey, StoreError, Timer};
+use crate::{
+    Due, LogRow, RecordKey, StoreError, Timer,
+    audit::{LeavesRow, TileRow},
+};
 
 /// The steps from an empty file to today's tables. A step is never edited once it is released.
 const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql")];
@@ -303,7 +307,8 @@ fn write(connection: &Connection, batch: &Batch) -> rusqlite::Result<()> {
     write_records(connection, batch)?;
     write_books(connection, batch)?;
     write_transfers(connection, batch)?;
-    write_timers(connection, batch)
+    write_timers(connection, batch)?;
+    write_tiles(connection, batch)
 }
 
 const LOG_ROW: &str =
@@ -528,6 +533,26 @@ impl Read for Connection {
         )
     }
 
+    fn leaves(&self, of: InstitutionId, position: u64) -> Result<Option<LeavesRow>, StoreError> {
+        let sql = "SELECT first, number, positions FROM leaf WHERE institution = ? AND first <= ?
+            ORDER BY first DESC LIMIT 1";
+        // Positions are stored as signed numbers.
+        one(self, sql, &[of.as_bytes(), &position.min(i64::MAX.unsigned_abs())], leaves)
+    }
+
+    fn tile(&self, of: InstitutionId, id: TileId) -> Result<Option<TileRow>, StoreError> {
+        let sql = "SELECT hashes FROM tile WHERE institution = ? AND level = ? AND number = ?";
+        let tile = |row: &Row<'_>| Ok(TileRow { id, hashes: row.get(0)? });
+        one(self, sql, &[of.as_bytes(), &id.level, &id.number], tile)
+    }
+
+    fn tile_counts(&self, of: InstitutionId) -> Result<(u64, u64), StoreError> {
+        let sql = "SELECT (SELECT count(*) FROM tile WHERE institution = ?1),
+            (SELECT count(*) FROM leaf WHERE institution = ?1)";
+        let counts = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        Ok(one(self, sql, &[of.as_bytes()], counts)?.unwrap_or_default())
+    }
+
     fn closed_through(&self, of: InstitutionId) -> Result<Option<Date>, StoreError> {
         let sql = "SELECT closed_through FROM period WHERE institution = ?";
         one(self, sql, &[of.as_bytes()], |row| date(row, 0))
@@ -679,6 +704,31 @@ fn write_log(transaction: &Connection, batch: &Batch) -> rusqlite::Result<()> {
         answer.execute(params![of.as_bytes(), key, row.digest.as_bytes(), row.position])?;
     }
     Ok(())
+}
+
+/// A tile only grows: of two writers the one who knows more rows wins.
+fn write_tiles(transaction: &Connection, batch: &Batch) -> rusqlite::Result<()> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO tile (institution, level, number, hashes) VALUES (?, ?, ?, ?)
+        ON CONFLICT DO UPDATE SET hashes = excluded.hashes
+        WHERE length(excluded.hashes) > length(tile.hashes)",
+    )?;
+    for (of, TileRow { id, hashes }) in &batch.tiles {
+        insert.execute(params![of.as_bytes(), id.level, id.number, hashes])?;
+    }
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO leaf (institution, first, number, positions) VALUES (?, ?, ?, ?)
+        ON CONFLICT DO UPDATE SET positions = excluded.positions
+        WHERE length(excluded.positions) > length(leaf.positions)",
+    )?;
+    for (of, LeavesRow { first, number, positions }) in &batch.leaves {
+        insert.execute(params![of.as_bytes(), first, number, positions])?;
+    }
+    Ok(())
+}
+
+fn leaves(row: &Row<'_>) -> rusqlite::Result<LeavesRow> {
+    Ok(LeavesRow { first: row.get(0)?, number: row.get(1)?, positions: row.get(2)? })
 }
 
 fn write_records(transaction: &Connection, batch: &Batch) -> rusqlite::Result<()> {

@@ -136,3 +136,22 @@ CREATE TABLE period (
     institution    BLOB PRIMARY KEY,
     closed_through INTEGER NOT NULL
 ) WITHOUT ROWID;
+
+-- The Merkle tree over an institution's log: up to 256 hashes of 32 bytes to a tile, which only
+-- grows. It follows from the log.
+CREATE TABLE tile (
+    institution BLOB NOT NULL,
+    level       INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    hashes      BLOB NOT NULL,
+    PRIMARY KEY (institution, level, number)
+) WITHOUT ROWID;
+
+-- Where the leaves of a tile of level 0 are in the log: 8 bytes each, most significant first.
+CREATE TABLE leaf (
+    institution BLOB NOT NULL,
+    first       INTEGER NOT NULL, -- the position of the first one
+    number      INTEGER NOT NULL, -- the tile
+    positions   BLOB NOT NULL,
+    PRIMARY KEY (institution, first)
+) WITHOUT ROWID;

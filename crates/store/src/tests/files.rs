@@ -37,7 +37,7 @@ async fn the_state_hash_depends_on_content_alone() {
 }
 
 /// A bit of everything, in lanes 1 and 2.
-async fn everything(store: &Store) {
+pub(super) async fn everything(store: &Store) {
     let mut opening = commit("open");
     opening.accounts.extend([1, 2].map(|it| AccountChange::Open(account(it, it))));
     committed(store, opening).await;

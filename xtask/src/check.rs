@@ -1,14 +1,14 @@
 //! `cargo xtask test`: what must hold before a change is merged, cheapest first.
 
 use anyhow::{Context as _, Result, bail};
+use testdb::Postgres;
 
 use crate::shell::Shell;
 
 /// Something the tests need beside Rust.
 struct Need {
     what: &'static str,
-    /// Succeeds where it is there.
-    probe: &'static [&'static str],
+    is_there: fn(&Shell) -> bool,
     source: Source,
 }
 
@@ -25,21 +25,31 @@ const NEEDS: &[Need] = &[
     // Rust links through `cc` unless told otherwise; SQLite is compiled with it in any case.
     Need {
         what: "a C compiler",
-        probe: &["cc", "--version"],
+        is_there: |shell| shell.answers(&["cc", "--version"]),
         source: Source::Apt(&["gcc", "libc6-dev"]),
     },
     Need {
         what: "rustfmt",
-        probe: &["cargo", "fmt", "--version"],
+        is_there: |shell| shell.answers(&["cargo", "fmt", "--version"]),
         source: Source::Rustup("rustfmt"),
     },
     Need {
         what: "clippy",
-        probe: &["cargo", "clippy", "--version"],
+        is_there: |shell| shell.answers(&["cargo", "clippy", "--version"]),
         source: Source::Rustup("clippy"),
     },
     // What the sandbox prints to be pasted is run by a test, with `bash` and this.
-    Need { what: "curl", probe: &["curl", "--version"], source: Source::Apt(&["curl"]) },
+    Need {
+        what: "curl",
+        is_there: |shell| shell.answers(&["curl", "--version"]),
+        source: Source::Apt(&["curl"]),
+    },
+    // One of the engines; the tests start clusters of their own.
+    Need {
+        what: "PostgreSQL",
+        is_there: |_| testdb::is_installed(),
+        source: Source::Apt(&["postgresql"]),
+    },
 ];
 
 /// What runs before the tests. Clippy gets `-D warnings` for itself: in `RUSTFLAGS` it would make
@@ -53,20 +63,26 @@ const CHECKS: &[&[&str]] = &[
 const NEXTEST: &[&str] = &["cargo", "nextest", "run", "--workspace"];
 const CARGO_TEST: &[&str] = &["cargo", "test", "--workspace"];
 
-/// Runs everything and becomes the test runner at the end, so its closing lines are the last.
+/// Runs everything, the tests last, with a PostgreSQL that they share.
 ///
 /// # Errors
 /// At the first thing that is missing or fails.
 pub(crate) fn all(shell: &Shell) -> Result<()> {
-    for need in NEEDS.iter().filter(|it| !shell.answers(it.probe)) {
+    for need in NEEDS.iter().filter(|it| !(it.is_there)(shell)) {
         eprintln!("{} is missing: installing it", need.what);
         install(shell, &need.source).with_context(|| format!("cannot install {}", need.what))?;
+        if !(need.is_there)(shell) {
+            bail!("what was installed as {} is too old or not where it is looked for", need.what);
+        }
     }
     for check in CHECKS {
         shell.run(check)?;
     }
     let nextest = shell.answers(&["cargo", "nextest", "--version"]);
-    Err(shell.exec(if nextest { NEXTEST } else { CARGO_TEST }))
+    let runner = if nextest { NEXTEST } else { CARGO_TEST };
+    let postgres = Postgres::start().context("cannot start PostgreSQL")?;
+    let shared = format!("{}={}", testdb::SHARED, postgres.folder().display());
+    shell.run(&[&["env", &shared], runner].concat())
 }
 
 fn install(shell: &Shell, source: &Source) -> Result<()> {

@@ -31,6 +31,9 @@ enum Xtask {
     /// Tells the whole story on real data and prints its summary; `--json` for one object.
     #[command(disable_help_flag = true)]
     Demo(Arguments),
+    /// Simulates seed after seed: `--seed N --minutes M`, and says how to repeat one that fails.
+    #[command(disable_help_flag = true)]
+    Sim(Arguments),
     /// Writes the generated pages of `docs/reference` anew.
     Codegen,
 }
@@ -51,8 +54,9 @@ fn main() -> ExitCode {
 fn run(xtask: &Xtask) -> anyhow::Result<()> {
     match xtask {
         Xtask::Test => check::all(&Shell::at(root())),
-        Xtask::Up(rest) => Err(suanpan("up", rest)),
-        Xtask::Demo(rest) => Err(suanpan("demo", rest)),
+        Xtask::Up(rest) => Err(become_built("suanpan", &["up"], rest)),
+        Xtask::Demo(rest) => Err(become_built("suanpan", &["demo"], rest)),
+        Xtask::Sim(rest) => Err(become_built("sim", &[], rest)),
         Xtask::Codegen => Shell::at(root()).run(&CODEGEN),
     }
 }
@@ -60,12 +64,13 @@ fn run(xtask: &Xtask) -> anyhow::Result<()> {
 const CODEGEN: [&str; 7] =
     ["cargo", "run", "--package=suanpan", "--", "reference", "--out", "docs/reference"];
 
-/// Becomes the platform, built in release, in the caller's own directory. Cargo reports its
-/// progress on stderr, so stdout is the platform's alone. Returns only if that failed.
-fn suanpan(command: &str, rest: &Arguments) -> anyhow::Error {
-    let cargo = ["cargo", "run", "--release", "--package=suanpan", "--", command];
+/// Becomes a program of ours, built in release, in the caller's own directory. Cargo reports its
+/// progress on stderr, so stdout is the program's alone. Returns only if that failed.
+fn become_built(package: &str, words: &[&str], rest: &Arguments) -> anyhow::Error {
+    let package = format!("--package={package}");
+    let cargo = ["cargo", "run", "--release", &package, "--"];
     let rest = rest.arguments.iter().map(String::as_str);
-    Shell::here().exec(&cargo.into_iter().chain(rest).collect::<Vec<_>>())
+    Shell::here().exec(&cargo.iter().chain(words).copied().chain(rest).collect::<Vec<_>>())
 }
 
 /// The directory of the workspace.

@@ -355,6 +355,9 @@ fn status_and_hint(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::Store(
             StoreError::Unavailable(_) | StoreError::Contended | StoreError::Locked(_),
         ) => (S::SERVICE_UNAVAILABLE, "Send it again with the same Idempotency-Key."),
+        Refusal::Store(StoreError::NulInText(_)) => {
+            (S::BAD_REQUEST, "Leave the character out and send it again.")
+        }
         Refusal::Store(StoreError::Corrupt(_)) => {
             (S::INTERNAL_SERVER_ERROR, "Tell us the `request_id`.")
         }

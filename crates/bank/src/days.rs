@@ -155,7 +155,9 @@ impl Bank {
 
     /// Closes one contract's days through `last`, in order: one day, unless it is behind.
     async fn run_contract(&self, call: &Call, timer: &Timer, last: Date) -> Result<(), String> {
-        let Timer { due: Due::Day(first), ref kind, subject, .. } = *timer else { return Ok(()) };
+        let Timer { due: Due::Day(first), ref kind, subject, .. } = *timer else {
+            return Ok(());
+        };
         let mut next = Some(first);
         while let Some(day) = next.filter(|day| *day <= last) {
             // The day first: what is closed together has keys that lie together.
@@ -190,12 +192,22 @@ impl Bank {
     /// Closes the books through a day: no value date on or before it from now on.
     ///
     /// # Errors
-    /// [`Refusal::Ledger`] when the day is not over or is closed already.
+    /// [`Refusal::Ledger`] when the day is not over or is closed already;
+    /// [`Refusal::DayIncomplete`] while contracts still have to book in the period.
     pub async fn close_period(&self, call: &Call, through: Date) -> Result<Done<Date>, Refusal> {
         call.caller.must(Right::Days)?;
         let of = call.caller.institution;
         self.carry_out(call, move || async move {
             let today = self.institution(&call.caller).await?.record.business_date;
+            // None is added later: contracts begin on the business date, and go forward from there.
+            let behind = self.store().timers(of, Due::Day(through), None, UNCLOSED_MAX).await?;
+            if through < today && !behind.data.is_empty() {
+                let unclosed = behind.data.into_iter().map(|timer| Unclosed {
+                    subject: timer.subject,
+                    why: format!("{through}: the contract's day is not closed"),
+                });
+                return Err(Refusal::DayIncomplete(unclosed.collect()));
+            }
             let mut commit = call.commit("close-period", institution_lane(of), today);
             commit.close_period = Some(through);
             commit.tell("period-closed", of, &through);

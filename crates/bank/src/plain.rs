@@ -10,11 +10,15 @@ use money::{Amount, Currency};
 use serde::{Deserialize, Serialize};
 use stdx::{Date, Id};
 use store::{
-    AccountChange, AccountMove, Booked, COMMIT_TRANSFERS_MAX, Due, Mode, Outcome, Page, Timer,
-    TimerChange,
+    AccountChange, AccountMove, Booked, COMMIT_TRANSFERS_MAX, Commit, Due, Mode, Outcome, Page,
+    Timer, TimerChange,
 };
 
-use crate::{Bank, Call, Caller, Done, Refusal, Right, days::EXPIRE_HOLD, tables::PARTIES};
+use crate::{
+    Bank, CONFLICT_RETRIES_MAX, Call, Caller, Done, Refusal, Right,
+    days::EXPIRE_HOLD,
+    tables::{INSTITUTIONS, PARTIES},
+};
 
 /// An account to open.
 #[derive(Clone, Debug, PartialEq)]
@@ -144,26 +148,44 @@ impl Bank {
     ) -> Result<Booking, Refusal> {
         call.caller.must(Right::Ledger)?;
         few(transfers.len())?;
-        self.must_be_plain(call, self.lanes_of(call, transfers).await?).await?;
-        let today = self.institution(&call.caller).await?.record.business_date;
-        let mut commit = call.commit("book-transfers", ledger_lane(call), today);
-        commit.mode = Mode::EachAlone;
-        commit.transfers = transfers.to_vec();
-        for transfer in transfers {
-            if let Some(expires) = transfer.kind.expires() {
-                commit.set_timer(Due::Moment(expires), EXPIRE_HOLD, transfer.id);
+        for _ in 0..CONFLICT_RETRIES_MAX {
+            self.must_be_plain(call, self.lanes_of(call, transfers).await?).await?;
+            let mut commit =
+                self.on_business_date(call, "book-transfers", ledger_lane(call)).await?;
+            commit.mode = Mode::EachAlone;
+            commit.transfers = transfers.to_vec();
+            for transfer in transfers {
+                if let Some(expires) = transfer.kind.expires() {
+                    commit.set_timer(Due::Moment(expires), EXPIRE_HOLD, transfer.id);
+                }
             }
+            let (receipt, replayed) = match self.store().commit(commit).await? {
+                Outcome::Committed(receipt) => (receipt, false),
+                Outcome::Replayed(receipt) => (receipt, true),
+                Outcome::Rejected { transfer, reject } => {
+                    return Err(Refusal::Ledger { transfer, reject });
+                }
+                Outcome::KeyReused => return Err(Refusal::IdempotencyKeyReused),
+                Outcome::Conflict(_) => continue,
+            };
+            return Ok(Booking { results: receipt.results, replayed });
         }
-        let (receipt, replayed) = match self.store().commit(commit).await? {
-            Outcome::Committed(receipt) => (receipt, false),
-            Outcome::Replayed(receipt) => (receipt, true),
-            Outcome::Rejected { transfer, reject } => {
-                return Err(Refusal::Ledger { transfer, reject });
-            }
-            Outcome::KeyReused => return Err(Refusal::IdempotencyKeyReused),
-            Outcome::Conflict(_) => return Err(Refusal::Busy),
-        };
-        Ok(Booking { results: receipt.results, replayed })
+        Err(Refusal::Busy)
+    }
+
+    /// An empty commit that books on the business date, which must not move under it: limits by
+    /// day rely on dates that do not run backwards.
+    async fn on_business_date(
+        &self,
+        call: &Call,
+        command: &'static str,
+        lane: LaneId,
+    ) -> Result<Commit, Refusal> {
+        let of = call.caller.institution;
+        let institution = self.institution(&call.caller).await?;
+        let mut commit = call.commit(command, lane, institution.record.business_date);
+        commit.expect(&INSTITUTIONS, of, institution.version);
+        Ok(commit)
     }
 
     /// The lanes of the accounts that transfers name, themselves or through an earlier transfer.
@@ -202,13 +224,13 @@ impl Bank {
     pub(crate) async fn expire_hold(&self, call: &Call, timer: &Timer) -> Result<(), Refusal> {
         let hold: TransferId = timer.subject.cast();
         let call = call.within(format!("{EXPIRE_HOLD}/{hold}/{}", call.now));
-        let today = self.institution(&call.caller).await?.record.business_date;
+        let mut commit = self.on_business_date(&call, EXPIRE_HOLD, timer.lane).await?;
         let id = Id::new(call.now, &mut call.prng());
-        let mut commit = call.commit(EXPIRE_HOLD, timer.lane, today);
+        let (reason, today) = (Code::literal(EXPIRE_HOLD), commit.at.today);
         commit.mode = Mode::EachAlone;
-        let reason = Code::literal(EXPIRE_HOLD);
         commit.transfers.push(Transfer::about(id, Kind::Expire(hold), today, reason));
         commit.timers.push(TimerChange::Clear(timer.clone()));
+        // Where the date has moved meanwhile, the timer is still there for the next run.
         self.store().commit(commit).await?;
         Ok(())
     }

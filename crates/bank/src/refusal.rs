@@ -90,6 +90,7 @@ impl Refusal {
             Self::Lending(reject) => reject.code(),
             Self::Ledger { reject, .. } => reject.code(),
             Self::Store(StoreError::TooLarge { .. }) => "too-many",
+            Self::Store(StoreError::NulInText(_)) => "nul-in-text",
             Self::Store(_) => "unavailable",
         }
     }

@@ -2,6 +2,9 @@
 
 #[allow(clippy::disallowed_types, reason = "looked up on the hot path, never iterated")]
 use std::collections::HashMap;
+use std::ops::Deref;
+
+use foldhash::fast::RandomState;
 
 use crate::{Account, AccountId};
 
@@ -12,8 +15,23 @@ use crate::{Account, AccountId};
 #[derive(Default)]
 #[allow(clippy::disallowed_types, reason = "looked up on the hot path, never iterated")]
 pub(crate) struct Accounts {
-    index: HashMap<AccountId, u32>,
+    index: HashMap<AccountId, u32, RandomState>,
     blocks: Vec<Vec<Account>>,
+}
+
+/// An account, and where it is held.
+#[derive(Clone, Copy)]
+pub(crate) struct Held<'a> {
+    pub(crate) at: u32,
+    account: &'a Account,
+}
+
+impl Deref for Held<'_> {
+    type Target = Account;
+
+    fn deref(&self) -> &Account {
+        self.account
+    }
 }
 
 /// How many accounts a block holds.
@@ -24,9 +42,14 @@ impl Accounts {
         self.index.get(&id).map(|index| self.at(*index))
     }
 
-    pub(crate) fn get_mut(&mut self, id: AccountId) -> Option<&mut Account> {
-        let (block, place) = place(*self.index.get(&id)?);
-        Some(&mut self.blocks[block][place])
+    pub(crate) fn find(&self, id: AccountId) -> Option<Held<'_>> {
+        let at = *self.index.get(&id)?;
+        Some(Held { at, account: self.at(at) })
+    }
+
+    pub(crate) fn at_mut(&mut self, index: u32) -> &mut Account {
+        let (block, place) = place(index);
+        &mut self.blocks[block][place]
     }
 
     pub(crate) fn index_of(&self, id: AccountId) -> Option<u32> {
@@ -40,8 +63,8 @@ impl Accounts {
 
     /// Adds an account, or replaces the one of this id.
     pub(crate) fn insert(&mut self, account: Account) {
-        if let Some(held) = self.get_mut(account.id) {
-            *held = account;
+        if let Some(index) = self.index_of(account.id) {
+            *self.at_mut(index) = account;
             return;
         }
         if self.blocks.last().is_none_or(|block| block.len() == BLOCK) {

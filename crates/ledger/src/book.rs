@@ -3,13 +3,14 @@
 #[allow(clippy::disallowed_types, reason = "looked up on the hot path, never iterated")]
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use money::Amount;
 use stdx::{Date, Timestamp};
 
 use crate::{
-    Account, AccountId, AccountState, Balances, Balancing, Direction, Kind, Limits, Posted, Reject,
-    Resolution, Side, Transfer, TransferId, ValueDay,
-    accounts::Accounts,
+    Account, AccountId, AccountState, Balances, Balancing, Direction, Kind, LaneId, Limits, Posted,
+    Reject, Resolution, Side, Transfer, TransferId, ValueDay,
+    accounts::{Accounts, Held},
     movement::{Movement, Pending, Usage, direction},
 };
 
@@ -32,8 +33,8 @@ pub struct Moment {
 #[allow(clippy::disallowed_types, reason = "looked up on the hot path, never iterated")]
 pub struct Ledger {
     accounts: Accounts,
-    transfers: HashMap<TransferId, Posted>,
-    resolutions: HashMap<TransferId, Resolution>,
+    transfers: HashMap<TransferId, Posted, RandomState>,
+    resolutions: HashMap<TransferId, Resolution, RandomState>,
     closed_through: Option<Date>,
     /// Of value dates that are not the newest of their account.
     older_days: Vec<(AccountId, ValueDay)>,
@@ -43,6 +44,9 @@ pub struct Ledger {
 /// A point to go back to; void after [`Ledger::settle`] or a rollback to an earlier one.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark(usize);
+
+/// Where the debit and the credit account are held.
+type Sides = [u32; 2];
 
 /// How to take back one change.
 enum Undo {
@@ -150,19 +154,18 @@ impl Ledger {
         }
     }
 
-    /// The accounts changed since the mark, each as often as it was changed.
+    /// The accounts changed since the mark, each as often as it was changed: lane and slot.
     ///
     /// # Panics
     /// When the mark is void.
-    pub fn changed_since(&self, mark: Mark) -> impl Iterator<Item = &Account> {
-        let ids = self.undo[mark.0..].iter().filter_map(|undo| match undo {
-            Undo::Opened(id) => Some(*id),
-            Undo::Account(before) => Some(before.id),
+    pub fn changed_since(&self, mark: Mark) -> impl Iterator<Item = (LaneId, u32)> {
+        self.undo[mark.0..].iter().filter_map(|undo| match undo {
+            Undo::Opened(id) => self.accounts.get(*id).map(|it| (it.lane, it.slot)),
+            Undo::Account(before) => Some((before.lane, before.slot)),
             Undo::OlderDay | Undo::Transfer(_) | Undo::Resolution(_) | Undo::ClosedThrough(_) => {
                 None
             }
-        });
-        ids.filter_map(|id| self.accounts.get(id))
+        })
     }
 
     /// What was posted since the last settlement with a value date that is not, or no longer, the
@@ -224,7 +227,8 @@ impl Ledger {
     /// [`Reject::AccountNotFound`], [`Reject::AccountAlreadyClosed`],
     /// [`Reject::AccountNotSettled`].
     pub fn set_state(&mut self, id: AccountId, state: AccountState) -> Result<(), Reject> {
-        let account = self.accounts.get(id).ok_or(Reject::AccountNotFound)?;
+        let account = self.accounts.find(id).ok_or(Reject::AccountNotFound)?;
+        let at = account.at;
         if account.state == state {
             return Ok(());
         }
@@ -234,7 +238,7 @@ impl Ledger {
         if state == AccountState::Closed && !account.balances.is_settled() {
             return Err(Reject::AccountNotSettled);
         }
-        self.change(id).state = state;
+        self.change(at).state = state;
         Ok(())
     }
 
@@ -245,14 +249,15 @@ impl Ledger {
     /// [`Reject::AccountNotFound`], [`Reject::LimitsMalformed`].
     pub fn set_limits(&mut self, id: AccountId, limits: Option<Limits>) -> Result<(), Reject> {
         check_limits(limits.as_ref())?;
-        let account = self.accounts.get(id).ok_or(Reject::AccountNotFound)?;
+        let account = self.accounts.find(id).ok_or(Reject::AccountNotFound)?;
+        let at = account.at;
         let before = account.limits.as_deref().map_or(&[][..], |it| &it.caps);
         let mut limits = limits.as_ref().map(unused).map(Box::new);
         for cap in limits.iter_mut().flat_map(|it| &mut it.caps) {
             let same = before.iter().find(|it| it.counts_what(cap));
             cap.usage = same.map_or(cap.usage, |it| it.usage);
         }
-        self.change(id).limits = limits;
+        self.change(at).limits = limits;
         Ok(())
     }
 
@@ -328,14 +333,14 @@ impl Ledger {
             return Ok(Applied::Exists(existing.clone()));
         }
         self.check_transfer(transfer, at)?;
-        let movement = match transfer.kind {
+        let (movement, sides) = match transfer.kind {
             Kind::Plain | Kind::Hold { .. } => self.check_movement(transfer, at)?,
             Kind::Post(hold) => self.check_post(transfer, hold, at)?,
             Kind::Void(hold) | Kind::Expire(hold) => self.check_release(transfer, hold, at)?,
             Kind::Reversal(of) => self.check_reversal(transfer, of)?,
         };
         // From here on the transfer must succeed.
-        Ok(Applied::Created(self.execute(transfer, movement, at)))
+        Ok(Applied::Created(self.execute(transfer, &movement, sides, at)))
     }
 
     fn check_transfer(&self, transfer: &Transfer, at: Moment) -> Result<(), Reject> {
@@ -358,11 +363,11 @@ impl Ledger {
     }
 
     /// A plain transfer or a new hold.
-    fn check_movement(&self, transfer: &Transfer, at: Moment) -> Result<Movement, Reject> {
+    fn check_movement(&self, transfer: &Transfer, at: Moment) -> Result<(Movement, Sides), Reject> {
         let (debit, credit) = self.check_accounts(transfer.debit, transfer.credit)?;
-        let amount = balanced(transfer, debit, credit);
-        check_sums(debit, credit, amount)?;
-        for (account, side) in [(debit, Side::Debit), (credit, Side::Credit)] {
+        let amount = balanced(transfer, &debit, &credit);
+        check_sums(&debit, &credit, amount)?;
+        for (account, side) in [(&debit, Side::Debit), (&credit, Side::Credit)] {
             check_bounds(account, side, amount)?;
             check_caps(account, side, amount, at)?;
         }
@@ -370,8 +375,8 @@ impl Ledger {
             true => (Pending::Reserve(amount), Amount::ZERO),
             false => (Pending::Unchanged, amount),
         };
-        let (debit, credit, usage) = (debit.id, credit.id, Usage::Take { amount, on: at.today });
-        Ok(Movement { debit, credit, pending, posted, usage })
+        let usage = Usage::Take { amount, on: at.today };
+        Ok((Movement { pending, posted, usage }, [debit.at, credit.at]))
     }
 
     /// The limits are not asked again: the hold has met them, so that it can always be posted.
@@ -380,7 +385,7 @@ impl Ledger {
         transfer: &Transfer,
         hold: TransferId,
         at: Moment,
-    ) -> Result<Movement, Reject> {
+    ) -> Result<(Movement, Sides), Reject> {
         let held = self.check_hold(transfer, hold)?;
         let all = held.transfer.amount;
         let amount = if transfer.amount == Amount::MAX { all } else { transfer.amount };
@@ -395,7 +400,7 @@ impl Ledger {
         let usage =
             Usage::GiveBack { amount: all - amount, taken_on: held.counted_on, swapped: false };
         let pending = Pending::Release(all);
-        Ok(Movement { debit: debit.id, credit: credit.id, pending, posted: amount, usage })
+        Ok((Movement { pending, posted: amount, usage }, [debit.at, credit.at]))
     }
 
     /// A void or an expiry. Frozen and closed accounts let go of their holds.
@@ -404,7 +409,7 @@ impl Ledger {
         transfer: &Transfer,
         hold: TransferId,
         at: Moment,
-    ) -> Result<Movement, Reject> {
+    ) -> Result<(Movement, Sides), Reject> {
         let held = self.check_hold(transfer, hold)?;
         let all = held.transfer.amount;
         if transfer.amount != Amount::MAX && transfer.amount != all {
@@ -419,8 +424,8 @@ impl Ledger {
         }
         let (debit, credit) = self.find_accounts(held.transfer.debit, held.transfer.credit)?;
         let usage = Usage::GiveBack { amount: all, taken_on: held.counted_on, swapped: false };
-        let (debit, credit, pending) = (debit.id, credit.id, Pending::Release(all));
-        Ok(Movement { debit, credit, pending, posted: Amount::ZERO, usage })
+        let pending = Pending::Release(all);
+        Ok((Movement { pending, posted: Amount::ZERO, usage }, [debit.at, credit.at]))
     }
 
     fn check_hold(&self, transfer: &Transfer, hold: TransferId) -> Result<&Posted, Reject> {
@@ -448,7 +453,11 @@ impl Ledger {
         }
     }
 
-    fn check_reversal(&self, transfer: &Transfer, of: TransferId) -> Result<Movement, Reject> {
+    fn check_reversal(
+        &self,
+        transfer: &Transfer,
+        of: TransferId,
+    ) -> Result<(Movement, Sides), Reject> {
         let original = self.transfers.get(&of).ok_or(Reject::ReversedTransferNotFound)?;
         if !matches!(original.transfer.kind, Kind::Plain | Kind::Post(_)) {
             return Err(Reject::NotReversible);
@@ -466,12 +475,12 @@ impl Ledger {
         }
         let (debit, credit) =
             self.check_accounts(original.transfer.credit, original.transfer.debit)?;
-        check_sums(debit, credit, amount)?;
-        check_bounds(debit, Side::Debit, amount)?;
-        check_bounds(credit, Side::Credit, amount)?;
+        check_sums(&debit, &credit, amount)?;
+        check_bounds(&debit, Side::Debit, amount)?;
+        check_bounds(&credit, Side::Credit, amount)?;
         let usage = Usage::GiveBack { amount, taken_on: original.counted_on, swapped: true };
-        let (debit, credit, pending) = (debit.id, credit.id, Pending::Unchanged);
-        Ok(Movement { debit, credit, pending, posted: amount, usage })
+        let pending = Pending::Unchanged;
+        Ok((Movement { pending, posted: amount, usage }, [debit.at, credit.at]))
     }
 
     /// Both accounts, able to take the entry.
@@ -479,10 +488,10 @@ impl Ledger {
         &self,
         debit: AccountId,
         credit: AccountId,
-    ) -> Result<(&Account, &Account), Reject> {
+    ) -> Result<(Held<'_>, Held<'_>), Reject> {
         let (debit, credit) = self.find_accounts(debit, credit)?;
-        check_state(debit, Side::Debit)?;
-        check_state(credit, Side::Credit)?;
+        check_state(&debit, Side::Debit)?;
+        check_state(&credit, Side::Credit)?;
         Ok((debit, credit))
     }
 
@@ -491,12 +500,12 @@ impl Ledger {
         &self,
         debit: AccountId,
         credit: AccountId,
-    ) -> Result<(&Account, &Account), Reject> {
+    ) -> Result<(Held<'_>, Held<'_>), Reject> {
         if debit == credit {
             return Err(Reject::AccountsMustDiffer);
         }
-        let debit = self.accounts.get(debit).ok_or(Reject::DebitAccountNotFound)?;
-        let credit = self.accounts.get(credit).ok_or(Reject::CreditAccountNotFound)?;
+        let debit = self.accounts.find(debit).ok_or(Reject::DebitAccountNotFound)?;
+        let credit = self.accounts.find(credit).ok_or(Reject::CreditAccountNotFound)?;
         if debit.currency != credit.currency {
             return Err(Reject::AccountsMustShareCurrency);
         }
@@ -504,10 +513,15 @@ impl Ledger {
     }
 
     /// Does what has been checked.
-    fn execute(&mut self, transfer: &Transfer, movement: Movement, at: Moment) -> Posted {
-        let Movement { debit, credit, .. } = movement;
-        let debit_previous = self.enter(&movement, debit, Side::Debit, transfer);
-        let credit_previous = self.enter(&movement, credit, Side::Credit, transfer);
+    fn execute(
+        &mut self,
+        transfer: &Transfer,
+        movement: &Movement,
+        [debit, credit]: Sides,
+        at: Moment,
+    ) -> Posted {
+        let (debit, debit_previous) = self.enter(movement, debit, Side::Debit, transfer);
+        let (credit, credit_previous) = self.enter(movement, credit, Side::Credit, transfer);
         let posted = Posted {
             transfer: Transfer { debit, credit, amount: movement.amount(), ..transfer.clone() },
             booked_at: at.now,
@@ -525,23 +539,22 @@ impl Ledger {
         posted
     }
 
-    /// Enters one side; answers the transfer before this one on the account.
+    /// Enters one side; answers the account, and the transfer before this one on it.
     fn enter(
         &mut self,
         movement: &Movement,
-        account: AccountId,
+        at: u32,
         side: Side,
         transfer: &Transfer,
-    ) -> Option<TransferId> {
-        let account = self.change(account);
-        let previous = account.last;
+    ) -> (AccountId, Option<TransferId>) {
+        let account = self.change(at);
+        let (id, previous) = (account.id, account.last);
         let older = movement.enter(account, side, transfer.id, transfer.value_date);
         if let Some(older) = older {
-            let id = account.id;
             self.older_days.push((id, older));
             self.undo.push(Undo::OlderDay);
         }
-        previous
+        (id, previous)
     }
 
     /// Enters one side of a transfer that happened on an account that was loaded as it was before
@@ -561,14 +574,15 @@ impl Ledger {
             Side::Debit => posted.transfer.debit,
             Side::Credit => posted.transfer.credit,
         };
-        let account = self.accounts.get_mut(id).expect("loaded before");
+        let at = self.accounts.index_of(id).expect("loaded before");
+        let account = self.accounts.at_mut(at);
         let (transfer, value_date) = (posted.transfer.id, posted.transfer.value_date);
         movement.enter(account, side, transfer, value_date).map(|older| (id, older))
     }
 
-    /// The account, to be changed; how it was is kept.
-    fn change(&mut self, id: AccountId) -> &mut Account {
-        let account = self.accounts.get_mut(id).expect("found when it was checked");
+    /// The account held there, to be changed; how it was is kept.
+    fn change(&mut self, at: u32) -> &mut Account {
+        let account = self.accounts.at_mut(at);
         self.undo.push(Undo::Account(account.clone()));
         account
     }

@@ -3,12 +3,10 @@
 use money::Amount;
 use stdx::Date;
 
-use crate::{Account, AccountId, Direction, Kind, Posted, Side, TransferId, ValueDay};
+use crate::{Account, Direction, Kind, Posted, Side, TransferId, ValueDay};
 
 /// A change of two accounts.
 pub(crate) struct Movement {
-    pub(crate) debit: AccountId,
-    pub(crate) credit: AccountId,
     /// Enters or leaves the pending sums.
     pub(crate) pending: Pending,
     /// Enters the posted sums.
@@ -53,7 +51,7 @@ impl Movement {
             }
             Kind::Reversal(_) => (Pending::Unchanged, amount, give_back(amount, true)),
         };
-        Self { debit: it.debit, credit: it.credit, pending, posted, usage }
+        Self { pending, posted, usage }
     }
 
     /// What is moved, held or released.

@@ -96,7 +96,7 @@ impl Store {
         &self,
         of: InstitutionId,
     ) -> Result<(Option<Batch>, Sealed), StoreError> {
-        let snapshot = self.snapshot(of)?;
+        let snapshot = self.engine.snapshot_of_log(of)?;
         let mut seal = Seal::at_the_end(snapshot.read(), of)?;
         let before = seal.edge.size();
         let mut rows = snapshot.read().log(of, seal.position, ROWS_AT_ONCE)?;

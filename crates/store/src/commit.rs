@@ -9,7 +9,7 @@ use stdx::{Date, Digest, Id, Timestamp};
 
 use crate::{
     COMMIT_ACCOUNTS_MAX, COMMIT_EVENTS_MAX, COMMIT_RECORDS_MAX, COMMIT_TIMERS_MAX,
-    COMMIT_TRANSFERS_MAX, KEY_LEN_MAX, RecordEntry, RecordKey, StoreError, Table,
+    COMMIT_TRANSFERS_MAX, KEY_LEN_MAX, LINK_LEN_MAX, RecordEntry, RecordKey, StoreError, Table,
 };
 
 /// Everything one command changes.
@@ -268,9 +268,12 @@ impl Commit {
         Timer { due, kind: kind.to_owned(), subject: subject.cast(), lane: self.lane }
     }
 
-    /// Refuses what is over a limit, before it queues.
-    pub(crate) fn check_size(&self) -> Result<(), StoreError> {
+    /// Refuses what is over a limit or no engine's, before it queues: in a batch it would fail its
+    /// neighbors too.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
         let records = self.records.len().saturating_add(self.expected.len());
+        let links = || self.records.iter().flat_map(|it| &it.links);
+        let link_len = links().map(|(name, key)| name.len() + key.len()).max().unwrap_or(0);
         let limits = [
             ("KEY_LEN_MAX", self.key.len(), KEY_LEN_MAX),
             ("COMMIT_TRANSFERS_MAX", self.transfers.len(), COMMIT_TRANSFERS_MAX),
@@ -278,9 +281,20 @@ impl Commit {
             ("COMMIT_RECORDS_MAX", records, COMMIT_RECORDS_MAX),
             ("COMMIT_EVENTS_MAX", self.events.len(), COMMIT_EVENTS_MAX),
             ("COMMIT_TIMERS_MAX", self.timers.len(), COMMIT_TIMERS_MAX),
+            ("LINK_LEN_MAX", link_len, LINK_LEN_MAX),
         ];
-        match limits.into_iter().find(|(_, len, max)| len > max) {
-            Some((limit, _, max)) => Err(StoreError::TooLarge { limit, max }),
+        if let Some((limit, _, max)) = limits.into_iter().find(|(_, len, max)| len > max) {
+            return Err(StoreError::TooLarge { limit, max });
+        }
+        let kinds = self.timers.iter().map(|(TimerChange::Set(it) | TimerChange::Clear(it))| it);
+        let texts = [("key", &self.key), ("name of an actor", &self.actor)].into_iter();
+        let texts = texts
+            .chain(links().flat_map(|(name, key)| [("name of a link", name), ("link", key)]))
+            .chain(self.records.iter().map(|it| ("kind of a record", &it.kind)))
+            .chain(self.expected.iter().map(|it| ("kind of a record", &it.key.kind)))
+            .chain(kinds.map(|it| ("kind of a timer", &it.kind)));
+        match texts.into_iter().find(|(_, text)| text.contains('\0')) {
+            Some((what, _)) => Err(StoreError::NulInText(what)),
             None => Ok(()),
         }
     }

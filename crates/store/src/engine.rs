@@ -4,6 +4,7 @@
 
 pub(crate) mod mem;
 pub(crate) mod places;
+pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -147,7 +148,13 @@ pub(crate) trait Engine: Send + Sync {
     /// A view of one institution, in which everything is as it was at one moment.
     fn snapshot(&self, of: InstitutionId) -> Result<Box<dyn Snapshot + '_>, StoreError>;
 
-    /// A view of all institutions, for backups.
+    /// The same for a reader who goes on where it stopped: nothing can be added to the log later
+    /// that is before something in it.
+    fn snapshot_of_log(&self, of: InstitutionId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        self.snapshot(of)
+    }
+
+    /// A view of the log of all institutions, for backups, with the same promise.
     fn snapshot_of_all(&self) -> Result<Box<dyn Snapshot + '_>, StoreError>;
 
     /// A writer's turn with these institutions. It ends with [`Turn::commit`]; dropped, nothing of
@@ -303,6 +310,43 @@ impl dyn Read + '_ {
 /// A sum over many accounts does not fit an amount, though each of them does.
 pub(crate) fn sum_too_large() -> StoreError {
     StoreError::TooLarge { limit: "Amount::MAX", max: usize::MAX >> 1 }
+}
+
+/// How a due time is stored. Sorts as [`Due`] does, in the years from 0 on: days before moments,
+/// each by time.
+fn due_text(due: Due) -> String {
+    match due {
+        Due::Day(date) => format!("d{date}"),
+        Due::Moment(at) => format!("m{at:.9}"),
+    }
+}
+
+fn due_of(text: &str) -> Option<Due> {
+    match text.split_at_checked(1)? {
+        ("d", date) => date.parse().ok().map(Due::Day),
+        ("m", moment) => moment.parse().ok().map(Due::Moment),
+        _ => None,
+    }
+}
+
+/// How what became of a transfer is stored: a number, and the transfer by which it did.
+fn resolution_parts(resolution: Resolution) -> (u8, TransferId) {
+    match resolution {
+        Resolution::Posted(by) => (0, by),
+        Resolution::Voided(by) => (1, by),
+        Resolution::Expired(by) => (2, by),
+        Resolution::Reversed(by) => (3, by),
+    }
+}
+
+fn resolution_of(kind: u8, by: TransferId) -> Option<Resolution> {
+    match kind {
+        0 => Some(Resolution::Posted(by)),
+        1 => Some(Resolution::Voided(by)),
+        2 => Some(Resolution::Expired(by)),
+        3 => Some(Resolution::Reversed(by)),
+        _ => None,
+    }
 }
 
 /// The log does not hold a transfer where it should.

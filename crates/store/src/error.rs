@@ -20,6 +20,8 @@ pub enum StoreError {
         /// The most it allows.
         max: usize,
     },
+    /// A text of the commit has a NUL in it, which not every engine can store. Which text.
+    NulInText(&'static str),
 }
 
 impl fmt::Display for StoreError {
@@ -30,6 +32,7 @@ impl fmt::Display for StoreError {
             Self::Corrupt(what) => write!(f, "the store is corrupt: {what}"),
             Self::Locked(place) => write!(f, "another process has {place} open"),
             Self::TooLarge { limit, max } => write!(f, "over the limit {limit} of {max}"),
+            Self::NulInText(what) => write!(f, "a {what} has the character NUL in it"),
         }
     }
 }

@@ -36,7 +36,7 @@ pub use error::StoreError;
 pub use log::{LogBody, LogRow, RecordEntry, Told};
 pub use query::{AccountMove, BookLine, Page, Stored, Versioned};
 pub use table::{RecordKey, Table};
-pub use verify::Verified;
+pub use verify::{Chains, Verified};
 
 use std::{path::Path, sync::Arc};
 
@@ -54,6 +54,8 @@ pub const COMMIT_EVENTS_MAX: usize = 8_000;
 pub const COMMIT_TIMERS_MAX: usize = 8_000;
 /// The most bytes of an idempotency key.
 pub const KEY_LEN_MAX: usize = 255;
+/// The most bytes of a lookup key of a record, with its name.
+pub const LINK_LEN_MAX: usize = 1_024;
 /// The most commits made durable together.
 pub const BATCH_COMMITS_MAX: usize = 1_024;
 /// The most transfers made durable together, beyond what one commit alone may bring.
@@ -64,8 +66,8 @@ pub const QUEUE_MAX: usize = 4_096;
 pub const ACCOUNTS_CACHED_MAX: usize = 4_000_000;
 /// The most heads of lanes kept in memory between batches.
 pub const LANES_CACHED_MAX: usize = 1_000_000;
-/// The most rows restored together.
-pub const RESTORE_ROWS_MAX: usize = 1_024;
+/// The most rows restored together: as many as one commit can have, one in each lane it moves.
+pub const RESTORE_ROWS_MAX: usize = 1 + 2 * COMMIT_TRANSFERS_MAX + COMMIT_ACCOUNTS_MAX;
 /// The most things on one page.
 pub const PAGE_MAX: usize = 1_000;
 
@@ -102,6 +104,38 @@ impl Store {
         Self::on(Arc::new(engine::sqlite::SqliteEngine::open(directory)?))
     }
 
+    /// In a directory that another process may have open meanwhile. What is there can be read;
+    /// nothing can be written.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when there is none, [`StoreError::Corrupt`] when the file is not
+    /// ours or of another version.
+    pub fn read_in_directory(directory: &Path) -> Result<Self, StoreError> {
+        Self::on(Arc::new(engine::sqlite::SqliteEngine::open_to_read(directory)?))
+    }
+
+    /// On a PostgreSQL database, 15 or later, that other nodes may have open too. Its tables are
+    /// made by [`Store::migrate_postgres`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached, would lose what it has
+    /// acknowledged, lets this role see everything, or is to be migrated first;
+    /// [`StoreError::Corrupt`] when its tables are newer than this binary.
+    pub fn in_postgres(url: &str) -> Result<Self, StoreError> {
+        Self::on(Arc::new(engine::postgres::PostgresEngine::open(url)?))
+    }
+
+    /// Expands the tables of a PostgreSQL database by what this version needs, so that nodes of
+    /// this version and the one before can work side by side. When `contracts`, removes also what
+    /// only older nodes needed. Answers what was done, a line each.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached, or a node is there that
+    /// needs what is to be removed.
+    pub fn migrate_postgres(url: &str, contracts: bool) -> Result<Vec<String>, StoreError> {
+        engine::postgres::migrate(url, contracts)
+    }
+
     /// Whether there is a store in a directory.
     pub fn is_in(directory: &Path) -> bool {
         engine::sqlite::file(directory).exists()
@@ -116,6 +150,16 @@ impl Store {
         engine::sqlite::remove(directory)
     }
 
+    /// Moves the store of a directory that no process has into another one, all at once. Both are
+    /// on one file system.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when a process has one of them, [`StoreError::Unavailable`] when
+    /// there is a store already or the file cannot be moved.
+    pub fn move_between(from: &Path, to: &Path) -> Result<(), StoreError> {
+        engine::sqlite::move_between(from, to)
+    }
+
     fn on(engine: Arc<dyn Engine>) -> Result<Self, StoreError> {
         let pipeline = Arc::new(pipeline::Pipeline::start(Arc::clone(&engine))?);
         Ok(Self { engine, pipeline })
@@ -125,7 +169,8 @@ impl Store {
     /// [`Outcome::Committed`]; everything of it is durable when it is.
     ///
     /// # Errors
-    /// [`StoreError::TooLarge`] beyond a named limit; [`StoreError::Unavailable`] when the engine
+    /// [`StoreError::TooLarge`] beyond a named limit; [`StoreError::NulInText`];
+    /// [`StoreError::Contended`] when nothing happened; [`StoreError::Unavailable`] when the engine
     /// failed, in which case the commit may or may not have happened and is safely repeated
     /// under the same key.
     ///
@@ -134,7 +179,7 @@ impl Store {
     /// next commit without one would be taken for its repetition.
     pub async fn commit(&self, commit: Commit) -> Result<Outcome, StoreError> {
         assert!(!commit.key.is_empty(), "`{}` has no idempotency key", commit.command);
-        commit.check_size()?;
+        commit.check()?;
         self.pipeline.submit(commit).await
     }
 }

@@ -482,7 +482,7 @@ impl Writer {
         let (institution, lane) = (commit.institution, commit.lane);
         let position = work.turn.next_position(work.position)?;
         let ledger = self.books.ledger(institution);
-        let changed: Vec<_> = ledger.changed_since(mark).map(|it| (it.lane, it.slot)).collect();
+        let changed: Vec<_> = ledger.changed_since(mark).collect();
         let others: BTreeSet<LaneId> =
             changed.iter().map(|(of, _)| *of).filter(|of| *of != lane).collect();
         let booked: Vec<_> = results.iter().map(booked).collect();

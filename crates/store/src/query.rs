@@ -327,7 +327,7 @@ impl Store {
         limit: usize,
     ) -> Result<Page<LogRow, u64>, StoreError> {
         let limit = page_limit(limit)?;
-        let rows = self.snapshot(of)?.read().log(of, after, limit + 1)?;
+        let rows = self.engine.snapshot_of_log(of)?.read().log(of, after, limit + 1)?;
         Ok(Page::cut(rows, limit, |row| row.position))
     }
 

@@ -5,6 +5,7 @@ mod books;
 mod commits;
 mod differential;
 mod files;
+mod reading;
 mod records;
 mod rig;
 mod seals;
@@ -41,7 +42,7 @@ fn loan(borrower: &str, state: &str) -> Loan {
 }
 
 /// Runs a test on each engine.
-async fn on_both(test: impl AsyncFn(Store)) {
+async fn on_each(test: impl AsyncFn(Store)) {
     test(Store::in_memory()).await;
     let directory = Directory::new();
     test(directory.open()).await;

@@ -96,15 +96,30 @@ pub(crate) fn state_hash(heads: impl IntoIterator<Item = (LaneId, LaneHead)>) ->
     Digest::of(&[&bytes])
 }
 
-/// The heads of the lanes as far as the log was read.
-#[derive(Default)]
-struct Chains {
+/// The hash chains of an institution's log, as far as its rows were followed. Memory grows with
+/// lanes.
+#[derive(Clone, Debug, Default)]
+pub struct Chains {
     heads: BTreeMap<LaneId, LaneHead>,
     rows: u64,
 }
 
 impl Chains {
-    fn follow(&mut self, row: &LogRow) -> Result<(), StoreError> {
+    /// How many rows were followed.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// As [`Store::state_hash`] of a store with these rows and no others.
+    pub fn state_hash(&self) -> Digest {
+        state_hash(self.heads.iter().map(|(lane, head)| (*lane, *head)))
+    }
+
+    /// Goes on with the next row of the institution.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when it does not follow from the row before it in its lane.
+    pub fn follow(&mut self, row: &LogRow) -> Result<(), StoreError> {
         let before = self.heads.get(&row.lane).copied().unwrap_or(LaneHead::EMPTY);
         if !row.follows(before.seq, before.position, before.root) {
             return Err(row.corrupt("does not follow from the row before it"));
@@ -274,7 +289,7 @@ impl Replay {
             transfers: self.transfers,
             accounts: self.accounts.len(),
             records: self.records.len(),
-            state_hash: state_hash(self.chains.heads.clone()),
+            state_hash: self.chains.state_hash(),
         }
     }
 

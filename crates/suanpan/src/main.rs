@@ -3,16 +3,20 @@
 //!
 //! Suggested reading order: [`serve`] (the API and its workers), [`connections`] (sockets), [`up`]
 //! (the sandbox), [`demo`], [`product`] (definitions on the command line), [`verify`],
-//! [`reference`] (generated pages), [`keyfile`].
+//! [`backup`], [`restore`], [`audit`], [`bench`], [`reference`] (generated pages), [`keyfile`].
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
+mod audit;
+mod backup;
+mod bench;
 mod connections;
 mod demo;
 mod institution;
 mod keyfile;
 mod product;
 mod reference;
+mod restore;
 mod sample;
 mod serve;
 mod system;
@@ -40,6 +44,16 @@ enum Suanpan {
     Product(product::Product),
     /// Proves that a data directory says what its log says.
     Verify(verify::Verify),
+    /// Adds what is new to a backup, while the platform runs or not; checks a backup.
+    Backup(backup::Backup),
+    /// Makes a data directory from a backup, as it was after any commit.
+    Restore(restore::Restore),
+    /// Signs heads of the log, makes proofs and checks them.
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// Measures the platform, and the limit it is judged against.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Writes the generated reference pages.
     Reference(reference::Reference),
 }
@@ -62,6 +76,10 @@ fn run(command: Suanpan) -> anyhow::Result<()> {
         Suanpan::Institution(command) => command.run(),
         Suanpan::Product(command) => command.run(),
         Suanpan::Verify(command) => command.run(),
+        Suanpan::Backup(command) => command.run(),
+        Suanpan::Restore(command) => command.run(),
+        Suanpan::Audit(command) => command.run(),
+        Suanpan::Bench(command) => command.run(),
         Suanpan::Reference(command) => command.run(),
     }
 }

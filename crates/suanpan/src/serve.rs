@@ -16,7 +16,7 @@ use stdx::Digest;
 use store::Store;
 use tokio::{net::TcpListener, signal::unix, sync::watch, time};
 use tracing::{error, info};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use crate::{connections, keyfile, system};
 
@@ -68,9 +68,17 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 
 /// Structured logs, one JSON object a line; `RUST_LOG` chooses.
 pub(crate) fn log_to_stderr() {
+    log_to(std::io::stderr);
+}
+
+/// The same to another place.
+pub(crate) fn log_to<W>(place: W)
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let logs = tracing_subscriber::fmt().json().with_env_filter(filter);
-    logs.with_writer(std::io::stderr).init();
+    logs.with_writer(place).init();
 }
 
 /// Tells when the end is asked for, by Ctrl-C or SIGTERM. From here on neither kills.

@@ -9,12 +9,17 @@ use ledger::InstitutionId;
 use serde_json::json;
 use store::{PAGE_MAX, Store, StoreError, Verified};
 
-/// Rebuilds every institution's state from its log and compares, while nothing else has the data.
+use crate::{backup, restore};
+
+/// Rebuilds every institution's state from its log and compares, while the platform runs or not.
 #[derive(Args)]
 pub(crate) struct Verify {
     /// Where the data is.
     #[arg(long, env = "SUANPAN_DATA", default_value = "data")]
     data: PathBuf,
+    /// The directory of a backup, which is restored aside and verified instead.
+    #[arg(long)]
+    backup: Option<PathBuf>,
     /// Prints one JSON object for each institution, a line each.
     #[arg(long)]
     json: bool,
@@ -22,52 +27,54 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        // Looking shall not make a store where there is none.
-        anyhow::ensure!(Store::is_in(&self.data), "there is no data in {}", self.data.display());
-        let store = Store::in_directory(&self.data)?;
+        if let Some(from) = &self.backup {
+            return restore::verify_backup(from, self.json);
+        }
+        let store = backup::open_to_read(&self.data)?;
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        runtime.block_on(self.verify(&store))
+        runtime.block_on(verify(&store, self.json))
     }
+}
 
-    async fn verify(&self, store: &Store) -> anyhow::Result<()> {
-        let mut differ = 0;
-        for (institution, name) in institutions(store).await? {
-            match store.verify(institution).await {
-                Ok(verified) => self.report(institution, &name, &verified),
-                Err(StoreError::Corrupt(what)) => {
-                    differ += 1;
-                    self.report_difference(institution, &name, &what);
-                }
-                Err(error) => return Err(error).context(name),
+/// Verifies every institution of a store and prints what it finds.
+pub(crate) async fn verify(store: &Store, json: bool) -> anyhow::Result<()> {
+    let mut differ = 0;
+    for (institution, name) in institutions(store).await? {
+        match store.verify(institution).await {
+            Ok(verified) => report(institution, &name, &verified, json),
+            Err(StoreError::Corrupt(what)) => {
+                differ += 1;
+                report_difference(institution, &name, &what, json);
             }
+            Err(error) => return Err(error).context(name),
         }
-        if differ > 0 { bail!("{differ} institutions differ from their log") } else { Ok(()) }
     }
+    if differ > 0 { bail!("{differ} institutions differ from their log") } else { Ok(()) }
+}
 
-    fn report(&self, institution: InstitutionId, name: &str, it: &Verified) {
-        if self.json {
-            let line = json!({
-                "institution": institution,
-                "rows": it.rows,
-                "transfers": it.transfers,
-                "accounts": it.accounts,
-                "records": it.records,
-                "state_hash": it.state_hash,
-            });
-            return println!("{line}");
-        }
-        println!("{name}: whole");
-        println!("  {} commits, {} transfers", it.rows, it.transfers);
-        println!("  {} accounts, {} records", it.accounts, it.records);
-        println!("  state hash {}", it.state_hash);
+fn report(institution: InstitutionId, name: &str, it: &Verified, json: bool) {
+    if json {
+        let line = json!({
+            "institution": institution,
+            "rows": it.rows,
+            "transfers": it.transfers,
+            "accounts": it.accounts,
+            "records": it.records,
+            "state_hash": it.state_hash,
+        });
+        return println!("{line}");
     }
+    println!("{name}: whole");
+    println!("  {} commits, {} transfers", it.rows, it.transfers);
+    println!("  {} accounts, {} records", it.accounts, it.records);
+    println!("  state hash {}", it.state_hash);
+}
 
-    fn report_difference(&self, institution: InstitutionId, name: &str, what: &str) {
-        if self.json {
-            return println!("{}", json!({ "institution": institution, "difference": what }));
-        }
-        println!("{name}: DIFFERS\n  {what}");
+fn report_difference(institution: InstitutionId, name: &str, what: &str, json: bool) {
+    if json {
+        return println!("{}", json!({ "institution": institution, "difference": what }));
     }
+    println!("{name}: DIFFERS\n  {what}");
 }
 
 /// Every institution with its name, the platform's own books first.

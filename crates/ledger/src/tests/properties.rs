@@ -10,8 +10,8 @@ use super::{
     script::{account, id, seconds, start, transfer},
 };
 use crate::{
-    Account, AccountId, AccountState, Applied, Balancing, Cap, CapUse, Direction, Kind, Ledger,
-    Limits, Moment, Posted, Reject, Resolution, Side, Transfer, TransferId, Window,
+    Account, AccountState, Applied, Balancing, Cap, CapUse, Direction, Kind, Ledger, Limits,
+    Moment, Posted, Reject, Resolution, Side, Transfer, TransferId, Window,
 };
 
 const SEEDS: u64 = 120;
@@ -391,10 +391,9 @@ fn a_rollback_restores_the_exact_state() {
             let nested = (world.ledger.mark(), world.seen());
             disturb(&mut world);
             let after = world.seen();
-            let changed: Vec<AccountId> =
-                world.ledger.changed_since(mark).map(|it| it.id).collect();
+            let changed: Vec<_> = world.ledger.changed_since(mark).collect();
             let differ = after.accounts.iter().filter(|it| !before.accounts.contains(it));
-            assert!(differ.clone().all(|it| changed.contains(&it.id)), "seed {seed}");
+            assert!(differ.clone().all(|it| changed.contains(&(it.lane, it.slot))), "seed {seed}");
             changed_at_all += differ.count();
 
             world.ledger.rollback(nested.0);

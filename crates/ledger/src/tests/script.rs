@@ -66,7 +66,8 @@ pub(super) fn account(name: &str, side: Side) -> Account {
     Account {
         id: id(name),
         lane: id("L1"),
-        slot: 0,
+        // Some place of its own.
+        slot: name.bytes().fold(0, |slot, byte| slot * 31 + u32::from(byte)),
         code: "2001".parse().unwrap(),
         currency: Currency::CNY,
         side,

@@ -66,8 +66,8 @@ struct Tables {
     accounts: BTreeMap<(InstitutionId, AccountId), AccountPlace>,
     pages: BTreeMap<(InstitutionId, LaneId, u32), PageRow>,
     transfers: BTreeMap<(InstitutionId, TransferId), TransferPlace>,
-    /// Institution, second, position.
-    runs: BTreeMap<(InstitutionId, u64, u64), Run>,
+    /// Institution, second, last id.
+    runs: BTreeMap<(InstitutionId, u64, TransferId), Run>,
     resolutions: BTreeMap<(InstitutionId, TransferId), Resolution>,
     tiles: BTreeMap<(InstitutionId, TileId), TileRow>,
     leaves: BTreeMap<(InstitutionId, u64), LeavesRow>,
@@ -194,7 +194,7 @@ impl Tables {
             self.transfers.insert((*of, *id), *place);
         }
         for (of, run) in &batch.runs {
-            self.runs.insert((*of, run.second, run.position), run.clone());
+            self.runs.insert((*of, run.second, run.span.1), run.clone());
         }
         for (of, id, resolution) in &batch.resolutions {
             self.resolutions.insert((*of, *id), *resolution);
@@ -340,8 +340,10 @@ impl Read for Tables {
         second: u64,
         span: (TransferId, TransferId),
     ) -> Result<Vec<Run>, StoreError> {
-        let runs = self.runs.range((of, second, 0)..=(of, second, u64::MAX)).map(|(_, run)| run);
-        Ok(runs.filter(|run| run.span.0 <= span.1 && span.0 <= run.span.1).cloned().collect())
+        let last = TransferId::from_bytes([u8::MAX; 16]);
+        let runs = self.runs.range((of, second, span.0)..=(of, second, last));
+        let runs = runs.map(|(_, run)| run);
+        Ok(runs.filter(|run| run.span.0 <= span.1).cloned().collect())
     }
 
     fn posted(&self, of: InstitutionId, at: &[TransferPlace]) -> Result<Vec<Posted>, StoreError> {

@@ -1,7 +1,8 @@
 //! The embedded engine: one SQLite file.
 //!
 //! WAL with `synchronous=FULL`: a commit is one append and one fsync of the log file. One
-//! connection writes; readers have connections of their own and never wait for it.
+//! connection writes; readers have connections of their own and never wait for it. What has been
+//! appended is copied into the database by a thread of its own.
 
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
@@ -9,20 +10,26 @@ use std::{
     io::{self, ErrorKind},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        mpsc::{self, SyncSender},
+    },
+    thread::{self, JoinHandle},
 };
 
 use audit::TileId;
 use ledger::{AccountId, InstitutionId, LaneId, POSTED_BYTES, Posted, Resolution, TransferId};
 use money::Amount;
 use rusqlite::{
-    Connection, OptionalExtension, Row, ToSql, TransactionBehavior, config::DbConfig, params,
+    Connection, OpenFlags, OptionalExtension, Row, ToSql, TransactionBehavior, config::DbConfig,
+    hooks::Wal, params, wal::CheckpointMode,
 };
 use stdx::{Date, Digest, Id, Timestamp};
 
 use super::{
     AccountPlace, AnswerRow, Batch, Engine, Filter, KeyOf, LaneHead, LaneOf, PageRow, Read,
-    RecordHead, RecordRow, Snapshot, Sums, TransferPlace, Turn, no_transfer, places::Run,
+    RecordHead, RecordRow, Snapshot, Sums, TransferPlace, Turn, due_of, due_text, no_transfer,
+    places::Run, resolution_of, resolution_parts,
 };
 use crate::{
     Due, LogRow, RecordKey, StoreError, Timer,
@@ -38,6 +45,11 @@ const APPLICATION_ID: i32 = 0x5355_414e;
 const READERS_IDLE_MAX: usize = 8;
 /// Transfers in a row of the log, or in a chunk beside it.
 const CHUNK: usize = if cfg!(test) { 3 } else { 128 };
+/// From so many pages in the write-ahead log on they are copied into the database: 64 MiB, since
+/// each time the file is fsynced.
+const WAL_PAGES: i32 = 16_384;
+/// With so many, the writer waits for it: 1 GiB.
+const WAL_PAGES_MAX: i32 = 262_144;
 /// Statements a connection keeps prepared.
 const STATEMENTS_MAX: usize = 64;
 
@@ -45,8 +57,10 @@ pub(crate) struct SqliteEngine {
     path: PathBuf,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
-    /// Held as long as the engine lives.
-    _lock: File,
+    /// Beside the writer.
+    _checkpoints: Option<Checkpoints>,
+    /// Held as long as the engine lives; who has none only reads.
+    lock: Option<File>,
 }
 
 impl SqliteEngine {
@@ -56,14 +70,85 @@ impl SqliteEngine {
         make_private(&path).map_err(|error| unavailable(directory, &error))?;
         let mut writer = connect(&path)?;
         migrate(&mut writer)?;
+        let checkpoints = Checkpoints::start(connect(&path)?)?;
+        checkpoints.follow(&mut writer).map_err(failed)?;
         let (writer, readers) = (Mutex::new(writer), Mutex::new(Vec::new()));
-        Ok(Self { path, writer, readers, _lock: lock })
+        Ok(Self { path, writer, readers, _checkpoints: Some(checkpoints), lock: Some(lock) })
+    }
+
+    /// Beside the process that writes, if there is one.
+    pub(crate) fn open_to_read(directory: &Path) -> Result<Self, StoreError> {
+        let path = file(directory);
+        let reader = connect_to_read(&path)?;
+        if version(&reader)? < MIGRATIONS.len() {
+            let what = format!("{} is of an older version", path.display());
+            return Err(StoreError::Corrupt(format!("{what}; the next start migrates it")));
+        }
+        let (writer, readers) = (Mutex::new(reader), Mutex::new(Vec::new()));
+        Ok(Self { path, writer, readers, _checkpoints: None, lock: None })
+    }
+
+    fn connect(&self) -> Result<Connection, StoreError> {
+        if self.lock.is_some() { connect(&self.path) } else { connect_to_read(&self.path) }
+    }
+}
+
+/// Copies the write-ahead log into the database while the writer goes on.
+struct Checkpoints {
+    /// Wakes the thread; it ends when this is gone.
+    wake: Arc<Mutex<Option<SyncSender<()>>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Checkpoints {
+    fn start(connection: Connection) -> Result<Self, StoreError> {
+        let (wake, woken) = mpsc::sync_channel(1);
+        let checkpoint = move || {
+            while woken.recv().is_ok() {
+                // It copies what readers and the writer leave it, and the next one goes on there;
+                // a disk that fails here fails the writer too, who says so.
+                let rest = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+                rest.unwrap_or_default();
+            }
+        };
+        let thread = thread::Builder::new().name("store-checkpoint".to_owned()).spawn(checkpoint);
+        let thread = thread.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Self { wake: Arc::new(Mutex::new(Some(wake))), thread: Some(thread) })
+    }
+
+    /// Lets each commit of a connection wake the thread when the log has become long.
+    fn follow(&self, writer: &mut Connection) -> rusqlite::Result<()> {
+        let wake = Arc::clone(&self.wake);
+        writer.wal_hook(Some(move |wal: &mut Wal, pages: i32| {
+            if pages >= WAL_PAGES_MAX {
+                // The thread does not come after: the writer waits until the log can begin anew.
+                // While a reader is in its middle it cannot, and grows on.
+                wal.checkpoint_v2(CheckpointMode::RESTART).map(drop).unwrap_or_default();
+            } else if pages >= WAL_PAGES
+                && let Some(wake) = &*lock(&wake)
+            {
+                // When this fails it is awake already.
+                wake.try_send(()).unwrap_or_default();
+            }
+            Ok(())
+        }))
+    }
+}
+
+impl Drop for Checkpoints {
+    fn drop(&mut self) {
+        lock(&self.wake).take();
+        if let Some(thread) = self.thread.take() {
+            // A panic was reported when it happened.
+            thread.join().unwrap_or_default();
+        }
     }
 }
 
 impl Engine for SqliteEngine {
+    /// Who only reads must expect that somebody writes.
     fn is_shared(&self) -> bool {
-        false
+        self.lock.is_none()
     }
 
     fn snapshot(&self, _of: InstitutionId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
@@ -72,14 +157,14 @@ impl Engine for SqliteEngine {
 
     fn snapshot_of_all(&self) -> Result<Box<dyn Snapshot + '_>, StoreError> {
         let idle = lock(&self.readers).pop();
-        let reader = idle.map_or_else(|| connect(&self.path), Ok)?;
+        let reader = idle.map_or_else(|| self.connect(), Ok)?;
         execute(&reader, "BEGIN")?;
         Ok(Box::new(SqliteSnapshot { reader: Some(reader), idle: &self.readers }))
     }
 
     fn turn(&self, _of: &BTreeSet<InstitutionId>) -> Result<Box<dyn Turn + '_>, StoreError> {
         let writer = lock(&self.writer);
-        execute(&writer, "BEGIN IMMEDIATE")?;
+        execute(&writer, if self.lock.is_some() { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
         Ok(Box::new(SqliteTurn(writer)))
     }
 }
@@ -214,6 +299,22 @@ pub(crate) fn remove(directory: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Moves the database of a directory into another one that has none.
+pub(crate) fn move_between(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let _locks = (take(from)?, take(to)?);
+    let (source, target) = (file(from), file(to));
+    if target.exists() {
+        return Err(StoreError::Unavailable(format!("{} is there already", target.display())));
+    }
+    let log = source.with_extension("db-wal");
+    if log.exists() {
+        return Err(StoreError::Unavailable(format!("{} was not closed in order", from.display())));
+    }
+    fs::rename(&source, &target).map_err(|error| unavailable(&source, &error))?;
+    let synced = File::open(to).and_then(|directory| directory.sync_all());
+    synced.map_err(|error| unavailable(to, &error))
+}
+
 /// Takes a directory, made when missing, for this process. The file itself stays for ever: were it
 /// removed, the next process would lock another one.
 fn take(directory: &Path) -> Result<File, StoreError> {
@@ -258,23 +359,31 @@ fn failed(error: rusqlite::Error) -> StoreError {
 
 fn connect(path: &Path) -> Result<Connection, StoreError> {
     let connect = || {
-        let connection = Connection::open(path)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        // A plan once made stays: without this, statements are prepared anew for other values.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        let connection = prepared(Connection::open(path)?)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
-        // 64 MiB of pages: negative is KiB. Nothing is mapped: a broken disk shall be an error.
-        connection.pragma_update(None, "cache_size", -65_536)?;
-        // Longer logs than the default 1,000 pages: fewer checkpoints, each fsyncing the file.
-        connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         Ok(connection)
     };
     connect().map_err(failed)
 }
 
-/// Brings an older file up to today's tables, or refuses one that is newer or not ours.
-fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+fn connect_to_read(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags).and_then(prepared).map_err(failed)
+}
+
+fn prepared(connection: Connection) -> rusqlite::Result<Connection> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // A plan once made stays: without this, statements are prepared anew for other values.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    // 64 MiB of pages: negative is KiB. Nothing is mapped: a broken disk shall be an error.
+    connection.pragma_update(None, "cache_size", -65_536)?;
+    Ok(connection)
+}
+
+/// How many steps a file is made by; refused when it is newer or not ours.
+fn version(connection: &Connection) -> Result<usize, StoreError> {
     let number = |connection: &Connection, pragma| {
         connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0)).map_err(failed)
     };
@@ -284,10 +393,15 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let tables: u32 = connection.query_row(tables, [], |row| row.get(0)).map_err(failed)?;
     let empty = (version, application, tables) == (0, 0, 0);
     let done = usize::try_from(version).ok().filter(|done| *done <= MIGRATIONS.len());
-    let Some(done) = done.filter(|_| empty || application == APPLICATION_ID) else {
+    done.filter(|_| empty || application == APPLICATION_ID).ok_or_else(|| {
         let what = format!("schema version {version} of application {application:#x}");
-        return Err(StoreError::Corrupt(format!("{what} is not ours or newer than this binary")));
-    };
+        StoreError::Corrupt(format!("{what} is not ours or newer than this binary"))
+    })
+}
+
+/// Brings an older file up to today's tables.
+fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let done = version(connection)?;
     for (version, migration) in (1_i32..).zip(MIGRATIONS).skip(done) {
         migrate_to(connection, version, migration).map_err(failed)?;
     }
@@ -635,7 +749,7 @@ impl Read for Connection {
             &limit_of(limit),
         ];
         many(self, sql, &params, |row| {
-            let due = due(&row.get::<_, String>(0)?).ok_or_else(|| wrong(0, "a due time"))?;
+            let due = due_of(&row.get::<_, String>(0)?).ok_or_else(|| wrong(0, "a due time"))?;
             Ok(Timer { due, kind: row.get(1)?, subject: id(row, 2)?, lane: id(row, 3)? })
         })
     }
@@ -813,12 +927,7 @@ fn write_transfers(transaction: &Connection, batch: &Batch) -> rusqlite::Result<
     let mut resolution = transaction
         .prepare_cached("INSERT INTO resolution (institution, id, kind, by) VALUES (?, ?, ?, ?)")?;
     for (of, id, it) in &batch.resolutions {
-        let (kind, by) = match it {
-            Resolution::Posted(by) => (0, by),
-            Resolution::Voided(by) => (1, by),
-            Resolution::Expired(by) => (2, by),
-            Resolution::Reversed(by) => (3, by),
-        };
+        let (kind, by) = resolution_parts(*it);
         resolution.execute(params![of.as_bytes(), id.as_bytes(), kind, by.as_bytes()])?;
     }
     Ok(())
@@ -886,14 +995,8 @@ fn log_row(row: &Row<'_>) -> rusqlite::Result<LogRow> {
 }
 
 fn resolution(row: &Row<'_>, first: usize) -> rusqlite::Result<Resolution> {
-    let by = id(row, first + 1)?;
-    match row.get(first)? {
-        0 => Ok(Resolution::Posted(by)),
-        1 => Ok(Resolution::Voided(by)),
-        2 => Ok(Resolution::Expired(by)),
-        3 => Ok(Resolution::Reversed(by)),
-        _ => Err(wrong(first, "a resolution")),
-    }
+    let found = resolution_of(row.get(first)?, id(row, first + 1)?);
+    found.ok_or_else(|| wrong(first, "a resolution"))
 }
 
 fn head(row: &Row<'_>, first: usize) -> rusqlite::Result<LaneHead> {
@@ -931,22 +1034,6 @@ fn nanoseconds(at: Timestamp) -> rusqlite::Result<i64> {
 
 fn date(row: &Row<'_>, column: usize) -> rusqlite::Result<Date> {
     stdx::date::from_number(row.get(column)?).ok_or_else(|| wrong(column, "a date"))
-}
-
-/// Sorts as [`Due`] does, in the years from 0 on: days before moments, each by time.
-fn due_text(due: Due) -> String {
-    match due {
-        Due::Day(date) => format!("d{date}"),
-        Due::Moment(at) => format!("m{at:.9}"),
-    }
-}
-
-fn due(text: &str) -> Option<Due> {
-    match text.split_at_checked(1)? {
-        ("d", date) => date.parse().ok().map(Due::Day),
-        ("m", moment) => moment.parse().ok().map(Due::Moment),
-        _ => None,
-    }
 }
 
 fn limit_of(limit: usize) -> i64 {

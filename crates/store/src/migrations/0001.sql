@@ -98,11 +98,11 @@ CREATE TABLE transfer (
 CREATE TABLE run (
     institution BLOB NOT NULL,
     second      INTEGER NOT NULL,
-    position    INTEGER NOT NULL,
-    first       BLOB NOT NULL,
     last        BLOB NOT NULL,
+    first       BLOB NOT NULL,
+    position    INTEGER NOT NULL,
     entries     BLOB NOT NULL,
-    PRIMARY KEY (institution, second, position)
+    PRIMARY KEY (institution, second, last)
 ) WITHOUT ROWID;
 
 CREATE TABLE resolution (

@@ -4,8 +4,8 @@ use ledger::Kind;
 
 use super::{
     AccountChange, Commit, Digest, LOANS, Loan, Outcome, Store, about, account, balance, bank,
-    commit, committed, day, hold, loan, moving, nth, on_both, open_accounts, replayed,
-    rig::{Rig, Write, on_both_rigged, queue, together},
+    commit, committed, day, hold, loan, moving, nth, on_each, open_accounts, replayed,
+    rig::{Rig, Write, on_each_rigged, queue, together},
     transfer, verify,
 };
 use crate::{BATCH_COMMITS_MAX, Due, StoreError};
@@ -14,7 +14,7 @@ use crate::{BATCH_COMMITS_MAX, Due, StoreError};
 async fn many_tasks_commit_at_once() {
     const TASKS: u64 = 8;
     const EACH: u64 = 25;
-    on_both(async |store: Store| {
+    on_each(async |store: Store| {
         open_accounts(&store, TASKS + 1).await;
         let task = |task: u64| {
             let store = store.clone();
@@ -43,7 +43,7 @@ async fn many_tasks_commit_at_once() {
 
 #[tokio::test]
 async fn what_waits_is_one_write() {
-    on_both_rigged(async |store, rig| {
+    on_each_rigged(async |store, rig| {
         let commits = (0..100).map(|number| commit(&format!("number {number}")));
         for (outcome, seq) in together(&store, &rig, commit("first"), commits).await.iter().zip(2..)
         {
@@ -57,7 +57,7 @@ async fn what_waits_is_one_write() {
 
 #[tokio::test]
 async fn a_batch_has_a_limit() {
-    on_both_rigged(async |store, rig| {
+    on_each_rigged(async |store, rig| {
         let commits = (0..=BATCH_COMMITS_MAX).map(|number| commit(&format!("n {number}")));
         together(&store, &rig, commit("first"), commits).await;
         assert_eq!(rig.writes(), [1, BATCH_COMMITS_MAX, 1]);
@@ -74,7 +74,7 @@ fn putting(key: &str, before: u64, state: &str) -> Commit {
 
 #[tokio::test]
 async fn who_is_refused_drops_out_alone() {
-    on_both_rigged(async |store, rig| {
+    on_each_rigged(async |store, rig| {
         open_accounts(&store, 3).await;
         let mut reused = commit("pays");
         reused.digest = Digest::of(&[b"another request"]);
@@ -136,7 +136,7 @@ fn brief(outcome: &Outcome) -> String {
 
 #[tokio::test]
 async fn an_account_opened_in_the_batch_is_used_in_it() {
-    on_both_rigged(async |store, rig| {
+    on_each_rigged(async |store, rig| {
         let mut opening = commit("open");
         opening.accounts.extend([1, 2].map(|it| AccountChange::Open(account(it, it))));
         let commits = [
@@ -159,7 +159,7 @@ async fn an_account_opened_in_the_batch_is_used_in_it() {
 
 #[tokio::test]
 async fn timers_of_one_batch_follow_each_other() {
-    on_both_rigged(async |store, rig| {
+    on_each_rigged(async |store, rig| {
         let due = Due::Day(day("2026-04-01"));
         let [mut set, mut clear, mut again, mut other] =
             ["set", "clear", "again", "other"].map(commit);
@@ -210,22 +210,22 @@ async fn fails_whole(store: Store, rig: &Rig, write: Write) {
 
 #[tokio::test]
 async fn a_failing_write_fails_its_batch_and_nothing_else() {
-    on_both_rigged(async |store, rig| fails_whole(store, &rig, Write::Fails).await).await;
+    on_each_rigged(async |store, rig| fails_whole(store, &rig, Write::Fails).await).await;
 }
 
 #[tokio::test]
 async fn a_lost_acknowledgement_is_made_good_by_repeating() {
-    on_both_rigged(async |store, rig| fails_whole(store, &rig, Write::FailsAfter).await).await;
+    on_each_rigged(async |store, rig| fails_whole(store, &rig, Write::FailsAfter).await).await;
 }
 
 #[tokio::test]
 async fn a_panic_fails_its_batch_and_nothing_else() {
-    on_both_rigged(async |store, rig| fails_whole(store, &rig, Write::Panics).await).await;
+    on_each_rigged(async |store, rig| fails_whole(store, &rig, Write::Panics).await).await;
 }
 
 #[tokio::test]
 async fn what_was_taken_in_is_durable_when_the_store_is_dropped() {
-    on_both_rigged(async |store, rig| {
+    on_each_rigged(async |store, rig| {
         let mut gone = Box::pin(store.commit(commit("nobody waits for it")));
         drop(queue(gone.as_mut()));
         drop(gone);

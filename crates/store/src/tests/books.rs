@@ -6,7 +6,7 @@ use ledger::{
 
 use super::{
     AccountChange, Code, Commit, Currency, Directory, Moment, Outcome, Store, Transfer, about,
-    account, amount, at, balance, bank, commit, committed, day, hold, moving, nth, on_both,
+    account, amount, at, balance, bank, commit, committed, day, hold, moving, nth, on_each,
     open_accounts, transfer, verify,
 };
 use crate::{BookLine, StoreError};
@@ -67,7 +67,7 @@ async fn holds_are_resolved_from_storage() {
 
 #[tokio::test]
 async fn the_history_is_walked_on_either_side() {
-    on_both(async |store| {
+    on_each(async |store| {
         open_accounts(&store, 3).await;
         let moves = [(1, 1, 2), (2, 2, 1), (3, 1, 3), (4, 2, 3), (5, 3, 1)];
         for (number, debit, credit) in moves {
@@ -109,7 +109,7 @@ async fn history(store: &Store, number: u64, limit: usize) -> Vec<super::Transfe
 
 #[tokio::test]
 async fn balances_count_from_their_value_date() {
-    on_both(async |store| {
+    on_each(async |store| {
         open_accounts(&store, 3).await;
         let dated = |number, debit, credit, minor, date| Transfer {
             value_date: day(date),
@@ -157,7 +157,7 @@ async fn balances_count_from_their_value_date() {
 
 #[tokio::test]
 async fn the_books_are_ordered_by_currency_and_code() {
-    on_both(async |store| {
+    on_each(async |store| {
         let mut opening = commit("open");
         let kinds =
             [("USD", "2001"), ("CNY", "1001.2"), ("CNY", "1001"), ("CNY", "1001"), ("JPY", "9")];
@@ -251,7 +251,7 @@ async fn limits_and_states_are_kept() {
 
 #[tokio::test]
 async fn opening_again_changes_nothing() {
-    on_both(async |store| {
+    on_each(async |store| {
         open_accounts(&store, 2).await;
         committed(&store, moving("pay", [transfer(1, 1, 2, 5)])).await;
         let mut again = commit("open again");
@@ -271,7 +271,7 @@ async fn opening_again_changes_nothing() {
 
 #[tokio::test]
 async fn accounts_come_in_pages() {
-    on_both(async |store| {
+    on_each(async |store| {
         open_accounts(&store, 5).await;
         let ids = |page: &[super::Account]| -> Vec<_> { page.iter().map(|it| it.id).collect() };
         let first = store.accounts(bank(), None, 3).await.unwrap();

@@ -5,7 +5,7 @@ use money::Amount;
 
 use super::{
     AccountChange, Digest, Directory, LOANS, Loan, Outcome, Store, about, account, balance, bank,
-    commit, committed, hold, lane, loan, moving, nth, on_both, open_accounts, replayed, transfer,
+    commit, committed, hold, lane, loan, moving, nth, on_each, open_accounts, replayed, transfer,
     verify,
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 
 #[tokio::test]
 async fn a_repeated_key_gets_the_first_answer() {
-    on_both(async |store| {
+    on_each(async |store| {
         open_accounts(&store, 2).await;
         let first = committed(&store, moving("pay", [transfer(1, 1, 2, 5)])).await;
         let mut again = moving("pay", [transfer(2, 1, 2, 5)]);
@@ -36,7 +36,7 @@ async fn a_repeated_key_gets_the_first_answer() {
 
 #[tokio::test]
 async fn a_key_is_used_for_one_request() {
-    on_both(async |store| {
+    on_each(async |store| {
         committed(&store, commit("key")).await;
         let other = || Commit { digest: Digest::of(&[b"other"]), ..commit("key") };
         assert!(matches!(store.commit(other()).await, Ok(Outcome::KeyReused)));
@@ -49,7 +49,7 @@ async fn a_key_is_used_for_one_request() {
 
 #[tokio::test]
 async fn a_refused_commit_leaves_its_key_free() {
-    on_both(async |store| {
+    on_each(async |store| {
         open_accounts(&store, 1).await;
         let pay = || moving("pay", [transfer(1, 1, 2, 5)]);
         let Ok(Outcome::Rejected { transfer: Some(0), reject }) = store.commit(pay()).await else {
@@ -66,7 +66,7 @@ async fn a_refused_commit_leaves_its_key_free() {
 
 #[tokio::test]
 async fn each_alone_answers_for_each_and_again() {
-    on_both(async |store| {
+    on_each(async |store| {
         open_accounts(&store, 3).await;
         committed(&store, moving("before", [transfer(1, 1, 2, 5)])).await;
         let bulk = || {
@@ -109,7 +109,7 @@ async fn each_alone_answers_for_each_and_again() {
 
 #[tokio::test]
 async fn the_culprit_of_a_chain_is_named() {
-    on_both(async |store| {
+    on_each(async |store| {
         open_accounts(&store, 2).await;
         let linked = ledger::Transfer { linked: true, ..transfer(1, 1, 2, 5) };
         let outcome = store.commit(moving("chain", [linked, transfer(2, 1, 9, 5)])).await.unwrap();
@@ -121,7 +121,7 @@ async fn the_culprit_of_a_chain_is_named() {
 
 #[tokio::test]
 async fn a_refused_account_change_refuses_all() {
-    on_both(async |store| {
+    on_each(async |store| {
         open_accounts(&store, 2).await;
         let mut closing = moving("close", [transfer(1, 1, 2, 5)]);
         closing.put(&LOANS, nth::<Loan>(1), 0, &loan("ann", "new"));
@@ -139,7 +139,7 @@ async fn a_refused_account_change_refuses_all() {
 
 #[tokio::test]
 async fn a_moved_version_is_a_conflict() {
-    on_both(async |store| {
+    on_each(async |store| {
         let id = nth::<Loan>(1);
         let put = |key: &str, before| {
             let mut commit = commit(key);
@@ -168,7 +168,7 @@ async fn a_moved_version_is_a_conflict() {
 
 #[tokio::test]
 async fn lanes_count_by_themselves_and_tell_each_other() {
-    on_both(async |store| {
+    on_each(async |store| {
         let mut opening = commit("open");
         opening.accounts.extend([1, 2, 3].map(|it| AccountChange::Open(account(it, it))));
         assert_eq!(committed(&store, opening).await.seq, 1);
@@ -221,7 +221,7 @@ fn number(lane: ledger::LaneId) -> u8 {
 
 #[tokio::test]
 async fn the_log_tells_all() {
-    on_both(async |store| {
+    on_each(async |store| {
         open_accounts(&store, 2).await;
         let mut all = moving("all", [transfer(1, 1, 2, 5)]);
         all.put(&LOANS, nth::<Loan>(1), 0, &loan("ann", "new"));
@@ -292,7 +292,7 @@ async fn the_log_tells_all() {
 
 #[tokio::test]
 async fn what_is_over_a_limit_is_refused_by_its_name() {
-    on_both(async |store| {
+    on_each(async |store| {
         let limit = async |commit: Commit, limit: &str, max: usize| {
             let Err(StoreError::TooLarge { limit: name, max: most }) = store.commit(commit).await
             else {
@@ -329,7 +329,7 @@ async fn what_is_over_a_limit_is_refused_by_its_name() {
 
 #[tokio::test]
 async fn the_largest_commit_is_taken() {
-    on_both(async |store| {
+    on_each(async |store| {
         open_accounts(&store, 2).await;
         let all = (1..=COMMIT_TRANSFERS_MAX as u64).map(|number| transfer(number, 1, 2, 1));
         let receipt = committed(&store, moving("largest", all)).await;
@@ -369,7 +369,7 @@ async fn a_key_is_answered_after_a_restart() {
 
 #[tokio::test]
 async fn amounts_at_the_edge_are_an_answer() {
-    on_both(async |store| {
+    on_each(async |store| {
         open_accounts(&store, 4).await;
         let most = |number, debit, credit| ledger::Transfer {
             amount: Amount::MAX,

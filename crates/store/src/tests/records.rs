@@ -5,7 +5,7 @@ use stdx::Id;
 
 use super::{
     AccountChange, Commit, LOANS, Loan, Store, account, at, balance, bank, commit, committed, day,
-    lane, loan, moving, nth, on_both, open_accounts, transfer, verify,
+    lane, loan, moving, nth, on_each, open_accounts, transfer, verify,
 };
 use crate::{Due, Table, Timer};
 
@@ -31,7 +31,7 @@ async fn found(store: &Store, link: (&str, &str), limit: usize) -> Vec<Id<()>> {
 
 #[tokio::test]
 async fn records_are_found_by_their_newest_links() {
-    on_both(async |store| {
+    on_each(async |store| {
         for (number, borrower, state) in [(3, "ann", "new"), (1, "ann", "new"), (2, "bob", "new")] {
             put(&store, number, 0, loan(borrower, state)).await;
         }
@@ -55,7 +55,7 @@ async fn records_are_found_by_their_newest_links() {
 #[tokio::test]
 async fn records_are_listed_oldest_first() {
     const OTHERS: Table<Loan> = Table::new("loan-other", |_| Vec::new());
-    on_both(async |store| {
+    on_each(async |store| {
         for number in [4, 2, 3, 1] {
             put(&store, number, 0, loan("ann", "new")).await;
         }
@@ -78,7 +78,7 @@ async fn records_are_listed_oldest_first() {
 
 #[tokio::test]
 async fn put_again_in_a_commit_the_later_stands() {
-    on_both(async |store| {
+    on_each(async |store| {
         let mut twice = commit("twice");
         twice.put(&LOANS, nth::<Loan>(1), 0, &loan("ann", "new"));
         twice.put(&LOANS, nth::<Loan>(2), 0, &loan("bob", "new"));
@@ -97,7 +97,7 @@ async fn a_link_given_twice_is_one() {
     const TWICE: Table<Loan> = Table::new("loan", |loan| {
         vec![("borrower", loan.borrower.clone()), ("borrower", loan.borrower.clone())]
     });
-    on_both(async |store| {
+    on_each(async |store| {
         for (before, borrower) in [(0, "ann"), (1, "bob"), (2, "bob")] {
             let mut commit = commit(&format!("put {before}"));
             commit.put(&TWICE, nth::<Loan>(1), before, &loan(borrower, ""));
@@ -112,7 +112,7 @@ async fn a_link_given_twice_is_one() {
 
 #[tokio::test]
 async fn institutions_never_see_each_other() {
-    on_both(async |store| {
+    on_each(async |store| {
         let of =
             |institution: u64, commit: Commit| Commit { institution: nth(institution), ..commit };
         for institution in [1, 2] {
@@ -175,7 +175,7 @@ async fn due(store: &Store, through: Due, limit: usize) -> Vec<String> {
 #[tokio::test]
 async fn timers_are_due_in_order() {
     let moment = |text: &str| Due::Moment(text.parse().unwrap());
-    on_both(async |store| {
+    on_each(async |store| {
         let mut setting = commit("set");
         for (due, kind) in [
             (Due::Day(day("2026-04-02")), "collect"),
@@ -216,7 +216,7 @@ async fn timers_are_due_in_order() {
 
 #[tokio::test]
 async fn clones_share_a_store() {
-    on_both(async |store| {
+    on_each(async |store| {
         let other = store.clone();
         open_accounts(&store, 2).await;
         committed(&other, moving("pay", [transfer(1, 1, 2, 5)])).await;

@@ -46,7 +46,7 @@ struct State {
 }
 
 /// Runs a test on each engine, rigged.
-pub(super) async fn on_both_rigged(test: impl AsyncFn(Store, Arc<Rig>)) {
+pub(super) async fn on_each_rigged(test: impl AsyncFn(Store, Arc<Rig>)) {
     let directory = Directory::new();
     let sqlite = Box::new(SqliteEngine::open(directory.path()).unwrap());
     let memory = Box::new(MemEngine { memory: Memory::default(), is_shared: true });
@@ -115,6 +115,10 @@ impl Engine for Rig {
 
     fn snapshot(&self, of: InstitutionId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
         self.engine.snapshot(of)
+    }
+
+    fn snapshot_of_log(&self, of: InstitutionId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        self.engine.snapshot_of_log(of)
     }
 
     fn snapshot_of_all(&self) -> Result<Box<dyn Snapshot + '_>, StoreError> {

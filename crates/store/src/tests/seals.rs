@@ -3,7 +3,7 @@ use ledger::InstitutionId;
 use stdx::{Digest, Prng};
 
 use super::{
-    Directory, bank, commit, committed, lane, moving, nth, on_both, open_accounts, transfer,
+    Directory, bank, commit, committed, lane, moving, nth, on_each, open_accounts, transfer,
 };
 use crate::{LogRow, PAGE_MAX, Sealed, Store, StoreError};
 
@@ -31,7 +31,7 @@ async fn grow(store: &Store, count: u64, prng: &mut Prng) {
 
 #[tokio::test]
 async fn the_tree_grows_with_the_log_and_proves_every_row() {
-    on_both(async |store| {
+    on_each(async |store| {
         let mut prng = Prng::stream(1, "seals");
         let empty = Sealed { size: 0, root: merkle::empty() };
         assert_eq!(store.seal(bank()).await, Ok(empty));
@@ -78,7 +78,7 @@ async fn the_tree_grows_with_the_log_and_proves_every_row() {
 
 #[tokio::test]
 async fn a_transfer_leads_to_its_row() {
-    on_both(async |store| {
+    on_each(async |store| {
         open_accounts(&store, 2).await;
         committed(&store, moving("pay", (1..=300).map(|it| transfer(it, 1, 2, 5)))).await;
         let row = store.position_of_key(bank(), "pay").await.unwrap();
@@ -114,7 +114,7 @@ async fn a_row_that_does_not_follow_is_not_sealed() {
 
 #[tokio::test]
 async fn who_seals_late_takes_nothing_back() {
-    on_both(async |store| {
+    on_each(async |store| {
         let mut prng = Prng::stream(4, "seals");
         grow(&store, 30, &mut prng).await;
         let (late, _) = store.unsealed(bank()).unwrap();

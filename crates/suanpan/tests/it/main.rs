@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+mod audit;
+mod backup;
+mod bench;
+mod crash;
 mod demo;
+mod http;
 mod product;
 mod reference;
 mod up;

@@ -11,7 +11,7 @@ use std::{
 use crate::{Scratch, printed, run, suanpan};
 
 /// A running sandbox, ended with the test.
-struct Sandbox {
+pub(crate) struct Sandbox {
     child: Child,
     welcome: String,
     rest: BufReader<std::process::ChildStdout>,
@@ -19,11 +19,13 @@ struct Sandbox {
 
 impl Sandbox {
     fn start(data: &str) -> Self {
-        let mut child = suanpan(&["up", "--data", data, "--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut command = suanpan(&["up", "--data", data, "--listen", "127.0.0.1:0"]);
+        Self::start_by(command.stderr(Stdio::null()))
+    }
+
+    /// Starts it by a command of one's own.
+    pub(crate) fn start_by(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut rest = BufReader::new(child.stdout.take().unwrap());
         let mut welcome = String::new();
         while !welcome.contains("Ctrl-C") {
@@ -39,7 +41,7 @@ impl Sandbox {
         &self.welcome[start..end]
     }
 
-    fn keys(&self) -> Vec<&str> {
+    pub(crate) fn keys(&self) -> Vec<&str> {
         self.welcome.split_whitespace().filter(|word| word.starts_with("sp_")).collect()
     }
 
@@ -47,7 +49,7 @@ impl Sandbox {
         self.welcome.split_whitespace().find(|word| word.starts_with("http://")).unwrap()
     }
 
-    fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         self.address().trim_start_matches("http://")
     }
 
@@ -57,6 +59,10 @@ impl Sandbox {
         stream
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// As a service manager does it.
     fn ask_to_end(&self) {
         let pid = self.child.id().to_string();
@@ -64,7 +70,7 @@ impl Sandbox {
     }
 
     /// Ends it and waits.
-    fn terminate(mut self) {
+    pub(crate) fn terminate(mut self) {
         self.ask_to_end();
         let mut left = String::new();
         self.rest.read_to_string(&mut left).unwrap();

@@ -1,0 +1,116 @@
+//! From a backup to a data directory: built beside, verified, and then there all at once.
+
+use std::{
+    fs::{self, DirBuilder},
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, anyhow, ensure};
+use backup::{Backup, Fault, Restored, Until};
+use clap::Args;
+use stdx::Timestamp;
+use store::Store;
+
+use crate::{keyfile, verify};
+
+/// Where in the data directory a store is built.
+const ASIDE: &str = "restoring";
+
+/// Makes a data directory from a backup, as it was after any commit.
+#[derive(Args)]
+pub(crate) struct Restore {
+    /// The directory of the backup.
+    #[arg(long)]
+    from: PathBuf,
+    /// The data directory, which has no data yet.
+    #[arg(long, env = "SUANPAN_DATA", default_value = "data")]
+    data: PathBuf,
+    /// Ends with the last commit at this position of the log or before it.
+    #[arg(long, value_name = "POSITION")]
+    until: Option<u64>,
+    /// Ends before the first commit that was booked later than this, such as
+    /// `2025-01-31T12:00:00+08:00`.
+    #[arg(long, value_name = "MOMENT", conflicts_with = "until")]
+    until_time: Option<Timestamp>,
+    /// Prints one JSON object for each institution, a line each.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Restore {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let data = &self.data;
+        ensure!(!Store::is_in(data), "there is data in {} already; it stays", data.display());
+        let until = match (self.until, self.until_time) {
+            (Some(position), _) => Until::Position(position),
+            (None, Some(moment)) => Until::Moment(moment),
+            (None, None) => Until::End,
+        };
+        let aside = Aside::make(data.join(ASIDE))?;
+        let Restored { rows, position, at } = aside.restore(&self.from, until, self.json)?;
+        Store::move_between(&aside.0, data)?;
+        if !self.json {
+            println!("{rows} rows restored, through position {position} at {at}");
+            let key = data.join(keyfile::NAME);
+            if !key.exists() {
+                println!("put the key that belongs to it at {} before it starts", key.display());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Restores a backup aside, verifies it and removes it again.
+pub(crate) fn verify_backup(from: &Path, json: bool) -> anyhow::Result<()> {
+    let name = format!("suanpan-verify-{}", std::process::id());
+    let aside = Aside::make(std::env::temp_dir().join(name))?;
+    aside.restore(from, Until::End, json).map(drop)
+}
+
+/// A directory in which a store is built; removed when dropped.
+struct Aside(PathBuf);
+
+impl Aside {
+    fn make(path: PathBuf) -> anyhow::Result<Self> {
+        if path.exists() {
+            // What a run that was cut short has left; locked, if it still runs.
+            Store::remove_from(&path)?;
+        }
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| path.display().to_string())?;
+        Ok(Self(path))
+    }
+
+    /// Nothing of the store is open afterwards.
+    fn restore(&self, from: &Path, until: Until, json: bool) -> anyhow::Result<Restored> {
+        let backup = Backup::open(from)?;
+        let store = Store::in_directory(&self.0)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        runtime.block_on(async {
+            let restored = backup.restore(&store, until).await.map_err(advised)?;
+            verify::verify(&store, json).await?;
+            Ok(restored)
+        })
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        // What cannot be removed is removed by the next run.
+        fs::remove_dir_all(&self.0).unwrap_or_default();
+    }
+}
+
+/// What comes before the damage can be restored.
+fn advised(fault: Fault) -> anyhow::Error {
+    match fault {
+        Fault::Damaged { restorable, .. } if restorable > 0 => {
+            anyhow!("{fault}; `--until {restorable}` restores what comes before")
+        }
+        fault => fault.into(),
+    }
+}

@@ -270,7 +270,7 @@ impl Writer {
         match outcomes.unwrap_or_else(panicked) {
             Ok(outcomes) => {
                 for (reply, outcome) in replies.into_iter().zip(outcomes) {
-                    answer(reply, outcome);
+                    answer(reply, Ok(outcome));
                 }
             }
             Err(error) => {
@@ -281,10 +281,7 @@ impl Writer {
     }
 
     /// Commits a batch; again and again while other nodes are faster.
-    fn take_turns(
-        &mut self,
-        commits: Vec<Commit>,
-    ) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
+    fn take_turns(&mut self, commits: Vec<Commit>) -> Result<Vec<Outcome>, StoreError> {
         if self.engine.is_shared() {
             for _ in 1..TURNS_MAX {
                 match self.commit_batch(commits.clone()) {
@@ -296,17 +293,16 @@ impl Writer {
         self.commit_batch(commits)
     }
 
-    fn commit_batch(
-        &mut self,
-        commits: Vec<Commit>,
-    ) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
+    fn commit_batch(&mut self, commits: Vec<Commit>) -> Result<Vec<Outcome>, StoreError> {
         let engine = Arc::clone(&self.engine);
         let mut touched = Touched::default();
         commits.iter().for_each(|commit| touched.add(commit));
         let institutions = touched.institutions();
         let turn = engine.turn(&institutions)?;
         let mut work = self.load(turn, touched)?;
-        let outcomes = commits.into_iter().map(|commit| self.decide(commit, &mut work)).collect();
+        // An engine that fails in the middle of a commit leaves the ledger ahead of the batch.
+        let outcomes = commits.into_iter().map(|commit| self.decide(commit, &mut work));
+        let outcomes = outcomes.collect::<Result<_, _>>()?;
         let Work { turn, mut batch, .. } = work;
         if !batch.log.is_empty() {
             self.finish(&institutions, &mut batch);

@@ -28,7 +28,7 @@ use tokio_postgres::{Config, Row};
 use self::{
     connection::{Ask, Driver, Session, failed, failed_before_commit, is_lost, wait},
     node::Claim,
-    values::{head, id, value},
+    values::{head, id, number, uuids},
 };
 use super::{Batch, Engine, LaneHead, LaneOf, Read, RecordKey, Snapshot, Turn};
 use crate::StoreError;
@@ -177,7 +177,7 @@ impl Engine for PostgresEngine {
             SET LOCAL idle_in_transaction_session_timeout = '{TURN_IDLE_SECONDS_MAX}s'"
         );
         let transaction = Transaction::new(self, begin, None)?;
-        Ok(Box::new(PostgresTurn { transaction, claim, first: Cell::new(None) }))
+        Ok(Box::new(PostgresTurn { transaction, claim, held: Cell::new(None) }))
     }
 }
 
@@ -210,6 +210,8 @@ struct Transaction<'e> {
     state: Cell<State>,
     /// Of a snapshot.
     permit: Option<SemaphorePermit<'e>>,
+    /// What a turn decides rests on rows of the log up to this position.
+    rests_on: Cell<u64>,
     /// Records that a turn has looked for and not found.
     absent: RefCell<BTreeSet<RecordKey>>,
 }
@@ -228,12 +230,16 @@ impl<'e> Transaction<'e> {
         permit: Option<SemaphorePermit<'e>>,
     ) -> Result<Self, StoreError> {
         let session = RefCell::new(engine.session()?);
-        let (state, absent) = (Cell::new(State::New), RefCell::default());
-        Ok(Self { engine, session, begin, state, permit, absent })
+        let (state, rests_on, absent) = (Cell::new(State::New), Cell::new(0), RefCell::default());
+        Ok(Self { engine, session, begin, state, permit, rests_on, absent })
     }
 
     fn is_turn(&self) -> bool {
         self.permit.is_none()
+    }
+
+    fn rest_on(&self, position: u64) {
+        self.rests_on.set(self.rests_on.get().max(position));
     }
 
     fn query(&self, sql: &'static str, params: Vec<connection::Param<'_>>) -> Rows {
@@ -286,8 +292,8 @@ impl Drop for Transaction<'_> {
 struct PostgresTurn<'e> {
     transaction: Transaction<'e>,
     claim: Claim,
-    /// The first position it may give, once it holds its node's row.
-    first: Cell<Option<u64>>,
+    /// The newest position of the node and the time, once its row is held.
+    held: Cell<Option<(u64, u64)>>,
 }
 
 impl Snapshot for PostgresTurn<'_> {
@@ -297,55 +303,55 @@ impl Snapshot for PostgresTurn<'_> {
 }
 
 impl PostgresTurn<'_> {
-    /// Holds the row of the node, and takes its first position above some heads.
-    fn take_position(&self, row: Option<&Row>, highest: u64) -> Result<(), StoreError> {
+    fn held(&self, row: Option<&Row>) -> Result<(u64, u64), StoreError> {
         let Some(row) = row else {
             // Somebody has taken the number for free; the next turn claims another one.
             *lock(&self.transaction.engine.claim) = None;
             return Err(StoreError::Contended);
         };
-        let (newest, unix_ms): (u64, u64) = (values::number(row, 0)?, values::number(row, 1)?);
-        let first = node::first_position(self.claim.node, newest.max(highest), unix_ms);
-        self.first.set(Some(first));
-        Ok(())
+        let held = (number(row, 0)?, number(row, 1)?);
+        self.held.set(Some(held));
+        Ok(held)
     }
 }
 
 impl Turn for PostgresTurn<'_> {
     fn lock(&self, lanes: &[LaneOf]) -> Result<Vec<(LaneOf, LaneHead)>, StoreError> {
+        // In this order on every node.
         let lanes: BTreeSet<LaneOf> = lanes.iter().copied().collect();
-        let of = || values::uuids(lanes.iter().map(|it| it.0));
-        let ids = || values::uuids(lanes.iter().map(|it| it.1));
-        // In this order on every node. A lane without a row gets one, to be locked.
-        let make = (
-            read::LANES_MAKE,
-            vec![of(), ids(), value(LaneHead::EMPTY.root.as_bytes().as_slice())],
-        );
-        let asks = [make, (read::LANES_LOCK, vec![of(), ids()]), node::hold(self.claim)];
+        let lanes_of =
+            || vec![uuids(lanes.iter().map(|(of, _)| *of)), uuids(lanes.iter().map(|(_, it)| *it))];
+        // A lane without a row gets one, to be locked.
+        let make = (read::LANES_MAKE, lanes_of());
+        let asks = [make, (read::LANES_LOCK, lanes_of()), node::hold(self.claim)];
         let answers = self.transaction.flight(&asks)?;
         let mut heads = Vec::with_capacity(lanes.len());
         for row in &answers[1] {
-            heads.push(((id(row, 0)?, id(row, 1)?), head(row, 2)?));
+            let head = head(row, 2)?;
+            self.transaction.rest_on(head.position);
+            heads.push(((id(row, 0)?, id(row, 1)?), head));
         }
         if heads.len() < lanes.len() {
-            return Err(StoreError::Contended);
+            return Err(StoreError::Corrupt("a lane has no row that can be locked".to_owned()));
         }
-        let highest = heads.iter().map(|(_, head)| head.position).max().unwrap_or(0);
-        self.take_position(answers[2].first(), highest)?;
+        self.held(answers[2].first())?;
         heads.retain(|(_, head)| head.seq > 0);
         Ok(heads)
     }
 
     fn next_position(&self, after: Option<u64>) -> Result<u64, StoreError> {
-        match after.or(self.first.get()) {
-            Some(position) if after.is_none() => Ok(position),
-            Some(after) => node::next_position(after),
+        if let Some(after) = after {
+            return node::next_position(after);
+        }
+        let (newest, unix_ms) = match self.held.get() {
+            Some(held) => held,
             None => {
                 let rows = self.transaction.flight(&[node::hold(self.claim)])?.remove(0);
-                self.take_position(rows.first(), 0)?;
-                self.next_position(None)
+                self.held(rows.first())?
             }
-        }
+        };
+        let above = newest.max(self.transaction.rests_on.get());
+        Ok(node::first_position(self.claim.node, above, unix_ms))
     }
 
     fn commit(self: Box<Self>, batch: &Batch) -> Result<(), StoreError> {

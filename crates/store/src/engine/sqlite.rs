@@ -55,6 +55,8 @@ const STATEMENTS_MAX: usize = 64;
 
 pub(crate) struct SqliteEngine {
     path: PathBuf,
+    /// How SQLite reaches its files, by name; its own way when there is none.
+    vfs: Option<&'static str>,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
     /// Beside the writer.
@@ -65,15 +67,20 @@ pub(crate) struct SqliteEngine {
 
 impl SqliteEngine {
     pub(crate) fn open(directory: &Path) -> Result<Self, StoreError> {
+        Self::open_on(directory, None)
+    }
+
+    /// As [`Self::open`], on another way to the files.
+    pub(crate) fn open_on(directory: &Path, vfs: Option<&'static str>) -> Result<Self, StoreError> {
         let lock = take(directory)?;
         let path = file(directory);
         make_private(&path).map_err(|error| unavailable(directory, &error))?;
-        let mut writer = connect(&path)?;
+        let mut writer = connect(&path, vfs)?;
         migrate(&mut writer)?;
-        let checkpoints = Checkpoints::start(connect(&path)?)?;
+        let checkpoints = Checkpoints::start(connect(&path, vfs)?)?;
         checkpoints.follow(&mut writer).map_err(failed)?;
         let (writer, readers) = (Mutex::new(writer), Mutex::new(Vec::new()));
-        Ok(Self { path, writer, readers, _checkpoints: Some(checkpoints), lock: Some(lock) })
+        Ok(Self { path, vfs, writer, readers, _checkpoints: Some(checkpoints), lock: Some(lock) })
     }
 
     /// Beside the process that writes, if there is one.
@@ -85,11 +92,14 @@ impl SqliteEngine {
             return Err(StoreError::Corrupt(format!("{what}; the next start migrates it")));
         }
         let (writer, readers) = (Mutex::new(reader), Mutex::new(Vec::new()));
-        Ok(Self { path, writer, readers, _checkpoints: None, lock: None })
+        Ok(Self { path, vfs: None, writer, readers, _checkpoints: None, lock: None })
     }
 
     fn connect(&self) -> Result<Connection, StoreError> {
-        if self.lock.is_some() { connect(&self.path) } else { connect_to_read(&self.path) }
+        match self.lock {
+            Some(_) => connect(&self.path, self.vfs),
+            None => connect_to_read(&self.path),
+        }
     }
 }
 
@@ -357,9 +367,13 @@ fn failed(error: rusqlite::Error) -> StoreError {
     }
 }
 
-fn connect(path: &Path) -> Result<Connection, StoreError> {
+fn connect(path: &Path, vfs: Option<&str>) -> Result<Connection, StoreError> {
     let connect = || {
-        let connection = prepared(Connection::open(path)?)?;
+        let connection = match vfs {
+            Some(vfs) => Connection::open_with_flags_and_vfs(path, OpenFlags::default(), vfs)?,
+            None => Connection::open(path)?,
+        };
+        let connection = prepared(connection)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;

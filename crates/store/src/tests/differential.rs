@@ -9,10 +9,10 @@ use stdx::Prng;
 
 use super::{
     Account, AccountChange, Amount, Balancing, Commit, Digest, Directory, InstitutionId, LOANS,
-    Loan, Moment, Outcome, Store, Transfer, TransferId, account, amount, commit, day, lane, loan,
-    look, noon, nth, rig::queue,
+    Loan, Moment, Outcome, Store, Transfer, TransferId, account, amount, commit, database, day,
+    lane, loan, look, noon, nth, rig::queue,
 };
-use crate::{Due, LogRow, Memory, Mode, RecordKey, StoreError};
+use crate::{Due, LogRow, Memory, Mode, PAGE_MAX, RecordKey, StoreError};
 
 const SEEDS: u64 = 12;
 const COMMITS: u64 = 120;
@@ -22,7 +22,7 @@ const ACCOUNTS: u64 = 8;
 const RECORDS: u64 = 5;
 
 #[tokio::test]
-async fn both_engines_agree_and_follow_from_the_log() {
+async fn all_engines_agree_and_follow_from_the_log() {
     let mut seen = BTreeMap::new();
     for seed in 0..SEEDS {
         history(seed, &mut seen).await;
@@ -41,6 +41,8 @@ async fn history(seed: u64, seen: &mut BTreeMap<&'static str, u64>) {
     let (mem, mut sqlite) = (Store::in_memory(), directory.open());
     let memory = Memory::default();
     let nodes = [Store::on_memory(&memory).unwrap(), Store::on_memory(&memory).unwrap()];
+    let url = database();
+    let mut shared = [(); 2].map(|()| Store::in_postgres(&url).unwrap());
     let mut maker = Maker { prng: Prng::stream(seed, "histories"), ..Maker::default() };
     let mut chance = Prng::stream(seed, "nodes");
     while maker.made < COMMITS {
@@ -48,28 +50,36 @@ async fn history(seed: u64, seen: &mut BTreeMap<&'static str, u64>) {
         let first = all(&mem, &group).await;
         let second = all(&sqlite, &group).await;
         assert_eq!(format!("{first:#?}"), format!("{second:#?}"), "seed {seed}");
-        let node = &nodes[usize::from(chance.chance(50))];
-        let third = all(node, &group).await;
-        assert_eq!(format!("{first:#?}"), format!("{third:#?}"), "seed {seed}");
+        let node = usize::from(chance.chance(50));
+        for node in [&nodes[node], &shared[node]] {
+            let third = all(node, &group).await;
+            assert_eq!(format!("{first:#?}"), format!("{third:#?}"), "seed {seed}");
+        }
         for (commit, outcome) in group.iter().zip(&first) {
             maker.learn(commit, outcome.as_ref().unwrap(), seen);
         }
         if maker.prng.chance(20) {
             drop(sqlite);
             sqlite = directory.open();
+            shared[node] = Store::in_postgres(&url).unwrap();
         }
     }
-    let restored = Store::in_memory();
-    restore(&sqlite, &restored, &mut chance).await;
+    let restored = [Store::in_memory(), Store::in_postgres(&database()).unwrap()];
+    restore(&shared[0], &restored[0], &mut chance).await;
+    restore(&sqlite, &restored[1], &mut chance).await;
     for number in 1..=INSTITUTIONS {
         let of = nth(number);
         let look_at_mem = look(&mem, of).await;
-        for other in [&sqlite, &nodes[0], &nodes[1], &restored] {
+        for other in [&sqlite].into_iter().chain(&nodes).chain(&shared).chain(&restored) {
             assert_eq!(look_at_mem, look(other, of).await, "seed {seed}");
         }
+        let log = async |store: &Store| store.log(of, 0, PAGE_MAX).await.unwrap();
+        assert_eq!(log(&mem).await, log(&sqlite).await, "seed {seed}");
         for transfer in 1..=maker.transfers {
             let found = mem.transfer(of, nth(transfer)).await.unwrap();
-            assert_eq!(found, sqlite.transfer(of, nth(transfer)).await.unwrap());
+            for other in [&sqlite, &shared[0]] {
+                assert_eq!(found, other.transfer(of, nth(transfer)).await.unwrap());
+            }
             let name = found.and_then(|it| it.resolution).map(|it| match it {
                 Resolution::Posted(_) => "posted",
                 Resolution::Voided(_) => "voided",

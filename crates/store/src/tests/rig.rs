@@ -9,11 +9,12 @@ use std::{
 
 use ledger::InstitutionId;
 
-use super::Directory;
+use super::{Directory, database};
 use crate::{
     Commit, Memory, Outcome, Store, StoreError,
     engine::{
-        Batch, Engine, LaneHead, LaneOf, Read, Snapshot, Turn, mem::MemEngine, sqlite::SqliteEngine,
+        Batch, Engine, LaneHead, LaneOf, Read, Snapshot, Turn, mem::MemEngine,
+        postgres::PostgresEngine, sqlite::SqliteEngine,
     },
 };
 
@@ -50,7 +51,8 @@ pub(super) async fn on_each_rigged(test: impl AsyncFn(Store, Arc<Rig>)) {
     let directory = Directory::new();
     let sqlite = Box::new(SqliteEngine::open(directory.path()).unwrap());
     let memory = Box::new(MemEngine { memory: Memory::default(), is_shared: true });
-    for engine in [memory as Box<dyn Engine>, sqlite] {
+    let postgres = Box::new(PostgresEngine::open(&database()).unwrap());
+    for engine in [memory as Box<dyn Engine>, sqlite, postgres] {
         let rig = Arc::new(Rig { engine, state: Mutex::default(), changed: Condvar::new() });
         test(Store::on(Arc::<Rig>::clone(&rig)).unwrap(), rig).await;
     }

@@ -37,7 +37,7 @@ use super::{
     lock, migrate,
     values::{get, signed, value},
 };
-use crate::StoreError;
+use crate::{BATCH_COMMITS_MAX, BATCH_TRANSFERS_MAX, COMMIT_TRANSFERS_MAX, StoreError};
 
 /// How often a node says that it is there.
 const CLAIM_RENEWED_EVERY: Duration = Duration::from_secs(20);
@@ -48,8 +48,10 @@ const NODES_MAX: i16 = 255;
 
 const ROW_BITS: u32 = 16;
 const NODE_BITS: u32 = 8;
-/// A turn begins with at least half of the rows of its time and node unused.
 const ROWS_MAX: u64 = 1 << ROW_BITS;
+/// What is left for a turn to begin: a row for each of its commits, and for each lane its transfers
+/// can touch.
+const TURN_ROWS_MAX: usize = BATCH_COMMITS_MAX + 2 * (BATCH_TRANSFERS_MAX + COMMIT_TRANSFERS_MAX);
 /// A unit of time is so many bits above a millisecond.
 const MILLISECOND_BITS: u32 = 3;
 
@@ -72,7 +74,7 @@ pub(super) fn first_position(node: i16, above: u64, unix_ms: u64) -> u64 {
     let start = at(time);
     match above.checked_sub(start) {
         None => start,
-        Some(row) if row < ROWS_MAX / 2 => above + 1,
+        Some(row) if row + (TURN_ROWS_MAX as u64) < ROWS_MAX => above + 1,
         Some(_) => at(time + 1),
     }
 }
@@ -81,8 +83,7 @@ pub(super) fn first_position(node: i16, above: u64, unix_ms: u64) -> u64 {
 pub(super) fn next_position(after: u64) -> Result<u64, StoreError> {
     let next = after + 1;
     if next.is_multiple_of(ROWS_MAX) {
-        let max = usize::try_from(ROWS_MAX / 2).unwrap_or(usize::MAX);
-        return Err(StoreError::TooLarge { limit: "TURN_ROWS_MAX", max });
+        return Err(StoreError::TooLarge { limit: "TURN_ROWS_MAX", max: TURN_ROWS_MAX });
     }
     Ok(next)
 }

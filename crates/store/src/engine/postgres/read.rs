@@ -4,7 +4,7 @@
 //! the index condition, whatever the planner thinks of a table's size, and rows are found, and
 //! locked, in the order of the arrays.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use audit::TileId;
 use ledger::{AccountId, InstitutionId, LaneId, POSTED_BYTES, Posted, Resolution, TransferId};
@@ -31,7 +31,7 @@ use crate::{
 
 pub(super) const LANES_MAKE: &str = "
     INSERT INTO lane (institution, lane, seq, position, root, flushed, accounts)
-    SELECT institution, lane, 0, 0, $3, 0, 0 FROM unnest($1::uuid[], $2::uuid[])
+    SELECT institution, lane, 0, 0, decode(repeat('00', 32), 'hex'), 0, 0 FROM unnest($1::uuid[], $2::uuid[])
     AS w (institution, lane) ON CONFLICT DO NOTHING";
 pub(super) const LANES_LOCK: &str = "
     SELECT l.institution, l.lane, l.seq, l.position, l.root, l.flushed, l.accounts
@@ -53,16 +53,16 @@ const ANSWERS: &str = "
 const RECORD: &str = "SELECT id, version, lane, links, body FROM record
     WHERE institution = $1 AND kind = $2 AND id = $3";
 const RECORD_HEADS: &str = "
-    SELECT r.institution, r.kind, r.id, r.version, r.links
+    SELECT r.institution, r.kind, r.id, r.version, r.links, r.position
     FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS w (institution, kind, id), LATERAL (
-        SELECT institution, kind, id, version, links FROM record
+        SELECT institution, kind, id, version, links, position FROM record
         WHERE institution = w.institution AND record.kind = w.kind AND record.id = w.id
         OFFSET 0) r";
 /// What a turn has seen of a record holds until it ends.
 const RECORD_HEADS_LOCK: &str = "
-    SELECT r.institution, r.kind, r.id, r.version, r.links
+    SELECT r.institution, r.kind, r.id, r.version, r.links, r.position
     FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS w (institution, kind, id), LATERAL (
-        SELECT institution, kind, id, version, links FROM record
+        SELECT institution, kind, id, version, links, position FROM record
         WHERE institution = w.institution AND record.kind = w.kind AND record.id = w.id
         OFFSET 0 FOR UPDATE) r";
 const RECORDS: &str = "SELECT id, version, lane, links, body FROM record
@@ -116,10 +116,10 @@ const TILE_COUNTS: &str = "SELECT (SELECT count(*) FROM tile WHERE institution =
     (SELECT count(*) FROM leaf WHERE institution = $1)";
 const CLOSED_THROUGH: &str =
     "SELECT closed_through FROM period WHERE institution = $1 AND closed_through > 0";
-const CLOSED_THROUGH_MAKE: &str = "INSERT INTO period (institution, closed_through)
-    VALUES ($1, 0) ON CONFLICT DO NOTHING";
+const CLOSED_THROUGH_MAKE: &str = "INSERT INTO period (institution, closed_through, position)
+    VALUES ($1, 0, 0) ON CONFLICT DO NOTHING";
 const CLOSED_THROUGH_LOCK: &str =
-    "SELECT closed_through FROM period WHERE institution = $1 FOR SHARE";
+    "SELECT closed_through, position FROM period WHERE institution = $1 FOR SHARE";
 const OLDER_DAYS: &str = "
     SELECT coalesce(sum(debits), 0)::text, coalesce(sum(credits), 0)::text FROM day
     WHERE institution = $1 AND account = $2 AND day <= $3";
@@ -236,11 +236,12 @@ impl Read for Transaction<'_> {
         let sql = if self.is_turn() { RECORD_HEADS_LOCK } else { RECORD_HEADS };
         let heads = self.many(sql, params, |row| {
             let key = RecordKey { institution: id(row, 0)?, kind: get(row, 1)?, id: id(row, 2)? };
+            self.rest_on(number(row, 5)?);
             Ok((key, (number(row, 3)?, links(row, 4)?)))
         })?;
-        let mut absent = self.absent.borrow_mut();
-        absent.extend(keys.into_iter().cloned());
-        absent.retain(|key| heads.iter().all(|(found, _)| found != key));
+        let found: BTreeSet<&RecordKey> = heads.iter().map(|(key, _)| key).collect();
+        let absent = keys.into_iter().filter(|key| !found.contains(key));
+        self.absent.borrow_mut().extend(absent.cloned());
         Ok(heads)
     }
 
@@ -397,6 +398,7 @@ impl Read for Transaction<'_> {
             rows = self.flight(&[make, ask()])?.remove(1);
         }
         let row = rows.first().ok_or(StoreError::Contended)?;
+        self.rest_on(number(row, 1)?);
         if get::<i32>(row, 0)? == 0 { Ok(None) } else { date(row, 0).map(Some) }
     }
 

@@ -11,7 +11,7 @@ use stdx::{Timestamp, date};
 
 use super::{
     connection::Ask,
-    values::{column, numbers, uuids},
+    values::{column, numbers, signed, uuids, value},
 };
 use crate::{
     RecordKey, StoreError,
@@ -40,20 +40,21 @@ const ANSWERS: &str = "
     INSERT INTO answer (institution, key, digest, position)
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::bigint[])";
 const RECORDS_NEW: &str = "
-    INSERT INTO record (institution, kind, id, version, lane, links, body)
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::uuid[], $6::text[],
-    $7::text[])";
+    INSERT INTO record (institution, kind, id, version, lane, links, body, position)
+    SELECT w.*, $8 FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::uuid[],
+    $6::text[], $7::text[]) AS w";
 /// Of records that are there, and locked.
 const RECORDS: &str = "
-    INSERT INTO record (institution, kind, id, version, lane, links, body)
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::uuid[], $6::text[],
-    $7::text[])
+    INSERT INTO record (institution, kind, id, version, lane, links, body, position)
+    SELECT w.*, $8 FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::uuid[],
+    $6::text[], $7::text[]) AS w
     ON CONFLICT (institution, kind, id) DO UPDATE SET version = excluded.version,
-    lane = excluded.lane, links = excluded.links, body = excluded.body";
+    lane = excluded.lane, links = excluded.links, body = excluded.body,
+    position = excluded.position";
 /// That a record is not there holds until the commit when nobody else can make it until then.
 const ABSENT_HOLD: &str = "
-    INSERT INTO record (institution, kind, id, version, lane, links, body)
-    SELECT institution, kind, id, 0, id, '', '' FROM unnest($1::uuid[], $2::text[], $3::uuid[])
+    INSERT INTO record (institution, kind, id, version, lane, links, body, position)
+    SELECT institution, kind, id, 0, id, '', '', 0 FROM unnest($1::uuid[], $2::text[], $3::uuid[])
     AS w (institution, kind, id)";
 const ABSENT_RELEASE: &str = "
     DELETE FROM record r USING unnest($1::uuid[], $2::text[], $3::uuid[])
@@ -101,9 +102,10 @@ const TIMERS_SET: &str = "
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[])
     ON CONFLICT DO NOTHING";
 const PERIODS: &str = "
-    INSERT INTO period (institution, closed_through)
-    SELECT * FROM unnest($1::uuid[], $2::integer[])
-    ON CONFLICT (institution) DO UPDATE SET closed_through = excluded.closed_through";
+    INSERT INTO period (institution, closed_through, position)
+    SELECT w.*, $3 FROM unnest($1::uuid[], $2::integer[]) AS w
+    ON CONFLICT (institution) DO UPDATE SET closed_through = excluded.closed_through,
+    position = excluded.position";
 /// A tile only grows: of two writers the one who knows more rows wins.
 const TILES: &str = "
     INSERT INTO tile (institution, level, number, hashes)
@@ -124,8 +126,9 @@ pub(super) fn asks<'b>(
 ) -> Result<Vec<Ask<'b>>, StoreError> {
     let mut asks = Vec::new();
     log(batch, &mut asks)?;
-    records(batch, absent, &mut asks);
-    books(batch, &mut asks);
+    let newest = signed(batch.log.iter().map(|row| row.position).max().unwrap_or(0));
+    records(batch, absent, newest, &mut asks);
+    books(batch, newest, &mut asks);
     transfers(batch, &mut asks);
     timers(batch, &mut asks);
     tiles(batch, &mut asks);
@@ -197,7 +200,12 @@ fn log<'b>(batch: &'b Batch, asks: &mut Vec<Ask<'b>>) -> Result<(), StoreError> 
 }
 
 /// One row for each record: the newest of the batch, since a statement touches a row once.
-fn records<'b>(batch: &'b Batch, absent: &BTreeSet<RecordKey>, asks: &mut Vec<Ask<'b>>) {
+fn records<'b>(
+    batch: &'b Batch,
+    absent: &BTreeSet<RecordKey>,
+    newest: i64,
+    asks: &mut Vec<Ask<'b>>,
+) {
     let mut written = BTreeMap::<_, (&RecordWrite, &RecordWrite)>::new();
     for write in &batch.records {
         let key = (write.institution, &*write.entry.kind, write.entry.id);
@@ -217,6 +225,7 @@ fn records<'b>(batch: &'b Batch, absent: &BTreeSet<RecordKey>, asks: &mut Vec<As
                 uuids(rows.iter().map(|it| it.lane)),
                 column(rows.iter().map(|it| links(it).expect("pairs of texts"))),
                 column(rows.iter().map(|it| it.entry.body.get())),
+                value(newest),
             ];
             asks.push((sql, params));
         }
@@ -254,7 +263,7 @@ fn records<'b>(batch: &'b Batch, absent: &BTreeSet<RecordKey>, asks: &mut Vec<As
     }
 }
 
-fn books<'b>(batch: &'b Batch, asks: &mut Vec<Ask<'b>>) {
+fn books<'b>(batch: &'b Batch, newest: i64, asks: &mut Vec<Ask<'b>>) {
     let accounts = || batch.accounts.iter();
     if !batch.accounts.is_empty() {
         let params = vec![
@@ -293,6 +302,7 @@ fn books<'b>(batch: &'b Batch, asks: &mut Vec<Ask<'b>>) {
         let params = vec![
             uuids(periods().map(|(of, _)| *of)),
             column(periods().map(|(_, day)| date::number(*day))),
+            value(newest),
         ];
         asks.push((PERIODS, params));
     }

@@ -75,6 +75,7 @@ CREATE TABLE record (
     id          uuid   NOT NULL,
     version     bigint NOT NULL,
     lane        uuid   NOT NULL,
+    position    bigint NOT NULL, -- the last of the turn that wrote it: who has seen it is above
     links       text   NOT NULL,
     body        text   NOT NULL,
     PRIMARY KEY (institution, kind, id)
@@ -155,7 +156,8 @@ CREATE TABLE timer (
 
 CREATE TABLE period (
     institution    uuid PRIMARY KEY,
-    closed_through integer NOT NULL -- 0: locked by who needs to know that none is closed
+    closed_through integer NOT NULL, -- 0: locked by who needs to know that none is closed
+    position       bigint NOT NULL -- as of a record
 );
 
 -- The Merkle tree over an institution's log: up to 256 hashes of 32 bytes to a tile, which only

@@ -12,6 +12,7 @@ use crate::{
     Reject, Resolution, Side, Transfer, TransferId, ValueDay,
     accounts::{Accounts, Held},
     movement::{Movement, Pending, Usage, direction},
+    transfers::Transfers,
 };
 
 /// When something is booked. Business dates do not run backwards: a later batch has the same date
@@ -33,7 +34,7 @@ pub struct Moment {
 #[allow(clippy::disallowed_types, reason = "looked up on the hot path, never iterated")]
 pub struct Ledger {
     accounts: Accounts,
-    transfers: HashMap<TransferId, Posted, RandomState>,
+    transfers: Transfers,
     resolutions: HashMap<TransferId, Resolution, RandomState>,
     closed_through: Option<Date>,
     /// Of value dates that are not the newest of their account.
@@ -84,11 +85,10 @@ impl Ledger {
 
     /// Brings in an earlier transfer and what became of it.
     pub fn load_transfer(&mut self, posted: Posted, resolution: Option<Resolution>) {
-        let id = posted.transfer.id;
         if let Some(resolution) = resolution {
-            self.resolutions.insert(id, resolution);
+            self.resolutions.insert(posted.transfer.id, resolution);
         }
-        self.transfers.insert(id, posted);
+        self.transfers.insert(posted);
     }
 
     /// Brings in the day through which the books are closed.
@@ -116,7 +116,7 @@ impl Ledger {
 
     /// A transfer, if it is loaded.
     pub fn transfer(&self, id: TransferId) -> Option<&Posted> {
-        self.transfers.get(&id)
+        self.transfers.get(id)
     }
 
     /// What became of a transfer, if it is loaded.
@@ -144,7 +144,7 @@ impl Ledger {
                     self.older_days.pop();
                 }
                 Undo::Transfer(id) => {
-                    self.transfers.remove(&id);
+                    self.transfers.remove(id);
                 }
                 Undo::Resolution(id) => {
                     self.resolutions.remove(&id);
@@ -326,8 +326,8 @@ impl Ledger {
         if transfer.id.is_nil() {
             return Err(Reject::IdMustNotBeNil);
         }
-        if let Some(existing) = self.transfers.get(&transfer.id) {
-            let subject = transfer.kind.about().and_then(|id| self.transfers.get(&id));
+        if let Some(existing) = self.transfers.get(transfer.id) {
+            let subject = transfer.kind.about().and_then(|id| self.transfers.get(id));
             let whole = subject.map(|it| it.transfer.amount);
             same_transfer(&existing.transfer, transfer, whole)?;
             return Ok(Applied::Exists(existing.clone()));
@@ -429,7 +429,7 @@ impl Ledger {
     }
 
     fn check_hold(&self, transfer: &Transfer, hold: TransferId) -> Result<&Posted, Reject> {
-        let held = self.transfers.get(&hold).ok_or(Reject::HoldNotFound)?;
+        let held = self.transfers.get(hold).ok_or(Reject::HoldNotFound)?;
         if !held.transfer.kind.is_hold() {
             return Err(Reject::NotAHold);
         }
@@ -458,7 +458,7 @@ impl Ledger {
         transfer: &Transfer,
         of: TransferId,
     ) -> Result<(Movement, Sides), Reject> {
-        let original = self.transfers.get(&of).ok_or(Reject::ReversedTransferNotFound)?;
+        let original = self.transfers.get(of).ok_or(Reject::ReversedTransferNotFound)?;
         if !matches!(original.transfer.kind, Kind::Plain | Kind::Post(_)) {
             return Err(Reject::NotReversible);
         }
@@ -535,7 +535,7 @@ impl Ledger {
             self.resolutions.insert(about, resolution);
         }
         self.undo.push(Undo::Transfer(transfer.id));
-        self.transfers.insert(transfer.id, posted.clone());
+        self.transfers.insert(posted.clone());
         posted
     }
 
@@ -562,22 +562,18 @@ impl Ledger {
     /// what was posted with a value date that is not, or no longer, the newest of the account.
     ///
     /// # Panics
-    /// When the account is not loaded.
+    /// When no account is held at `at`.
     pub fn replay(
         &mut self,
         posted: &Posted,
         side: Side,
+        at: u32,
         held: Option<Amount>,
     ) -> Option<(AccountId, ValueDay)> {
         let movement = Movement::of(posted, held.unwrap_or(Amount::ZERO));
-        let id = match side {
-            Side::Debit => posted.transfer.debit,
-            Side::Credit => posted.transfer.credit,
-        };
-        let at = self.accounts.index_of(id).expect("loaded before");
         let account = self.accounts.at_mut(at);
         let (transfer, value_date) = (posted.transfer.id, posted.transfer.value_date);
-        movement.enter(account, side, transfer, value_date).map(|older| (id, older))
+        movement.enter(account, side, transfer, value_date).map(|older| (account.id, older))
     }
 
     /// The account held there, to be changed; how it was is kept.

@@ -19,6 +19,7 @@ mod limits;
 mod movement;
 mod reject;
 mod transfer;
+mod transfers;
 mod wire;
 
 pub use account::{Account, AccountId, AccountState, Balances, Side, ValueDay};

@@ -260,17 +260,24 @@ impl Books {
         }
         let transfers = row.transfers()?;
         let held = holds(read, of.0, &transfers)?;
+        // First all are looked up, so that the processor fetches many at a time.
+        let mut sides = Vec::with_capacity(2 * transfers.len());
         for posted in &transfers {
             let it = &posted.transfer;
-            let held = it.kind.about().and_then(|id| held.get(&id)).copied();
             for (side, id) in [(Side::Debit, it.debit), (Side::Credit, it.credit)] {
-                let ours = ledger.account(id).filter(|account| account.lane == of.1);
-                let slot = ours.map(|account| account.slot);
-                if let Some(slot) = slot.filter(|slot| lane.is_before(*slot, seq)) {
-                    // What left the newest value date was stored when the row was written.
-                    let _stored = ledger.replay(posted, side, held);
-                    lane.touch(slot, seq);
+                let Some(at) = ledger.index_of(id) else { continue };
+                let account = ledger.account_at(at);
+                if account.lane == of.1 {
+                    sides.push((posted, side, at, account.slot));
                 }
+            }
+        }
+        for (posted, side, at, slot) in sides {
+            if lane.is_before(slot, seq) {
+                let held = posted.transfer.kind.about().and_then(|id| held.get(&id)).copied();
+                // What left the newest value date was stored when the row was written.
+                let _stored = ledger.replay(posted, side, at, held);
+                lane.touch(slot, seq);
             }
         }
         Ok(())

@@ -8,9 +8,9 @@
 //! batch in the same way.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
 };
 
@@ -20,7 +20,10 @@ use ledger::{
 };
 use stdx::{Date, Digest};
 use tokio::sync::{
-    mpsc::{self, error::TryRecvError},
+    mpsc::{
+        self,
+        error::{TryRecvError, TrySendError},
+    },
     oneshot,
 };
 
@@ -51,35 +54,47 @@ type Results = Vec<Result<Applied, Reject>>;
 type Refusal = (Option<usize>, Reject);
 type Reply = oneshot::Sender<Result<Outcome, StoreError>>;
 
-/// What the writer is asked for.
+/// What the writer is given to do, in order.
 enum Request {
     Commit(Box<Commit>, Reply),
+    /// Rows that were written elsewhere.
+    Restore(Vec<LogRow>, oneshot::Sender<Result<(), StoreError>>),
+    /// Nothing, but there is a question.
+    Look,
+}
+
+/// What the writer is asked; it answers before the next batch, whatever waits.
+enum Question {
     /// Accounts as they are now.
     Accounts(InstitutionId, Vec<AccountId>, oneshot::Sender<Result<Vec<Account>, StoreError>>),
     /// What was posted to an account with value dates through a day.
     MovedThrough(InstitutionId, AccountId, Date, oneshot::Sender<Result<Sums, StoreError>>),
-    /// Rows that were written elsewhere.
-    Restore(Vec<LogRow>, oneshot::Sender<Result<(), StoreError>>),
 }
+
+/// As many as there are callers that wait.
+type Questions = Arc<Mutex<VecDeque<Question>>>;
 
 /// The queue in front of the writer.
 pub(crate) struct Pipeline {
     queue: Option<mpsc::Sender<Request>>,
+    questions: Questions,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Pipeline {
     pub(crate) fn start(engine: Arc<dyn Engine>) -> Result<Self, StoreError> {
         let (queue, requests) = mpsc::channel(QUEUE_MAX);
-        let writer = Writer { engine, books: Books::default() };
+        let questions = Questions::default();
+        let books = Books::default();
+        let writer = Writer { engine, books, questions: Arc::clone(&questions) };
         let thread = thread::Builder::new().name("store-writer".to_owned());
         let spawned = thread.spawn(move || writer.run(requests));
         let writer = spawned.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        Ok(Self { queue: Some(queue), writer: Mutex::new(Some(writer)) })
+        Ok(Self { queue: Some(queue), questions, writer: Mutex::new(Some(writer)) })
     }
 
     pub(crate) async fn submit(&self, commit: Commit) -> Result<Outcome, StoreError> {
-        self.ask(|reply| Request::Commit(Box::new(commit), reply)).await
+        self.give(|reply| Request::Commit(Box::new(commit), reply)).await
     }
 
     /// Accounts as they are now, of those that there are, in the order asked for.
@@ -88,7 +103,7 @@ impl Pipeline {
         of: InstitutionId,
         ids: Vec<AccountId>,
     ) -> Result<Vec<Account>, StoreError> {
-        self.ask(|reply| Request::Accounts(of, ids, reply)).await
+        self.ask(|reply| Question::Accounts(of, ids, reply)).await
     }
 
     pub(crate) async fn moved_through(
@@ -97,23 +112,44 @@ impl Pipeline {
         account: AccountId,
         day: Date,
     ) -> Result<Sums, StoreError> {
-        self.ask(|reply| Request::MovedThrough(of, account, day, reply)).await
+        self.ask(|reply| Question::MovedThrough(of, account, day, reply)).await
     }
 
     pub(crate) async fn restore(&self, rows: Vec<LogRow>) -> Result<(), StoreError> {
-        self.ask(|reply| Request::Restore(rows, reply)).await
+        self.give(|reply| Request::Restore(rows, reply)).await
     }
 
-    async fn ask<T>(
+    async fn give<T>(
         &self,
         request: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Request,
     ) -> Result<T, StoreError> {
-        let stopped = || StoreError::Unavailable("the writer has stopped".to_owned());
         let (reply, answer) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
         queue.send(request(reply)).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
+
+    async fn ask<T>(
+        &self,
+        question: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Question,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        lock(&self.questions).push_back(question(reply));
+        // In front of a full queue the writer is awake, and looks before the next batch.
+        match self.queue.as_ref().map(|queue| queue.try_send(Request::Look)) {
+            None | Some(Err(TrySendError::Closed(_))) => Err(stopped()),
+            Some(Ok(()) | Err(TrySendError::Full(_))) => answer.await.map_err(|_| stopped())?,
+        }
+    }
+}
+
+fn stopped() -> StoreError {
+    StoreError::Unavailable("the writer has stopped".to_owned())
+}
+
+/// A panic leaves the questions as they are.
+fn lock(questions: &Mutex<VecDeque<Question>>) -> MutexGuard<'_, VecDeque<Question>> {
+    questions.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Waits until what has been taken in is durable.
@@ -130,6 +166,7 @@ impl Drop for Pipeline {
 pub(crate) struct Writer {
     pub engine: Arc<dyn Engine>,
     pub books: Books,
+    questions: Questions,
 }
 
 /// What a batch has read, and what it will write.
@@ -147,6 +184,7 @@ pub(crate) struct Work<'e> {
 impl Writer {
     fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         while let Some(first) = self.next(&mut requests) {
+            self.answer_questions();
             let mut batch = Vec::new();
             let mut transfers = 0;
             let mut next = Some(first);
@@ -156,18 +194,7 @@ impl Writer {
                         transfers += commit.transfers.len();
                         batch.push((*commit, reply));
                     }
-                    Request::Accounts(of, ids, reply) => {
-                        // Who no longer waits does not need it.
-                        let accounts = self.accounts(of, &ids, |_, it| Ok(it.clone()));
-                        reply.send(accounts).unwrap_or_default();
-                    }
-                    Request::MovedThrough(of, id, day, reply) => {
-                        let moved =
-                            |read: &dyn Read, it: &Account| moved_through(read, of, it, day);
-                        let moved = self.accounts(of, &[id], moved);
-                        let moved = moved.map(|mut it| it.pop().unwrap_or_default());
-                        reply.send(moved).unwrap_or_default();
-                    }
+                    Request::Look => {}
                     Request::Restore(rows, reply) => {
                         let restored = self.restore(rows);
                         if restored.is_err() {
@@ -184,6 +211,27 @@ impl Writer {
             }
         }
         while self.flush() {}
+    }
+
+    fn answer_questions(&mut self) {
+        loop {
+            // Not locked while it is answered.
+            let question = lock(&self.questions).pop_front();
+            // Who no longer waits does not need the answer.
+            match question {
+                None => return,
+                Some(Question::Accounts(of, ids, reply)) => {
+                    let accounts = self.accounts(of, &ids, |_, it| Ok(it.clone()));
+                    reply.send(accounts).unwrap_or_default();
+                }
+                Some(Question::MovedThrough(of, id, day, reply)) => {
+                    let moved = |read: &dyn Read, it: &Account| moved_through(read, of, it, day);
+                    let moved = self.accounts(of, &[id], moved);
+                    let moved = moved.map(|mut it| it.pop().unwrap_or_default());
+                    reply.send(moved).unwrap_or_default();
+                }
+            }
+        }
     }
 
     /// The next request. While there is none, dirty pages are stored.

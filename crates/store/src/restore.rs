@@ -162,9 +162,10 @@ impl Writer {
             let held = about.map(|about| about.transfer.amount);
             for (side, id) in [(Side::Debit, it.debit), (Side::Credit, it.credit)] {
                 let missing = || row.corrupt(&format!("account {id} is not there"));
-                let account = ledger.account(id).ok_or_else(missing)?;
+                let at = ledger.index_of(id).ok_or_else(missing)?;
+                let account = ledger.account_at(at);
                 changed.insert((account.lane, account.slot));
-                if let Some((account, day)) = ledger.replay(posted, side, held) {
+                if let Some((account, day)) = ledger.replay(posted, side, at, held) {
                     let sums = work.batch.days.entry((of, account, day.date)).or_default();
                     *sums = (sums.0 + day.debits, sums.1 + day.credits);
                 }

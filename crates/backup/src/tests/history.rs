@@ -1,5 +1,7 @@
 //! Commits made up from a seed.
 
+use std::collections::BTreeMap;
+
 use ledger::{
     Account, AccountState, Balances, Balancing, Code, Kind, Moment, Side, Transfer, TransferId,
     ValueDay,
@@ -23,8 +25,8 @@ pub(super) struct History {
     accounts: u64,
     made: u64,
     transfers: u64,
-    /// The next version of the one record of each institution.
-    versions: [u64; INSTITUTIONS as usize],
+    /// The version of the one record of each institution.
+    versions: BTreeMap<u64, u64>,
     holds: Vec<(u64, TransferId)>,
 }
 
@@ -35,8 +37,8 @@ impl History {
 
     pub(super) fn with_accounts(accounts: u64, seed: u64) -> Self {
         let prng = Prng::stream(seed, "backup/history");
-        let versions = [0; INSTITUTIONS as usize];
-        Self { prng, accounts, made: 0, transfers: 0, versions, holds: Vec::new() }
+        let (versions, holds) = Default::default();
+        Self { prng, accounts, made: 0, transfers: 0, versions, holds }
     }
 
     pub(super) fn next(&mut self) -> Commit {
@@ -56,7 +58,7 @@ impl History {
         }
         commit.transfers = (0..self.prng.below(5)).map(|_| self.transfer(of)).collect();
         if self.prng.chance(40) {
-            let version = &mut self.versions[usize::try_from(of).unwrap() - 1];
+            let version = self.versions.entry(of).or_default();
             commit.put(&NOTES, nth::<String>(1), *version, &format!("version {version} 版本"));
             *version += 1;
         }

@@ -12,6 +12,8 @@ mod connection;
 mod migrate;
 mod node;
 mod read;
+#[cfg(test)]
+pub(crate) mod tests;
 mod values;
 mod write;
 
@@ -363,6 +365,9 @@ impl Turn for PostgresTurn<'_> {
         let begin = if transaction.state.get() == State::New { &*transaction.begin } else { "" };
         transaction.state.set(State::Ended);
         let session = Arc::clone(&transaction.session.borrow());
+        if session.is_closed() {
+            return Err(StoreError::Contended);
+        }
         let warnings = session.warnings();
         if let Err(error) = session.flight(begin, &asks, "COMMIT") {
             // Where a statement could not even be prepared, the transaction is still open.

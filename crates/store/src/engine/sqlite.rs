@@ -15,6 +15,7 @@ use std::{
         mpsc::{self, SyncSender},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use audit::TileId;
@@ -48,7 +49,7 @@ const CHUNK: usize = if cfg!(test) { 3 } else { 128 };
 /// From so many pages in the write-ahead log on they are copied into the database: 64 MiB, since
 /// each time the file is fsynced.
 const WAL_PAGES: i32 = 16_384;
-/// With so many, the writer waits for it: 1 GiB.
+/// With so many, the writer helps: 1 GiB.
 const WAL_PAGES_MAX: i32 = 262_144;
 /// Statements a connection keeps prepared.
 const STATEMENTS_MAX: usize = 64;
@@ -79,6 +80,8 @@ impl SqliteEngine {
         migrate(&mut writer)?;
         let checkpoints = Checkpoints::start(connect(&path, vfs)?)?;
         checkpoints.follow(&mut writer).map_err(failed)?;
+        // Nobody else writes; and a checkpoint does not wait for readers, who may take long.
+        writer.busy_timeout(Duration::ZERO).map_err(failed)?;
         let (writer, readers) = (Mutex::new(writer), Mutex::new(Vec::new()));
         Ok(Self { path, vfs, writer, readers, _checkpoints: Some(checkpoints), lock: Some(lock) })
     }
@@ -131,8 +134,8 @@ impl Checkpoints {
         let wake = Arc::clone(&self.wake);
         writer.wal_hook(Some(move |wal: &mut Wal, pages: i32| {
             if pages >= WAL_PAGES_MAX {
-                // The thread does not come after: the writer waits until the log can begin anew.
-                // While a reader is in its middle it cannot, and grows on.
+                // The thread does not come after: the writer helps, so that the log can begin
+                // anew. While a reader is in its middle it cannot, and grows on.
                 wal.checkpoint_v2(CheckpointMode::RESTART).map(drop).unwrap_or_default();
             } else if pages >= WAL_PAGES
                 && let Some(wake) = &*lock(&wake)

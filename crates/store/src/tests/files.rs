@@ -225,7 +225,7 @@ async fn every_table_is_verified() {
         ("UPDATE page SET as_of = as_of + 1", "page 0 of lane"),
         ("UPDATE page SET number = 1", "account"),
         (
-            "UPDATE page SET lane = x'00000000000000000000000000000007' WHERE lane = x'00000000000000000000000000000001'",
+            "UPDATE page SET lane = zeroblob(16) WHERE lane = (SELECT min(lane) FROM page)",
             "account",
         ),
         ("UPDATE page SET accounts = substr(accounts, 1, 20)", "page 0 of lane"),

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use audit::merkle;
 use ledger::InstitutionId;
 use stdx::{Digest, Prng};
@@ -120,7 +122,8 @@ async fn who_seals_late_takes_nothing_back() {
         let (late, _) = store.unsealed(bank()).unwrap();
         grow(&store, 600, &mut prng).await;
         let sealed = store.seal(bank()).await.unwrap();
-        store.engine.turn(&Default::default()).unwrap().commit(&late.unwrap()).unwrap();
+        let turn = store.engine.turn(&BTreeSet::from([bank()])).unwrap();
+        turn.commit(&late.unwrap()).unwrap();
         assert_eq!(store.seal(bank()).await, Ok(sealed));
         store.verify(bank()).await.unwrap();
     })

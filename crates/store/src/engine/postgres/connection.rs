@@ -213,6 +213,17 @@ impl Session {
         drop(words.poll(&mut Context::from_waker(Waker::noop())));
     }
 
+    /// What a statement answers, the first column as texts.
+    #[cfg(test)]
+    pub(super) fn run(&self, sql: &str) -> Result<Vec<String>, Error> {
+        let messages = wait(self.client.simple_query(sql))?;
+        let texts = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or_default().to_owned()),
+            _ => None,
+        });
+        Ok(texts.collect())
+    }
+
     async fn say(&self, words: &str) -> Result<(), Error> {
         if words.is_empty() { Ok(()) } else { self.client.batch_execute(words).await }
     }

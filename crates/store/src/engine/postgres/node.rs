@@ -138,6 +138,8 @@ pub(super) fn release(session: &Session, it: Claim) {
 pub(super) async fn renew(config: Config, claim: Arc<Mutex<Option<Claim>>>) {
     let mut ticks = interval(CLAIM_RENEWED_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first is at once, and it was just claimed.
+    ticks.tick().await;
     loop {
         ticks.tick().await;
         let now = *lock(&claim);

@@ -14,6 +14,7 @@
 //! [`books`] (what is in memory), [`page`] (how accounts are stored), [`engine`] (what an engine
 //! must do), [`query`] (how things are read), [`verify`], [`restore`], [`table`].
 
+mod ahead;
 mod audit;
 mod books;
 mod commit;
@@ -158,6 +159,14 @@ impl Store {
     /// there is a store already or the file cannot be moved.
     pub fn move_between(from: &Path, to: &Path) -> Result<(), StoreError> {
         engine::sqlite::move_between(from, to)
+    }
+
+    /// Whether nothing was ever committed.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(self.engine.snapshot_of_all()?.read().log_of_all(0, 1)?.is_empty())
     }
 
     fn on(engine: Arc<dyn Engine>) -> Result<Self, StoreError> {

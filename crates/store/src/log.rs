@@ -159,6 +159,12 @@ impl LogRow {
         parsed.map_err(|error| self.corrupt(&error.to_string()))
     }
 
+    /// One of the transfers.
+    pub(crate) fn transfer(&self, item: u32) -> Result<Posted, StoreError> {
+        let bytes = self.transfers.chunks(POSTED_BYTES).nth(item as usize).unwrap_or_default();
+        Posted::decode(bytes).map_err(|error| self.corrupt(&error.to_string()))
+    }
+
     /// What a repetition of the commit is answered.
     pub(crate) fn receipt(&self) -> Result<Receipt, StoreError> {
         let body = self.body()?;

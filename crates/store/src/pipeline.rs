@@ -31,6 +31,7 @@ use crate::{
     ACCOUNTS_CACHED_MAX, AccountChange, BATCH_COMMITS_MAX, BATCH_TRANSFERS_MAX, Booked, Commit,
     LANES_CACHED_MAX, LogBody, LogRow, Mode, Outcome, QUEUE_MAX, Receipt, RecordEntry, RecordKey,
     StoreError, TimerChange,
+    ahead::{self, Ahead, Committer},
     books::Books,
     engine::{
         AccountPlace, AnswerRow, Batch, Engine, KeyOf, LaneHead, LaneOf, Read, RecordHead,
@@ -47,6 +48,14 @@ const LANES_FLUSHED_MAX: usize = 64;
 const TURNS_MAX: u32 = 16;
 /// The tests of this crate leave lanes behind their heads as long as they can.
 const FLUSHES_WHEN_IDLE: bool = !cfg!(test);
+
+/// What became of a batch.
+enum Decided {
+    /// It is durable.
+    Durable(Vec<Outcome>),
+    /// It is being written.
+    Flying(Arc<Batch>, Vec<Outcome>),
+}
 
 /// One answer for each transfer.
 type Results = Vec<Result<Applied, Reject>>;
@@ -86,7 +95,12 @@ impl Pipeline {
         let (queue, requests) = mpsc::channel(QUEUE_MAX);
         let questions = Questions::default();
         let books = Books::default();
-        let writer = Writer { engine, books, questions: Arc::clone(&questions) };
+        let committer = match engine.is_shared() {
+            true => None,
+            false => Some(Committer::start(Arc::clone(&engine))?),
+        };
+        let asked = Arc::clone(&questions);
+        let writer = Writer { engine, books, questions: asked, committer, in_flight: None };
         let thread = thread::Builder::new().name("store-writer".to_owned());
         let spawned = thread.spawn(move || writer.run(requests));
         let writer = spawned.map_err(|error| StoreError::Unavailable(error.to_string()))?;
@@ -167,6 +181,16 @@ pub(crate) struct Writer {
     pub engine: Arc<dyn Engine>,
     pub books: Books,
     questions: Questions,
+    /// Writes large batches, where nobody else writes.
+    committer: Option<Committer>,
+    in_flight: Option<InFlight>,
+}
+
+/// A batch that is being written; the books are ahead of it.
+struct InFlight {
+    batch: Arc<Batch>,
+    outcomes: Vec<Outcome>,
+    replies: Vec<Reply>,
 }
 
 /// What a batch has read, and what it will write.
@@ -196,6 +220,8 @@ impl Writer {
                     }
                     Request::Look => {}
                     Request::Restore(rows, reply) => {
+                        // Who waits for it has the answer when it fails.
+                        self.land().unwrap_or_default();
                         let restored = self.restore(rows);
                         if restored.is_err() {
                             self.books.clear();
@@ -207,7 +233,7 @@ impl Writer {
                 next = if is_full { None } else { requests.try_recv().ok() };
             }
             if !batch.is_empty() {
-                self.serve(batch);
+                self.serve(batch, transfers >= ahead::TRANSFERS_MIN);
             }
         }
         while self.flush() {}
@@ -217,6 +243,10 @@ impl Writer {
         loop {
             // Not locked while it is answered.
             let question = lock(&self.questions).pop_front();
+            if question.is_some() {
+                // The books must not be ahead of what is durable.
+                self.land().unwrap_or_default();
+            }
             // Who no longer waits does not need the answer.
             match question {
                 None => return,
@@ -239,6 +269,7 @@ impl Writer {
         loop {
             match requests.try_recv() {
                 Ok(request) => return Some(request),
+                Err(_) if self.in_flight.is_some() => self.land().unwrap_or_default(),
                 Err(TryRecvError::Disconnected) => return None,
                 Err(TryRecvError::Empty) if self.flush() => {}
                 Err(TryRecvError::Empty) => return requests.blocking_recv(),
@@ -310,22 +341,72 @@ impl Writer {
         found.map(|account| ask(turn.read(), account)).collect()
     }
 
-    fn serve(&mut self, batch: Vec<(Commit, Reply)>) {
+    fn serve(&mut self, batch: Vec<(Commit, Reply)>, is_large: bool) {
         let (commits, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let panicked = |_| Err(StoreError::Unavailable("the writer panicked".to_owned()));
         // What a panic leaves half-changed is dropped with the books.
-        let outcomes = catch_unwind(AssertUnwindSafe(|| self.take_turns(commits)));
+        let outcomes =
+            catch_unwind(AssertUnwindSafe(|| match self.committer.is_some() && is_large {
+                true => self.decide_ahead(commits),
+                false => self.land().and_then(|()| self.take_turns(commits)).map(Decided::Durable),
+            }));
         match outcomes.unwrap_or_else(panicked) {
-            Ok(outcomes) => {
-                for (reply, outcome) in replies.into_iter().zip(outcomes) {
-                    answer(reply, Ok(outcome));
-                }
+            Ok(Decided::Durable(outcomes)) => answer_all(replies, outcomes),
+            Ok(Decided::Flying(batch, outcomes)) => {
+                self.in_flight = Some(InFlight { batch, outcomes, replies });
             }
             Err(error) => {
                 self.books.clear();
                 replies.into_iter().for_each(|it| answer(it, Err(error.clone())));
             }
         }
+    }
+
+    /// Waits until the batch in flight is durable, and answers it. When it fails, what was decided
+    /// on it is dropped.
+    fn land(&mut self) -> Result<(), StoreError> {
+        let (Some(flight), Some(committer)) = (self.in_flight.take(), &self.committer) else {
+            return Ok(());
+        };
+        match committer.end() {
+            Ok(()) => {
+                answer_all(flight.replies, flight.outcomes);
+                Ok(())
+            }
+            Err(error) => {
+                self.books.clear();
+                flight.replies.into_iter().for_each(|it| answer(it, Err(error.clone())));
+                Err(error)
+            }
+        }
+    }
+
+    /// Decides a batch while the one before is being written, and lets it follow.
+    fn decide_ahead(&mut self, commits: Vec<Commit>) -> Result<Decided, StoreError> {
+        let engine = Arc::clone(&self.engine);
+        let touched = Touched::by(&commits);
+        let institutions = touched.institutions();
+        let turn: Box<dyn Turn> = match &self.in_flight {
+            Some(flight) => {
+                let stored = engine.snapshot_of_all()?;
+                Box::new(Ahead::of(stored, Arc::clone(&flight.batch)))
+            }
+            None => engine.turn(&institutions)?,
+        };
+        let mut work = self.load(turn, touched)?;
+        let outcomes = self.decide_each(commits, &mut work, &institutions)?;
+        let Work { turn, batch, .. } = work;
+        // What it looked at is let go of, so that the other thread can write.
+        drop(turn);
+        self.land()?;
+        self.settle(&institutions, &batch.lanes);
+        if batch.log.is_empty() {
+            return Ok(Decided::Durable(outcomes));
+        }
+        let batch = Arc::new(batch);
+        let committer = self.committer.as_ref().expect("asked before");
+        committer.begin(Arc::clone(&batch))?;
+        Ok(Decided::Flying(batch, outcomes))
     }
 
     /// Commits a batch; again and again while other nodes are faster.
@@ -343,20 +424,31 @@ impl Writer {
 
     fn commit_batch(&mut self, commits: Vec<Commit>) -> Result<Vec<Outcome>, StoreError> {
         let engine = Arc::clone(&self.engine);
-        let mut touched = Touched::default();
-        commits.iter().for_each(|commit| touched.add(commit));
+        let touched = Touched::by(&commits);
         let institutions = touched.institutions();
-        let turn = engine.turn(&institutions)?;
-        let mut work = self.load(turn, touched)?;
-        // An engine that fails in the middle of a commit leaves the ledger ahead of the batch.
-        let outcomes = commits.into_iter().map(|commit| self.decide(commit, &mut work));
-        let outcomes = outcomes.collect::<Result<_, _>>()?;
-        let Work { turn, mut batch, .. } = work;
+        let mut work = self.load(engine.turn(&institutions)?, touched)?;
+        let outcomes = self.decide_each(commits, &mut work, &institutions)?;
+        let Work { turn, batch, .. } = work;
         if !batch.log.is_empty() {
-            self.finish(&institutions, &mut batch);
             turn.commit(&batch)?;
         }
-        self.settle(&institutions, batch.lanes);
+        self.settle(&institutions, &batch.lanes);
+        Ok(outcomes)
+    }
+
+    /// Decides commits in order, and adds what follows from all of them together.
+    fn decide_each(
+        &mut self,
+        commits: Vec<Commit>,
+        work: &mut Work<'_>,
+        institutions: &BTreeSet<InstitutionId>,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        // An engine that fails in the middle of a commit leaves the ledger ahead of the batch.
+        let outcomes = commits.into_iter().map(|commit| self.decide(commit, work));
+        let outcomes = outcomes.collect::<Result<_, _>>()?;
+        if !work.batch.log.is_empty() {
+            self.finish(institutions, &mut work.batch);
+        }
         Ok(outcomes)
     }
 
@@ -374,14 +466,14 @@ impl Writer {
         }
     }
 
-    /// Takes what is now durable for the state to go on from.
+    /// Takes what was decided for the state to go on from.
     pub(crate) fn settle(
         &mut self,
         institutions: &BTreeSet<InstitutionId>,
-        heads: BTreeMap<LaneOf, LaneHead>,
+        heads: &BTreeMap<LaneOf, LaneHead>,
     ) {
         for (of, head) in heads {
-            self.books.lane_and_ledger(of).0.head = head;
+            self.books.lane_and_ledger(*of).0.head = *head;
         }
         institutions.iter().for_each(|of| self.books.ledger(*of).settle());
         let too_many = self.books.accounts_len() > ACCOUNTS_CACHED_MAX;
@@ -690,6 +782,12 @@ pub(crate) struct TouchedBooks {
 }
 
 impl Touched {
+    fn by(commits: &[Commit]) -> Self {
+        let mut touched = Self::default();
+        commits.iter().for_each(|commit| touched.add(commit));
+        touched
+    }
+
     fn add(&mut self, commit: &Commit) {
         self.keys.push((commit.institution, commit.key.clone()));
         self.records.extend(touched_records(commit));
@@ -825,6 +923,12 @@ fn booked(result: &Result<Applied, Reject>) -> Result<Booked, Reject> {
         Ok(Applied::Created(_)) => Ok(Booked::Created),
         Ok(Applied::Exists(_)) => Ok(Booked::Exists),
         Err(reject) => Err(*reject),
+    }
+}
+
+fn answer_all(replies: Vec<Reply>, outcomes: Vec<Outcome>) {
+    for (reply, outcome) in replies.into_iter().zip(outcomes) {
+        answer(reply, Ok(outcome));
     }
 }
 

@@ -80,7 +80,7 @@ impl Writer {
         let Work { turn, mut batch, .. } = work;
         self.finish(&institutions, &mut batch);
         turn.commit(&batch)?;
-        self.settle(&institutions, batch.lanes);
+        self.settle(&institutions, &batch.lanes);
         Ok(())
     }
 

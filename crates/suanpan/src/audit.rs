@@ -19,7 +19,7 @@ use ledger::{InstitutionId, TransferId};
 use serde_json::value::RawValue;
 use store::{LogRow, Sealed, Store, StoreError};
 
-use crate::{keyfile, system};
+use crate::{data::Data, keyfile, system};
 
 /// The file of the signing key in a data directory, when no other is named.
 const KEY_FILE: &str = "audit.key";
@@ -46,9 +46,8 @@ pub(crate) enum Audit {
 
 #[derive(Args)]
 struct Place {
-    /// Where the data is.
-    #[arg(long, env = "SUANPAN_DATA", default_value = "data")]
-    data: PathBuf,
+    #[command(flatten)]
+    data: Data,
     /// The file of the signing key; `audit.key` with the data when absent.
     #[arg(long, env = "SUANPAN_AUDIT_KEY")]
     signing_key: Option<PathBuf>,
@@ -77,9 +76,8 @@ pub(crate) struct SignHead {
 
 #[derive(Args)]
 pub(crate) struct Prove {
-    /// Where the data is.
-    #[arg(long, env = "SUANPAN_DATA", default_value = "data")]
-    data: PathBuf,
+    #[command(flatten)]
+    data: Data,
     /// The file of the head that a row is proven to be in.
     #[arg(long, required_unless_present = "from", requires = "Which")]
     head: Option<PathBuf>,
@@ -110,9 +108,8 @@ struct Which {
 
 #[derive(Args)]
 pub(crate) struct Export {
-    /// Where the data is.
-    #[arg(long, env = "SUANPAN_DATA", default_value = "data")]
-    data: PathBuf,
+    #[command(flatten)]
+    data: Data,
     /// The file of the head whose rows are exported.
     #[arg(long)]
     head: PathBuf,
@@ -146,7 +143,7 @@ impl Audit {
 
 impl Place {
     fn file(&self) -> PathBuf {
-        self.signing_key.clone().unwrap_or_else(|| self.data.join(KEY_FILE))
+        self.signing_key.clone().unwrap_or_else(|| self.data.directory.join(KEY_FILE))
     }
 
     fn signing_key(&self) -> anyhow::Result<SigningKey> {
@@ -172,7 +169,7 @@ impl Key {
 impl SignHead {
     async fn run(self) -> anyhow::Result<()> {
         let key = self.place.signing_key()?;
-        let store = open(&self.place.data)?;
+        let store = self.place.data.store_that_is()?;
         // What is signed is what is sealed, and what does not follow is not sealed.
         let sealed = store.seal(self.institution).await?;
         if let Some(path) = &self.after {
@@ -189,7 +186,7 @@ impl SignHead {
 
 impl Prove {
     async fn run(self) -> anyhow::Result<()> {
-        let store = open(&self.data)?;
+        let store = self.data.store_that_is()?;
         let proof = match (&self.head, &self.from, &self.to) {
             (Some(head), ..) => Proof::Inclusion(self.which.proof(&store, head).await?),
             (None, Some(from), Some(to)) => Proof::Consistency(continued(&store, from, to).await?),
@@ -263,7 +260,7 @@ impl Export {
         let head = read_head(&self.head)?;
         let Head { institution, size, .. } = head.claimed();
         let of = institution.cast();
-        let store = open(&self.data)?;
+        let store = self.data.store_that_is()?;
         leads_to(&store, store.seal(of).await?, &head.claimed()).await.with_context(named)?;
         let mut out = BufWriter::new(io::stdout().lock());
         writeln!(out, "{}", header(&head))?;
@@ -384,12 +381,6 @@ impl Lines {
         ensure!(line.pop() == Some('\n'), "line {} has no end", self.number);
         Ok(Some(line))
     }
-}
-
-/// The store, which must be there: looking shall not make one.
-fn open(data: &Path) -> anyhow::Result<Store> {
-    ensure!(Store::is_in(data), "there is no data in {}", data.display());
-    Ok(Store::in_directory(data)?)
 }
 
 fn read_head(path: &Path) -> anyhow::Result<SignedHead> {

@@ -2,20 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
 use clap::{Args, Subcommand};
 use serde_json::json;
-use store::Store;
 
-use crate::keyfile;
+use crate::{data::Data, keyfile};
 
 /// Adds what is new to a backup, while the platform runs or not; checks a backup.
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Backup {
-    /// Where the data is.
-    #[arg(long, env = "SUANPAN_DATA", default_value = "data")]
-    data: PathBuf,
+    #[command(flatten)]
+    data: Data,
     /// The directory of the backup, made when missing.
     #[arg(long, required = true)]
     to: Option<PathBuf>,
@@ -51,14 +48,8 @@ impl Backup {
     }
 }
 
-/// The store of a data directory, to look at while another process may have it.
-pub(crate) fn open_to_read(data: &Path) -> anyhow::Result<Store> {
-    ensure!(Store::is_in(data), "there is no data in {}", data.display());
-    Ok(Store::read_in_directory(data)?)
-}
-
-fn append(data: &Path, to: &Path, json: bool) -> anyhow::Result<()> {
-    let appended = backup::append(&open_to_read(data)?, to)?;
+fn append(data: &Data, to: &Path, json: bool) -> anyhow::Result<()> {
+    let appended = backup::append(&data.store_to_read()?, to)?;
     if json {
         let object = appended.map(
             |it| json!({ "file": it.file, "rows": it.rows, "position": it.position, "at": it.at }),
@@ -73,7 +64,7 @@ fn append(data: &Path, to: &Path, json: bool) -> anyhow::Result<()> {
             println!("  {} rows, through position {} at {}", it.rows, it.position, it.at);
         }
     }
-    let key = data.join(keyfile::NAME);
+    let key = data.directory.join(keyfile::NAME);
     if key.exists() {
         println!("{} is not in it: keep a copy, elsewhere", key.display());
     }

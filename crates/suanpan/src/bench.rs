@@ -24,7 +24,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use indicatif::ProgressBar;
 use serde_json::Value;
@@ -92,7 +92,12 @@ impl Place {
         match self.engine {
             Engine::Sqlite => Ok(Store::in_directory(&scratch.store())?),
             Engine::Mem => Ok(Store::in_memory()),
-            Engine::Postgres => bail!("this build has no engine `postgres`"),
+            Engine::Postgres => {
+                let url =
+                    self.database.as_deref().context("name the database: `--database URL`")?;
+                Store::migrate_postgres(url, false)?;
+                Ok(Store::in_postgres(url)?)
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 //! A key may do no more than its maker's, so nobody inside an institution could make the first
 //! ones: they are made here, where the data is.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use bank::{Bank, Call, Caller, Role, keys::NewKey};
 use clap::Args;
@@ -12,16 +12,18 @@ use ledger::InstitutionId;
 use serde::{Deserialize, Serialize};
 use stdx::{Date, Digest, Id, Timestamp};
 
-use crate::{serve, system};
+use crate::{
+    data::{Data, Key},
+    system,
+};
 
-/// Makes an institution and its first keys, while nothing else has the data.
+/// Makes an institution and its first keys, while nothing else has the directory of the data.
 #[derive(Args)]
 pub(crate) struct Make {
     /// Its name.
     name: String,
-    /// Where the data is.
-    #[arg(long, env = "SUANPAN_DATA", default_value = "data")]
-    data: PathBuf,
+    #[command(flatten)]
+    data: Data,
     /// The first day it works on; today in China when absent.
     #[arg(long)]
     business_date: Option<Date>,
@@ -45,7 +47,7 @@ pub(crate) struct Made {
 
 impl Make {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        let bank = serve::open(&self.data)?;
+        let bank = self.data.bank(Key::Made)?;
         let now = system::now();
         let date = self.business_date.unwrap_or_else(|| today(now));
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;

@@ -3,7 +3,7 @@
 //!
 //! Suggested reading order: [`serve`] (the API and its workers), [`connections`] (sockets), [`up`]
 //! (the sandbox), [`demo`], [`product`] (definitions on the command line), [`verify`],
-//! [`backup`], [`restore`], [`audit`], [`bench`], [`reference`] (generated pages), [`keyfile`].
+//! [`backup`], [`restore`], [`audit`], [`bench`], [`reference`] (generated pages), [`data`], [`migrate`], [`keyfile`].
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
@@ -11,9 +11,11 @@ mod audit;
 mod backup;
 mod bench;
 mod connections;
+mod data;
 mod demo;
 mod institution;
 mod keyfile;
+mod migrate;
 mod product;
 mod reference;
 mod restore;
@@ -37,6 +39,8 @@ enum Suanpan {
     Up(up::Up),
     /// Tells the whole story on real data: a year of loans in under a minute.
     Demo(demo::Demo),
+    /// Brings the tables of a PostgreSQL database to what this version needs.
+    Migrate(migrate::Migrate),
     /// Makes an institution and its first keys.
     Institution(institution::Make),
     /// Checks, simulates and describes product definitions.
@@ -73,6 +77,7 @@ fn run(command: Suanpan) -> anyhow::Result<()> {
         Suanpan::Serve(command) => command.run(),
         Suanpan::Up(command) => command.run(),
         Suanpan::Demo(command) => command.run(),
+        Suanpan::Migrate(command) => command.run(),
         Suanpan::Institution(command) => command.run(),
         Suanpan::Product(command) => command.run(),
         Suanpan::Verify(command) => command.run(),

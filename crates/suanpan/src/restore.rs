@@ -1,4 +1,5 @@
-//! From a backup to a data directory: built beside, verified, and then there all at once.
+//! From a backup to a data directory: built beside, verified, and then there all at once. Or to a
+//! database, which is verified too.
 
 use std::{
     fs::{self, DirBuilder},
@@ -12,20 +13,19 @@ use clap::Args;
 use stdx::Timestamp;
 use store::Store;
 
-use crate::{keyfile, verify};
+use crate::{data::Data, keyfile, verify};
 
 /// Where in the data directory a store is built.
 const ASIDE: &str = "restoring";
 
-/// Makes a data directory from a backup, as it was after any commit.
+/// Makes a data directory or the data of a database from a backup, as it was after any commit.
 #[derive(Args)]
 pub(crate) struct Restore {
     /// The directory of the backup.
     #[arg(long)]
     from: PathBuf,
-    /// The data directory, which has no data yet.
-    #[arg(long, env = "SUANPAN_DATA", default_value = "data")]
-    data: PathBuf,
+    #[command(flatten)]
+    data: Data,
     /// Ends with the last commit at this position of the log or before it.
     #[arg(long, value_name = "POSITION")]
     until: Option<u64>,
@@ -40,24 +40,41 @@ pub(crate) struct Restore {
 
 impl Restore {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        let data = &self.data;
-        ensure!(!Store::is_in(data), "there is data in {} already; it stays", data.display());
         let until = match (self.until, self.until_time) {
             (Some(position), _) => Until::Position(position),
             (None, Some(moment)) => Until::Moment(moment),
             (None, None) => Until::End,
         };
-        let aside = Aside::make(data.join(ASIDE))?;
-        let Restored { rows, position, at } = aside.restore(&self.from, until, self.json)?;
-        Store::move_between(&aside.0, data)?;
+        let Restored { rows, position, at } = match self.data.database {
+            Some(_) => self.to_database(until)?,
+            None => self.to_directory(until)?,
+        };
         if !self.json {
             println!("{rows} rows restored, through position {position} at {at}");
-            let key = data.join(keyfile::NAME);
+            let key = self.data.directory.join(keyfile::NAME);
             if !key.exists() {
                 println!("put the key that belongs to it at {} before it starts", key.display());
             }
         }
         Ok(())
+    }
+}
+
+impl Restore {
+    fn to_directory(&self, until: Until) -> anyhow::Result<Restored> {
+        let data = &self.data.directory;
+        ensure!(!Store::is_in(data), "there is data in {} already; it stays", data.display());
+        let aside = Aside::make(data.join(ASIDE))?;
+        let restored = aside.restore(&self.from, until, self.json)?;
+        Store::move_between(&aside.0, data)?;
+        Ok(restored)
+    }
+
+    /// A database is not moved: one whose restoring was cut short is dropped and made anew.
+    fn to_database(&self, until: Until) -> anyhow::Result<Restored> {
+        let store = self.data.store_that_is()?;
+        ensure!(store.is_empty()?, "there is data in the database already; it stays");
+        restore(&self.from, &store, until, self.json)
     }
 }
 
@@ -87,15 +104,19 @@ impl Aside {
 
     /// Nothing of the store is open afterwards.
     fn restore(&self, from: &Path, until: Until, json: bool) -> anyhow::Result<Restored> {
-        let backup = Backup::open(from)?;
-        let store = Store::in_directory(&self.0)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        runtime.block_on(async {
-            let restored = backup.restore(&store, until).await.map_err(advised)?;
-            verify::verify(&store, json).await?;
-            Ok(restored)
-        })
+        restore(from, &Store::in_directory(&self.0)?, until, json)
     }
+}
+
+/// Restores a backup and verifies what has become of it.
+fn restore(from: &Path, store: &Store, until: Until, json: bool) -> anyhow::Result<Restored> {
+    let backup = Backup::open(from)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    runtime.block_on(async {
+        let restored = backup.restore(store, until).await.map_err(advised)?;
+        verify::verify(store, json).await?;
+        Ok(restored)
+    })
 }
 
 impl Drop for Aside {

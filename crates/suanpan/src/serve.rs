@@ -1,24 +1,20 @@
 //! Serving: the API on a listener, holds that expire, an orderly end.
 
-use std::{
-    fs,
-    net::SocketAddr,
-    os::unix::fs::DirBuilderExt,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use bank::{Bank, Call, Caller, Refusal};
 use clap::Args;
 use stdx::Digest;
-use store::Store;
 use tokio::{net::TcpListener, signal::unix, sync::watch, time};
 use tracing::{error, info};
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-use crate::{connections, keyfile, system};
+use crate::{
+    connections,
+    data::{Data, Key},
+    system,
+};
 
 /// How often timers of the wall clock are looked at.
 const MOMENTS_EVERY: Duration = Duration::from_secs(1);
@@ -26,9 +22,8 @@ const MOMENTS_EVERY: Duration = Duration::from_secs(1);
 /// Serves the API.
 #[derive(Args, Clone)]
 pub(crate) struct Serve {
-    /// Where the data is.
-    #[arg(long, env = "SUANPAN_DATA", default_value = "data")]
-    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) data: Data,
     /// The address to listen on; port 0 takes a free one.
     #[arg(long, env = "SUANPAN_LISTEN", default_value = "127.0.0.1:7878")]
     pub(crate) listen: SocketAddr,
@@ -39,7 +34,7 @@ impl Serve {
         log_to_stderr();
         runtime()?.block_on(async {
             let ending = ending()?;
-            let bank = open(&self.data)?;
+            let bank = self.data.bank(Key::Brought)?;
             let listener = self.bind().await?;
             serve(bank, listener, ending).await
         })
@@ -49,17 +44,6 @@ impl Serve {
         let listener = TcpListener::bind(self.listen).await;
         listener.with_context(|| format!("cannot listen on {}", self.listen))
     }
-}
-
-/// The bank on a data directory.
-pub(crate) fn open(data: &Path) -> anyhow::Result<Bank> {
-    let new = !Store::is_in(data);
-    // What is in it is nobody else's business.
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(data)?;
-    // The store is locked first, so that no second process makes another key.
-    let store = Store::in_directory(data)?;
-    let key = keyfile::open(data, new)?;
-    Ok(Bank::new(store, Box::new(key)))
 }
 
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

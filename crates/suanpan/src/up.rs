@@ -13,6 +13,7 @@ use stdx::Date;
 use store::Store;
 
 use crate::{
+    data::Key,
     institution::{self, Made, first_call},
     keyfile,
     sample::PRODUCTS,
@@ -37,13 +38,17 @@ impl Up {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         serve::log_to_stderr();
         if self.fresh {
-            clear(&self.serve.data)?;
+            ensure!(
+                self.serve.data.database.is_none(),
+                "a database is not removed; make a new one"
+            );
+            clear(&self.serve.data.directory)?;
         }
         serve::runtime()?.block_on(async {
             let ending = serve::ending()?;
-            let bank = serve::open(&self.serve.data)?;
+            let bank = self.serve.data.bank(Key::Made)?;
             let listener = self.serve.bind().await?;
-            let sandbox = sandbox(&bank, &self.serve.data).await?;
+            let sandbox = sandbox(&bank, &self.serve.data.directory).await?;
             print!("{}", welcome(&format!("http://{}", listener.local_addr()?), &sandbox));
             std::io::stdout().flush()?;
             serve::serve(bank, listener, ending).await

@@ -9,14 +9,13 @@ use ledger::InstitutionId;
 use serde_json::json;
 use store::{PAGE_MAX, Store, StoreError, Verified};
 
-use crate::{backup, restore};
+use crate::{data::Data, restore};
 
 /// Rebuilds every institution's state from its log and compares, while the platform runs or not.
 #[derive(Args)]
 pub(crate) struct Verify {
-    /// Where the data is.
-    #[arg(long, env = "SUANPAN_DATA", default_value = "data")]
-    data: PathBuf,
+    #[command(flatten)]
+    data: Data,
     /// The directory of a backup, which is restored aside and verified instead.
     #[arg(long)]
     backup: Option<PathBuf>,
@@ -30,7 +29,7 @@ impl Verify {
         if let Some(from) = &self.backup {
             return restore::verify_backup(from, self.json);
         }
-        let store = backup::open_to_read(&self.data)?;
+        let store = self.data.store_to_read()?;
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         runtime.block_on(verify(&store, self.json))
     }

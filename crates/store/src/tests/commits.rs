@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Booked, COMMIT_ACCOUNTS_MAX, COMMIT_EVENTS_MAX, COMMIT_RECORDS_MAX, COMMIT_TIMERS_MAX,
-    COMMIT_TRANSFERS_MAX, Commit, Due, KEY_LEN_MAX, Mode, PAGE_MAX, StoreError,
+    COMMIT_TRANSFERS_MAX, Commit, Due, KEY_LEN_MAX, LINK_LEN_MAX, Mode, PAGE_MAX, StoreError,
 };
 
 #[tokio::test]
@@ -300,7 +300,7 @@ async fn what_is_over_a_limit_is_refused_by_its_name() {
             };
             assert_eq!((name, most), (limit, max));
         };
-        let mut commits: Vec<Commit> = (0..6).map(|_| commit("too large")).collect();
+        let mut commits: Vec<Commit> = (0..7).map(|_| commit("too large")).collect();
         commits[0].transfers = vec![transfer(1, 1, 2, 1); COMMIT_TRANSFERS_MAX + 1];
         commits[1].accounts = vec![AccountChange::Open(account(1, 1)); COMMIT_ACCOUNTS_MAX + 1];
         commits[2].put(&LOANS, nth::<Loan>(1), 0, &loan("ann", "new"));
@@ -309,6 +309,8 @@ async fn what_is_over_a_limit_is_refused_by_its_name() {
         let due = Due::Day(super::day("2026-04-01"));
         (0..=COMMIT_TIMERS_MAX).for_each(|_| commits[4].set_timer(due, "try", nth::<Loan>(1)));
         commits[5].key = "k".repeat(KEY_LEN_MAX + 1);
+        let borrower = "b".repeat(LINK_LEN_MAX + 1 - "borrower".len());
+        commits[6].put(&LOANS, nth::<Loan>(1), 0, &loan(&borrower, "new"));
         let limits = [
             ("COMMIT_TRANSFERS_MAX", COMMIT_TRANSFERS_MAX),
             ("COMMIT_ACCOUNTS_MAX", COMMIT_ACCOUNTS_MAX),
@@ -316,6 +318,7 @@ async fn what_is_over_a_limit_is_refused_by_its_name() {
             ("COMMIT_EVENTS_MAX", COMMIT_EVENTS_MAX),
             ("COMMIT_TIMERS_MAX", COMMIT_TIMERS_MAX),
             ("KEY_LEN_MAX", KEY_LEN_MAX),
+            ("LINK_LEN_MAX", LINK_LEN_MAX),
         ];
         for (commit, (name, max)) in commits.into_iter().zip(limits) {
             limit(commit, name, max).await;
@@ -323,6 +326,34 @@ async fn what_is_over_a_limit_is_refused_by_its_name() {
         let error = store.list(&LOANS, bank(), None, PAGE_MAX + 1).await.unwrap_err();
         assert_eq!(error, StoreError::TooLarge { limit: "PAGE_MAX", max: PAGE_MAX });
         assert_eq!(store.check_log(bank()).await, Ok(0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_text_that_not_every_engine_stores_is_refused_by_its_name() {
+    on_each(async |store| {
+        let mut commits: Vec<Commit> = (0..4).map(|_| commit("key")).collect();
+        commits[0].key.push('\0');
+        commits[1].actor.push('\0');
+        commits[2].put(&LOANS, nth::<Loan>(1), 0, &loan("ann\0", "new"));
+        commits[3].set_timer(Due::Day(super::day("2026-04-01")), "try\0", nth::<Loan>(1));
+        let names = ["key", "name of an actor", "link", "kind of a timer"];
+        for (commit, name) in commits.into_iter().zip(names) {
+            assert_eq!(store.commit(commit).await.unwrap_err(), StoreError::NulInText(name));
+        }
+        // Nothing is found under such a text, and it may stand in a body. The longest are taken.
+        assert!(store.answered(bank(), "key\0").await.unwrap().is_none());
+        let found = store.find(&LOANS, bank(), ("borrower", "ann\0"), None, 9).await.unwrap();
+        assert_eq!(found.data, []);
+        let mut odd = commit(&"k".repeat(KEY_LEN_MAX));
+        odd.tell("said", nth::<Loan>(1), &"\0 \u{10ffff} 算盘");
+        let borrower = "算".repeat(LINK_LEN_MAX / 3 - 3);
+        odd.put(&LOANS, nth::<Loan>(1), 0, &loan(&borrower, "new"));
+        committed(&store, odd).await;
+        let found = store.find(&LOANS, bank(), ("borrower", &borrower), None, 9).await.unwrap();
+        assert_eq!(found.data.len(), 1);
+        verify(&store).await;
     })
     .await;
 }

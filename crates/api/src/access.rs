@@ -15,8 +15,8 @@ use bank::Right;
 
 use crate::{problem::ApiError, router::Api};
 
-/// The right each route needs; none where any key will do.
-pub(crate) type Rights = BTreeMap<(String, String), Option<Right>>;
+/// The right each method of a path needs; none where any key will do.
+pub(crate) type Rights = BTreeMap<String, BTreeMap<&'static str, Option<Right>>>;
 
 /// Lets a caller in who has a key and the right, and tells the handler who it is.
 pub(crate) async fn admit(
@@ -24,8 +24,8 @@ pub(crate) async fn admit(
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let key = key(&request).ok_or_else(ApiError::unauthenticated)?.to_owned();
-    let caller = api.bank.authenticate(&key).await?.ok_or_else(ApiError::unauthenticated)?;
+    let key = key(&request).ok_or_else(ApiError::unauthenticated)?;
+    let caller = api.bank.authenticate(key).await?.ok_or_else(ApiError::unauthenticated)?;
     let mut response = match right(&api, &request).map_or(Ok(()), |right| caller.must(right)) {
         Ok(()) => {
             request.extensions_mut().insert(caller.clone());
@@ -46,8 +46,8 @@ fn key(request: &Request) -> Option<&str> {
 }
 
 fn right(api: &Api, request: &Request) -> Option<Right> {
-    let path = request.extensions().get::<MatchedPath>()?.as_str().to_owned();
+    let path = request.extensions().get::<MatchedPath>()?.as_str();
     // `HEAD` is answered by the handler of `GET`.
     let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
-    api.rights.get(&(path, method.to_owned())).copied().flatten()
+    api.rights.get(path)?.get(method).copied().flatten()
 }

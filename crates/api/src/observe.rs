@@ -2,8 +2,6 @@
 //!
 //! The log has no bodies, no queries and no keys.
 
-use std::sync::Arc;
-
 use axum::{
     extract::{MatchedPath, Request, State},
     http::{HeaderValue, Method, header},
@@ -28,9 +26,8 @@ const LATENCY_SECONDS: [f64; 12] =
 const NO_ROUTE: &str = "(none)";
 
 /// What is counted.
-#[derive(Clone)]
 pub(crate) struct Metrics {
-    registry: Arc<Registry>,
+    registry: Registry,
     requests: Family<RequestLabels, Counter>,
     latency: Family<RouteLabels, Histogram>,
     in_flight: Gauge,
@@ -39,14 +36,14 @@ pub(crate) struct Metrics {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     route: String,
-    method: String,
+    method: &'static str,
     status: u16,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RouteLabels {
     route: String,
-    method: String,
+    method: &'static str,
 }
 
 impl Metrics {
@@ -60,7 +57,7 @@ impl Metrics {
         registry.register("requests", "Requests answered", requests.clone());
         registry.register("request_seconds", "Time to the answer", latency.clone());
         registry.register("requests_in_flight", "Requests being served", in_flight.clone());
-        Self { registry: Arc::new(registry), requests, latency, in_flight }
+        Self { registry, requests, latency, in_flight }
     }
 
     /// The OpenMetrics text.
@@ -120,24 +117,24 @@ pub(crate) async fn observe(State(api): State<Api>, request: Request, next: Next
     response
 }
 
-fn count(metrics: &Metrics, route: String, method: String, status: u16, seconds: f64) {
-    let labels = RequestLabels { route: route.clone(), method: method.clone(), status };
+fn count(metrics: &Metrics, route: String, method: &'static str, status: u16, seconds: f64) {
+    let labels = RequestLabels { route: route.clone(), method, status };
     metrics.requests.get_or_create(&labels).inc();
     metrics.latency.get_or_create(&RouteLabels { route, method }).observe(seconds);
 }
 
 /// The method's name; one that nobody defined is counted with all such.
-fn name(method: &Method) -> String {
-    let known = [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-        Method::OPTIONS,
-    ];
-    if known.contains(method) { method.to_string() } else { "OTHER".to_owned() }
+fn name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "OTHER",
+    }
 }
 
 /// The caller's own id when it has the form of one, else a new one.

@@ -33,7 +33,8 @@ pub fn authorization() -> String {
     let roles: Vec<_> = Role::TABLE.iter().map(|(_, name, _)| *name).collect();
     writeln!(page, "| route | right | {} |", roles.join(" | ")).expect("a string takes it");
     writeln!(page, "| --- | --- |{}", " :-: |".repeat(roles.len())).expect("a string takes it");
-    for ((path, method), right) in rights(&router::v1().into_openapi()) {
+    let rights = rights(&router::v1().into_openapi());
+    for (path, method, right) in each(&rights) {
         let name = right.map_or("any key", Right::name);
         write!(page, "| {method} `{path}` | {name} |").expect("a string takes it");
         for (role, _, _) in Role::TABLE {
@@ -92,10 +93,17 @@ pub(crate) fn rights(openapi: &OpenApi) -> Rights {
         ];
         for (method, operation) in operations {
             let Some(operation) = operation else { continue };
-            rights.insert((path.clone(), method.to_owned()), right(operation));
+            rights.entry(path.clone()).or_default().insert(method, right(operation));
         }
     }
     rights
+}
+
+/// Each path and method with its right.
+fn each(rights: &Rights) -> impl Iterator<Item = (&str, &str, Option<Right>)> {
+    rights.iter().flat_map(|(path, methods)| {
+        methods.iter().map(move |(method, right)| (path.as_str(), *method, *right))
+    })
 }
 
 fn right(operation: &Operation) -> Option<Right> {
@@ -123,8 +131,8 @@ pub(crate) fn complete(openapi: OpenApi) -> String {
             "schema": { "$ref": "#/components/schemas/Problem" },
         }},
     }});
-    for ((path, method), right) in rights {
-        let operation = &mut document["paths"][&path][method.to_lowercase()];
+    for (path, method, right) in each(&rights) {
+        let operation = &mut document["paths"][path][method.to_lowercase()];
         operation["responses"]["default"] = json!({ "$ref": "#/components/responses/Problem" });
         if right.is_some_and(Right::changes) {
             let key = json!({ "$ref": "#/components/parameters/IdempotencyKey" });

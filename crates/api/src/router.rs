@@ -1,6 +1,6 @@
 //! Every route, one line for each resource.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use axum::{Router, middleware, response::Redirect, routing::get};
 use bank::Bank;
@@ -20,14 +20,24 @@ use crate::{
 
 /// What handlers share.
 #[derive(Clone)]
-pub(crate) struct Api {
+pub(crate) struct Api(Arc<Shared>);
+
+pub(crate) struct Shared {
     pub(crate) bank: Bank,
     pub(crate) clock: Clock,
     pub(crate) entropy: Entropy,
     pub(crate) settings: Settings,
     pub(crate) metrics: Metrics,
-    pub(crate) permits: Arc<Semaphore>,
-    pub(crate) rights: Arc<Rights>,
+    pub(crate) permits: Semaphore,
+    pub(crate) rights: Rights,
+}
+
+impl Deref for Api {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
 }
 
 impl Api {
@@ -38,9 +48,9 @@ impl Api {
         settings: Settings,
         rights: Rights,
     ) -> Self {
-        let permits = Arc::new(Semaphore::new(settings.requests_at_once_max));
+        let permits = Semaphore::new(settings.requests_at_once_max);
         let metrics = Metrics::new();
-        Self { bank, clock, entropy, settings, metrics, permits, rights: Arc::new(rights) }
+        Self(Arc::new(Shared { bank, clock, entropy, settings, metrics, permits, rights }))
     }
 }
 

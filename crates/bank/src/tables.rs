@@ -4,7 +4,7 @@ use ledger::{InstitutionId, LaneId};
 use lending::{Application, Loan, Position, loan::Borrower};
 use party::Party;
 use product::life::ProductVersion;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use stdx::{Id, Timestamp};
 use store::{Table, Versioned};
 
@@ -82,7 +82,7 @@ impl Bank {
         what: &'static str,
     ) -> Result<Versioned<T>, Refusal>
     where
-        T: Serialize + serde::de::DeserializeOwned,
+        T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
     {
         self.store().get(table, of, id).await?.ok_or(Refusal::NotFound(what))
     }

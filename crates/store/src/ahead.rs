@@ -6,9 +6,10 @@
 
 use std::{
     collections::BTreeSet,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        mpsc::{self, Receiver, SyncSender},
+        mpsc::{self, Receiver, SyncSender, TryRecvError},
     },
     thread::{self, JoinHandle},
 };
@@ -38,17 +39,24 @@ pub(crate) struct Committer {
 }
 
 impl Committer {
-    pub(crate) fn start(engine: Arc<dyn Engine>) -> Result<Self, StoreError> {
+    /// `wake` is called after each batch.
+    pub(crate) fn start(
+        engine: Arc<dyn Engine>,
+        wake: impl Fn() + Send + 'static,
+    ) -> Result<Self, StoreError> {
         let (batches, given) = mpsc::sync_channel::<Arc<Batch>>(1);
         let (done, written) = mpsc::sync_channel(1);
         let write = move || {
             for batch in given {
                 let institutions = batch.log.iter().map(|row| row.institution).collect();
-                let result = engine.turn(&institutions).and_then(|turn| turn.commit(&batch));
+                let write = || engine.turn(&institutions)?.commit(&batch);
+                let panicked = |_| Err(StoreError::Unavailable("the writer panicked".to_owned()));
+                let result = catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(panicked);
                 drop(batch);
                 if done.send(result).is_err() {
                     return;
                 }
+                wake();
             }
         };
         let thread = thread::Builder::new().name("store-committer".to_owned()).spawn(write);
@@ -60,6 +68,15 @@ impl Committer {
     pub(crate) fn begin(&self, batch: Arc<Batch>) -> Result<(), StoreError> {
         let batches = self.batches.as_ref().ok_or_else(stopped)?;
         batches.send(batch).map_err(|_| stopped())
+    }
+
+    /// Whether the batch is durable, if it is known.
+    pub(crate) fn ended(&self) -> Option<Result<(), StoreError>> {
+        match self.written.try_recv() {
+            Ok(result) => Some(result),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Err(stopped())),
+        }
     }
 
     /// Waits until the batch is durable.

@@ -12,7 +12,7 @@
 //!
 //! Suggested reading order: [`commit`] (what goes in and what comes out), [`pipeline`] (how),
 //! [`books`] (what is in memory), [`page`] (how accounts are stored), [`engine`] (what an engine
-//! must do), [`query`] (how things are read), [`verify`], [`restore`], [`table`].
+//! must do), [`query`] (how things are read), [`records`] (what of it is kept), [`verify`], [`restore`], [`table`].
 
 mod ahead;
 mod audit;
@@ -24,6 +24,7 @@ mod log;
 mod page;
 mod pipeline;
 mod query;
+mod records;
 mod restore;
 mod table;
 mod verify;
@@ -42,6 +43,7 @@ pub use verify::{Chains, Verified};
 use std::{path::Path, sync::Arc};
 
 use engine::Engine;
+use records::{Records, Watched};
 
 /// The most transfers one commit may carry.
 pub const COMMIT_TRANSFERS_MAX: usize = 8_000;
@@ -67,6 +69,8 @@ pub const QUEUE_MAX: usize = 4_096;
 pub const ACCOUNTS_CACHED_MAX: usize = 4_000_000;
 /// The most heads of lanes kept in memory between batches.
 pub const LANES_CACHED_MAX: usize = 1_000_000;
+/// The most bytes of records kept in memory.
+pub const RECORDS_CACHED_BYTES_MAX: usize = if cfg!(test) { 4_096 } else { 64 * 1024 * 1024 };
 /// The most rows restored together: as many as one commit can have, one in each lane it moves.
 pub const RESTORE_ROWS_MAX: usize = 1 + 2 * COMMIT_TRANSFERS_MAX + COMMIT_ACCOUNTS_MAX;
 /// The most things on one page.
@@ -76,6 +80,8 @@ pub const PAGE_MAX: usize = 1_000;
 #[derive(Clone)]
 pub struct Store {
     engine: Arc<dyn Engine>,
+    /// Where nobody else writes.
+    records: Option<Arc<Records>>,
     pipeline: Arc<pipeline::Pipeline>,
 }
 
@@ -170,8 +176,13 @@ impl Store {
     }
 
     fn on(engine: Arc<dyn Engine>) -> Result<Self, StoreError> {
+        let records = (!engine.is_shared()).then(Arc::<Records>::default);
+        let engine = match &records {
+            Some(records) => Arc::new(Watched::by(Arc::clone(records), engine)),
+            None => engine,
+        };
         let pipeline = Arc::new(pipeline::Pipeline::start(Arc::clone(&engine))?);
-        Ok(Self { engine, pipeline })
+        Ok(Self { engine, records, pipeline })
     }
 
     /// Makes a commit durable, or says why not. Nothing of it is kept unless the answer is

@@ -97,7 +97,14 @@ impl Pipeline {
         let books = Books::default();
         let committer = match engine.is_shared() {
             true => None,
-            false => Some(Committer::start(Arc::clone(&engine))?),
+            false => {
+                let queue = queue.downgrade();
+                let wake = move || {
+                    // A full queue keeps the writer awake.
+                    queue.upgrade().map_or(Ok(()), |it| it.try_send(Request::Look)).unwrap_or(());
+                };
+                Some(Committer::start(Arc::clone(&engine), wake)?)
+            }
         };
         let asked = Arc::clone(&questions);
         let writer = Writer { engine, books, questions: asked, committer, in_flight: None };
@@ -189,6 +196,8 @@ pub(crate) struct Writer {
 /// A batch that is being written; the books are ahead of it.
 struct InFlight {
     batch: Arc<Batch>,
+    /// What came of it, when it is known.
+    result: Option<Result<(), StoreError>>,
     outcomes: Vec<Outcome>,
     replies: Vec<Reply>,
 }
@@ -269,8 +278,15 @@ impl Writer {
         loop {
             match requests.try_recv() {
                 Ok(request) => return Some(request),
-                Err(_) if self.in_flight.is_some() => self.land().unwrap_or_default(),
-                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Disconnected) => {
+                    // Who waits for it has the answer when it fails.
+                    self.land().unwrap_or_default();
+                    return None;
+                }
+                Err(TryRecvError::Empty) if self.has_landed() => self.land().unwrap_or_default(),
+                Err(TryRecvError::Empty) if self.in_flight.is_some() => {
+                    return requests.blocking_recv().or(Some(Request::Look));
+                }
                 Err(TryRecvError::Empty) if self.flush() => {}
                 Err(TryRecvError::Empty) => return requests.blocking_recv(),
             }
@@ -353,7 +369,7 @@ impl Writer {
         match outcomes.unwrap_or_else(panicked) {
             Ok(Decided::Durable(outcomes)) => answer_all(replies, outcomes),
             Ok(Decided::Flying(batch, outcomes)) => {
-                self.in_flight = Some(InFlight { batch, outcomes, replies });
+                self.in_flight = Some(InFlight { batch, result: None, outcomes, replies });
             }
             Err(error) => {
                 self.books.clear();
@@ -362,13 +378,22 @@ impl Writer {
         }
     }
 
+    /// Whether there is a batch in flight that is durable, or has failed.
+    fn has_landed(&mut self) -> bool {
+        let (Some(flight), Some(committer)) = (&mut self.in_flight, &self.committer) else {
+            return false;
+        };
+        flight.result = flight.result.take().or_else(|| committer.ended());
+        flight.result.is_some()
+    }
+
     /// Waits until the batch in flight is durable, and answers it. When it fails, what was decided
     /// on it is dropped.
     fn land(&mut self) -> Result<(), StoreError> {
         let (Some(flight), Some(committer)) = (self.in_flight.take(), &self.committer) else {
             return Ok(());
         };
-        match committer.end() {
+        match flight.result.unwrap_or_else(|| committer.end()) {
             Ok(()) => {
                 answer_all(flight.replies, flight.outcomes);
                 Ok(())

@@ -92,10 +92,14 @@ impl Store {
         id: Id<I>,
     ) -> Result<Option<Versioned<T>>, StoreError>
     where
-        T: Serialize + DeserializeOwned,
+        T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
     {
-        let row = self.snapshot(of)?.read().record(&table.key(of, id))?;
-        row.map(|row| parse(table, row).map(|(_, record)| record)).transpose()
+        let key = table.key(of, id);
+        let stored = || self.snapshot(of)?.read().record(&key);
+        let Some(records) = &self.records else {
+            return stored()?.map(|row| parse(table, &row)).transpose();
+        };
+        records.get(&key, stored)?.map(|record| record.parsed(table)).transpose()
     }
 
     /// All records of a kind, oldest first.
@@ -147,7 +151,8 @@ impl Store {
     {
         let limit = page_limit(limit)?;
         let rows = self.snapshot(of)?.read().records(of, table.kind, filter, after, limit + 1)?;
-        let data = rows.into_iter().map(|row| parse(table, row)).collect::<Result<_, _>>()?;
+        let parse = |row: &RecordRow| Ok((row.id, parse(table, row)?));
+        let data = rows.iter().map(parse).collect::<Result<_, StoreError>>()?;
         Ok(Page::cut(data, limit, |(id, _)| *id))
     }
 
@@ -444,11 +449,11 @@ fn page_limit(limit: usize) -> Result<usize, StoreError> {
     Ok(limit.max(1))
 }
 
-fn parse<T>(table: &Table<T>, row: RecordRow) -> Result<Stored<T>, StoreError>
+pub(crate) fn parse<T>(table: &Table<T>, row: &RecordRow) -> Result<Versioned<T>, StoreError>
 where
     T: Serialize + DeserializeOwned,
 {
     let corrupt = |error| StoreError::Corrupt(format!("{} {}: {error}", table.kind, row.id));
     let record = serde_json::from_str(&row.body).map_err(corrupt)?;
-    Ok((row.id, Versioned { version: row.version, lane: row.lane, record }))
+    Ok(Versioned { version: row.version, lane: row.lane, record })
 }

@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use ledger::{InstitutionId, LaneId};
+use ledger::InstitutionId;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -70,7 +70,7 @@ impl Records {
 
     /// Forgets what is about to be written. Until the answer is dropped only what is stored
     /// counts.
-    fn writing<'a>(&'a self, records: &'a [RecordWrite]) -> Writing<'a> {
+    pub(crate) fn writing<'a>(&'a self, records: &'a [RecordWrite]) -> Writing<'a> {
         let keys: BTreeSet<_> = records.iter().map(RecordWrite::key).collect();
         let mut known = self.lock();
         for key in &keys {
@@ -87,14 +87,14 @@ impl Records {
 }
 
 /// Records that are being written.
-struct Writing<'a> {
+pub(crate) struct Writing<'a> {
     known: &'a Records,
     records: &'a [RecordWrite],
 }
 
 impl Writing<'_> {
     /// They are durable.
-    fn done(self) {
+    pub(crate) fn done(self) {
         let records = self.records.iter().map(|it| (it.key(), Arc::new(Record::of(it.row()))));
         let records: Vec<_> = records.collect();
         let mut known = self.known.lock();
@@ -149,26 +149,102 @@ impl Record {
         RECORD_BYTES + 2 * self.row.body.len()
     }
 
+    #[cfg(test)]
+    pub(crate) fn version(&self) -> u64 {
+        self.row.version
+    }
+
+    /// As the type it is of.
     pub(crate) fn parsed<T>(&self, table: &Table<T>) -> Result<Versioned<T>, StoreError>
     where
         T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
     {
+        let (version, lane) = (self.row.version, self.row.lane);
         let known = self.parsed.get().and_then(|it| it.downcast_ref::<T>());
-        let record = match known {
-            Some(record) => record.clone(),
-            None => {
-                let record: T = parse(table, &self.row)?;
-                // Somebody else may have been faster.
-                drop(self.parsed.set(Box::new(record.clone())));
-                record
-            }
-        };
-        Ok(Versioned { version: self.row.version, lane: self.row.lane, record })
+        if let Some(record) = known.cloned() {
+            return Ok(Versioned { version, lane, record });
+        }
+        let parsed = parse(table, &self.row)?;
+        // Somebody else may have been faster.
+        drop(self.parsed.set(Box::new(parsed.record.clone())));
+        Ok(parsed)
     }
 }
 
-/// An engine of which is known what is written, whoever writes.
-pub(crate) struct Known_ {
+impl RecordWrite {
+    fn key(&self) -> RecordKey {
+        let Self { institution, entry, .. } = self;
+        RecordKey { institution: *institution, kind: entry.kind.clone(), id: entry.id }
+    }
+
+    fn row(&self) -> RecordRow {
+        let Self { lane, entry, .. } = self;
+        let (links, body) = (entry.links.clone(), entry.body.get().to_owned());
+        RecordRow { id: entry.id, version: entry.version, lane: *lane, links, body }
+    }
+}
+
+/// An engine whose writes are watched.
+pub(crate) struct Watched {
     engine: Arc<dyn Engine>,
     records: Arc<Records>,
+}
+
+impl Watched {
+    pub(crate) fn by(records: Arc<Records>, engine: Arc<dyn Engine>) -> Self {
+        Self { engine, records }
+    }
+}
+
+impl Engine for Watched {
+    fn is_shared(&self) -> bool {
+        self.engine.is_shared()
+    }
+
+    fn snapshot(&self, of: InstitutionId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        self.engine.snapshot(of)
+    }
+
+    fn snapshot_of_log(&self, of: InstitutionId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        self.engine.snapshot_of_log(of)
+    }
+
+    fn snapshot_of_all(&self) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        self.engine.snapshot_of_all()
+    }
+
+    fn turn(&self, of: &BTreeSet<InstitutionId>) -> Result<Box<dyn Turn + '_>, StoreError> {
+        Ok(Box::new(WatchedTurn { turn: self.engine.turn(of)?, records: &self.records }))
+    }
+}
+
+struct WatchedTurn<'e> {
+    turn: Box<dyn Turn + 'e>,
+    records: &'e Records,
+}
+
+impl Snapshot for WatchedTurn<'_> {
+    fn read(&self) -> &dyn Read {
+        self.turn.read()
+    }
+}
+
+impl Turn for WatchedTurn<'_> {
+    fn lock(&self, lanes: &[LaneOf]) -> Result<Vec<(LaneOf, LaneHead)>, StoreError> {
+        self.turn.lock(lanes)
+    }
+
+    fn next_position(&self, after: Option<u64>) -> Result<u64, StoreError> {
+        self.turn.next_position(after)
+    }
+
+    fn commit(self: Box<Self>, batch: &Batch) -> Result<(), StoreError> {
+        if batch.records.is_empty() {
+            return self.turn.commit(batch);
+        }
+        let writing = self.records.writing(&batch.records);
+        self.turn.commit(batch)?;
+        writing.done();
+        Ok(())
+    }
 }

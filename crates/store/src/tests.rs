@@ -1,12 +1,15 @@
 //! One suite on each engine, then what only a file or only a shared database can do, then random
 //! histories.
 
+mod ahead;
 mod batches;
 mod books;
 mod commits;
 mod differential;
 mod disk;
 mod files;
+mod fresh;
+mod isolation;
 mod postgres;
 mod reading;
 mod records;

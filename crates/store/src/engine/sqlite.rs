@@ -51,6 +51,9 @@ const CHUNK: usize = if cfg!(test) { 3 } else { 128 };
 const WAL_PAGES: i32 = 16_384;
 /// With so many, the writer helps: 1 GiB.
 const WAL_PAGES_MAX: i32 = 262_144;
+/// Pages of the database that a connection keeps in memory, in KiB. Many more would slow down the
+/// one that writes, which goes through all of them with each commit.
+const CACHE_KIB: i32 = 16_384;
 /// Statements a connection keeps prepared.
 const STATEMENTS_MAX: usize = 64;
 
@@ -394,8 +397,8 @@ fn prepared(connection: Connection) -> rusqlite::Result<Connection> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     // A plan once made stays: without this, statements are prepared anew for other values.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    // 64 MiB of pages: negative is KiB. Nothing is mapped: a broken disk shall be an error.
-    connection.pragma_update(None, "cache_size", -65_536)?;
+    // Negative is KiB. Nothing is mapped: a broken disk shall be an error.
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     Ok(connection)
 }
 

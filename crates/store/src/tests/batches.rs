@@ -122,7 +122,7 @@ async fn who_is_refused_drops_out_alone() {
     .await;
 }
 
-fn brief(outcome: &Outcome) -> String {
+pub(super) fn brief(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Committed(receipt) => format!("committed {}", receipt.seq),
         Outcome::Replayed(receipt) => format!("replayed {}", receipt.seq),

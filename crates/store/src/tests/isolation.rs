@@ -224,7 +224,9 @@ impl Model {
     /// After the commit that opened the accounts, which touched both lanes.
     fn opened() -> Self {
         Self {
-            accounts: ACCOUNTS.map(|it| (it, Sums { used: (u64::MAX, 0), ..Sums::default() })).collect(),
+            accounts: ACCOUNTS
+                .map(|it| (it, Sums { used: (u64::MAX, 0), ..Sums::default() }))
+                .collect(),
             transfers: BTreeMap::new(),
             records: BTreeMap::new(),
             keys: BTreeMap::new(),
@@ -248,7 +250,8 @@ impl Model {
         let mut results = Vec::new();
         for chain in order.moves.chunk_by(|it, _| it.linked) {
             let before = draft.clone();
-            let mut of_chain: Vec<_> = chain.iter().map(|_| Err(Reject::LinkedTransferFailed)).collect();
+            let mut of_chain: Vec<_> =
+                chain.iter().map(|_| Err(Reject::LinkedTransferFailed)).collect();
             for (index, it) in chain.iter().enumerate() {
                 of_chain[index] = draft.enter(it, order.day);
                 if of_chain[index].is_err() {
@@ -259,7 +262,9 @@ impl Model {
             }
             results.extend(of_chain);
         }
-        let refused = results.iter().enumerate().find_map(|(index, it)| Some((index, it.err()?)));
+        let refused = results.iter().enumerate().find_map(|(index, it)| {
+            it.err().filter(|it| *it != Reject::LinkedTransferFailed).map(|it| (index, it))
+        });
         if let Some((index, reject)) = refused.filter(|_| order.is_whole) {
             return (Answer::Rejected(Some(index), reject), None);
         }
@@ -552,7 +557,9 @@ fn in_order(commits: Vec<Commits<'_>>) -> Result<Vec<Commits<'_>>, String> {
         }
         for (it, result) in commit.order.moves.iter().zip(results(commit)) {
             let (seen, unseen) = match (it.does, result) {
-                (Does::Post(hold) | Does::Void(hold), Err(Reject::HoldNotFound)) => (None, Some(hold)),
+                (Does::Post(hold) | Does::Void(hold), Err(Reject::HoldNotFound)) => {
+                    (None, Some(hold))
+                }
                 (_, Err(Reject::LinkedTransferFailed)) => (None, None),
                 _ => (Some(it.id), None),
             };
@@ -579,4 +586,479 @@ fn in_order(commits: Vec<Commits<'_>>) -> Result<Vec<Commits<'_>>, String> {
         Some(commit) => Err(format!("no order has a place for {:?}", commit.event)),
         None => Ok(ordered),
     }
+}
+
+/// Somebody who asks one node, one question after the other.
+struct Client {
+    node: Store,
+    clock: Arc<AtomicU64>,
+    prng: Prng,
+    /// The newest key of its own.
+    key: u64,
+    events: Vec<Event>,
+}
+
+impl Client {
+    fn new(number: u64, node: &Store, clock: &Arc<AtomicU64>) -> Self {
+        let prng = Prng::stream(number, "isolation");
+        let (node, clock, events) = (node.clone(), Arc::clone(clock), Vec::new());
+        Self { node, clock, prng, key: number * 1_000_000, events }
+    }
+
+    fn tick(&self) -> u64 {
+        self.clock.fetch_add(1, SeqCst)
+    }
+
+    fn record(&mut self, start: u64, asked: Asked) {
+        let end = self.tick();
+        self.events.push(Event { start, end, asked });
+    }
+
+    async fn ask(&mut self, order: Order) {
+        let start = self.tick();
+        let answer = loop {
+            match self.node.commit(to_commit(&order)).await {
+                Ok(outcome) => break to_answer(outcome),
+                Err(StoreError::Contended) => tokio::task::yield_now().await,
+                Err(other) => panic!("{other}"),
+            }
+        };
+        self.record(start, Asked::Order(order, answer));
+    }
+
+    async fn read_accounts(&mut self, numbers: &[u64]) {
+        let start = self.tick();
+        let ids: Vec<_> = numbers.iter().map(|it| nth(*it)).collect();
+        let accounts = self.node.accounts_of(bank(), &ids).await.unwrap();
+        assert_eq!(accounts.len(), ids.len());
+        let end = self.tick();
+        for it in accounts {
+            let sums = it.balances;
+            let sums = [
+                sums.debits_posted,
+                sums.credits_posted,
+                sums.debits_pending,
+                sums.credits_pending,
+            ];
+            let newest = it.last.map_or(0, to_number);
+            let seen = Seen::Account(sums.map(Amount::minor), newest);
+            let asked = Asked::Read(Thing::Account(to_number(it.id)), seen);
+            self.events.push(Event { start, end, asked });
+        }
+    }
+
+    /// The version and the value of a record.
+    async fn read_record(&mut self, number: u64) -> (u64, i64) {
+        let start = self.tick();
+        let found = self.node.get(&RECORDS, bank(), nth::<i64>(number)).await.unwrap();
+        let (version, value) = found.map_or((0, 0), |it| (it.version, it.record));
+        self.record(start, Asked::Read(Thing::Record(number), Seen::Record(version, value)));
+        (version, value)
+    }
+
+    fn new_key(&mut self) -> u64 {
+        self.key += 1;
+        self.key
+    }
+
+    /// One step of a round.
+    async fn step(&mut self, round: u64, step: u64) {
+        let key = self.new_key();
+        let lane = 1 + self.prng.below(2);
+        let order = Order { key, lane, day: round, is_whole: true, ..Order::default() };
+        match self.prng.below(10) {
+            0 => self.read_accounts(&Vec::from_iter(ACCOUNTS)).await,
+            1 => {
+                let number = 1 + self.prng.below(CASH);
+                self.read_accounts(&[number]).await;
+            }
+            2 | 3 => {
+                let counter = *self.prng.pick(&COUNTERS);
+                let (version, value) = self.read_record(counter).await;
+                self.ask(Order { puts: vec![(counter, version, value + 1)], ..order }).await;
+            }
+            4 => {
+                let own = self.prng.below(2);
+                let [own, other] = if own == 0 { PAIR } else { [PAIR[1], PAIR[0]] };
+                let (version, value) = self.read_record(own).await;
+                let (other_version, other_value) = self.read_record(other).await;
+                let value = i64::from(value == 0 && other_value == 0);
+                let (expects, puts) = (vec![(other, other_version)], vec![(own, version, value)]);
+                self.ask(Order { expects, puts, ..order }).await;
+            }
+            5 | 6 => {
+                // A request that others have too; now and then not quite the same.
+                let key = 1 + round * STEPS + step;
+                let mut same = make(&mut Prng::stream(key, "shared"), Order { key, ..order });
+                same.moves[0].amount += i64::from(self.prng.chance(15));
+                self.ask(same).await;
+            }
+            _ => {
+                let order = make(&mut self.prng, order);
+                self.ask(order).await;
+            }
+        }
+    }
+}
+
+/// Gives an order its transfers.
+fn make(prng: &mut Prng, mut order: Order) -> Order {
+    order.is_whole = prng.chance(60);
+    let count = if prng.chance(60) { 1 } else { 2 + prng.below(2) };
+    let is_chain = prng.chance(50);
+    for index in 0..count {
+        let mut made = make_move(prng, order.key * 10 + index, order.day);
+        made.linked = is_chain && index + 1 < count;
+        order.moves.push(made);
+    }
+    order
+}
+
+fn make_move(prng: &mut Prng, id: u64, round: u64) -> Move {
+    // Holds of this round and the one before, the same for all.
+    let hold = 1_000_000_000 + (round + 1 - prng.below(2)) * 2 + prng.below(2);
+    match prng.below(10) {
+        0 | 1 => Move { does: Does::Hold, ..content(hold) },
+        2 | 3 => {
+            let amount = if prng.chance(50) { ALL } else { small(prng) };
+            Move { id, does: Does::Post(hold), amount, ..content(hold) }
+        }
+        4 => Move { id, does: Does::Void(hold), amount: ALL, ..content(hold) },
+        5 | 6 => {
+            // An id that others use too, sometimes for something else.
+            let id = 2_000_000_000 + round * 2 + prng.below(2);
+            let other = content(prng.below(1_000));
+            if prng.chance(20) { Move { id, ..other } } else { content(id) }
+        }
+        _ => Move { id, ..content(prng.below(1_000_000)) },
+    }
+}
+
+fn small(prng: &mut Prng) -> i64 {
+    i64::try_from(1 + prng.below(60)).unwrap()
+}
+
+/// A transfer that follows from its id.
+fn content(id: u64) -> Move {
+    let mut prng = Prng::stream(id, "content");
+    let debit = 1 + prng.below(CASH);
+    let credit = 1 + (debit + prng.below(CASH - 1)) % CASH;
+    Move { id, does: Does::Pay, debit, credit, amount: small(&mut prng), linked: false }
+}
+
+fn to_commit(order: &Order) -> Commit {
+    let Moment { now, today } = noon();
+    let later = std::time::Duration::from_secs(order.day * 86_400);
+    let mut made = commit(&format!("order {}", order.key));
+    made.digest = Digest::of(&[format!("{:?}", Order { lane: 0, ..order.clone() }).as_bytes()]);
+    made.lane = lane(order.lane);
+    made.at =
+        Moment { now: now.checked_add(later).unwrap(), today: today.checked_add(later).unwrap() };
+    made.mode = if order.is_whole { Mode::Whole } else { Mode::EachAlone };
+    made.transfers = order.moves.iter().map(to_transfer).collect();
+    order.expects.iter().for_each(|it| made.expect(&RECORDS, nth::<i64>(it.0), it.1));
+    for (record, before, value) in &order.puts {
+        made.put(&RECORDS, nth::<i64>(*record), *before, value);
+    }
+    made
+}
+
+fn to_transfer(it: &Move) -> Transfer {
+    let kind = match it.does {
+        Does::Pay => Kind::Plain,
+        Does::Hold => Kind::Hold { expires: None },
+        Does::Post(hold) => Kind::Post(nth(hold)),
+        Does::Void(hold) => Kind::Void(nth(hold)),
+    };
+    let made = transfer(it.id, it.debit, it.credit, it.amount);
+    let amount = if it.amount == ALL { Amount::MAX } else { made.amount };
+    Transfer { kind, amount, linked: it.linked, ..made }
+}
+
+fn to_answer(outcome: Outcome) -> Answer {
+    let done = |receipt: Receipt| {
+        let Receipt { lane, seq, results, .. } = receipt;
+        Done { lane: to_number(lane), seq, results }
+    };
+    match outcome {
+        Outcome::Committed(receipt) => Answer::Committed(done(receipt)),
+        Outcome::Replayed(receipt) => Answer::Replayed(done(receipt)),
+        Outcome::Rejected { transfer, reject } => Answer::Rejected(transfer, reject),
+        Outcome::KeyReused => Answer::KeyReused,
+        Outcome::Conflict(key) => Answer::Conflict(to_number(key.id)),
+    }
+}
+
+/// The number that [`nth`] made an id of.
+fn to_number<T>(id: Id<T>) -> u64 {
+    u64::try_from(u128::from_be_bytes(*id.as_bytes())).unwrap()
+}
+
+/// Opens the accounts.
+async fn open(store: &Store) {
+    let (direction, window, usage) = (Direction::Out, Window::Day, CapUse::default());
+    let cap = Cap { direction, window, max: amount(CAP), usage };
+    let limits = Limits { overdraft: Some(Amount::ZERO), balance_max: None, caps: vec![cap] };
+    let mut opening = commit("open");
+    opening.accounts.extend(ACCOUNTS.map(|number| {
+        let limits = (number != CASH).then(|| Box::new(limits.clone()));
+        AccountChange::Open(Account { limits, ..account(number, home(number)) })
+    }));
+    committed(store, opening).await;
+}
+
+/// The log after the opening.
+async fn entries(store: &Store) -> Vec<Entry> {
+    let (mut entries, mut next) = (Vec::<Entry>::new(), Some(0));
+    while let Some(after) = next {
+        let page = store.log(bank(), after, PAGE_MAX).await.unwrap();
+        next = page.next;
+        for row in page.data {
+            let Some(key) = row.key.strip_prefix("order ") else { continue };
+            let (key, lane) = (key.parse().unwrap(), to_number(row.lane));
+            if row.told_at == 0 {
+                entries.push(Entry { key, lane, places: BTreeMap::new() });
+            }
+            let entry = entries.last_mut().unwrap();
+            assert_eq!(entry.key, key);
+            entry.places.insert(lane, row.seq);
+        }
+    }
+    entries
+}
+
+/// Lets clients contend on two nodes, or on one twice, and judges what they were told.
+async fn contend(nodes: [Store; 2]) {
+    open(&nodes[0]).await;
+    let clock = Arc::new(AtomicU64::new(1));
+    let mut first = Client::new(0, &nodes[0], &clock);
+    let moves =
+        (1..CASH).map(|it| Move { id: it, debit: CASH, credit: it, amount: 100, ..content(0) });
+    let funding = Order { key: 1_000_000, lane: 1, is_whole: true, ..Order::default() };
+    first.ask(Order { moves: moves.collect(), ..funding }).await;
+    let together = Arc::new(Barrier::new(usize::try_from(CLIENTS).unwrap()));
+    let clients = (1..=CLIENTS).map(|number| {
+        let mut client = Client::new(number, &nodes[usize::from(number % 2 == 0)], &clock);
+        client.key += 1;
+        let together = Arc::clone(&together);
+        tokio::spawn(async move {
+            for round in 0..ROUNDS {
+                together.wait().await;
+                for step in 0..STEPS {
+                    client.step(round, step).await;
+                }
+            }
+            client.events
+        })
+    });
+    let mut events = Vec::new();
+    for client in clients.collect::<Vec<_>>() {
+        events.extend(client.await.unwrap());
+    }
+    for node in &nodes {
+        let mut last = Client::new(CLIENTS + 1, node, &clock);
+        last.read_accounts(&Vec::from_iter(ACCOUNTS)).await;
+        for counter in COUNTERS {
+            let (_, value) = last.read_record(counter).await;
+            let acknowledged = events.iter().filter(|it| match &it.asked {
+                Asked::Order(order, Answer::Committed(_)) => {
+                    order.puts.iter().any(|it| it.0 == counter)
+                }
+                Asked::Order(..) | Asked::Read(..) => false,
+            });
+            assert_eq!(value, i64::try_from(acknowledged.count()).unwrap());
+        }
+        events.extend(last.events);
+    }
+    events.extend(first.events);
+    let history = History { entries: entries(&nodes[1]).await, events };
+    if let Err(error) = check(&history) {
+        panic!("{error}");
+    }
+    is_worth_something(&history);
+    verify(&nodes[0]).await;
+}
+
+/// Everything occurs, and at the same time as something else.
+fn is_worth_something(history: &History) {
+    let mut seen = BTreeMap::<String, u32>::new();
+    let mut see = |name: String| *seen.entry(name).or_default() += 1;
+    for event in &history.events {
+        if event.end > event.start + 1 {
+            see("at once".to_owned());
+        }
+        match &event.asked {
+            Asked::Order(_, Answer::Committed(done)) => {
+                see("Committed".to_owned());
+                done.results.iter().for_each(|it| see(format!("{it:?}")));
+            }
+            Asked::Order(_, Answer::Rejected(_, reject)) => see(format!("Err({reject:?})")),
+            Asked::Order(_, Answer::Replayed(_)) => see("Replayed".to_owned()),
+            Asked::Order(_, Answer::KeyReused) => see("KeyReused".to_owned()),
+            Asked::Order(_, Answer::Conflict(_)) => see("Conflict".to_owned()),
+            Asked::Read(..) => see("Read".to_owned()),
+        }
+    }
+    let rejects = [
+        Reject::DebitAccountExceedsOverdraft,
+        Reject::DebitAccountExceedsCap,
+        Reject::HoldNotFound,
+        Reject::HoldAlreadyPosted,
+        Reject::HoldAlreadyVoided,
+        Reject::ExistsWithDifferentAmount,
+        Reject::LinkedTransferFailed,
+    ];
+    let rejects = rejects.map(|it| format!("Err({it:?})"));
+    let others = ["at once", "Committed", "Ok(Exists)", "Replayed", "KeyReused", "Conflict"];
+    for name in others.into_iter().chain(rejects.iter().map(String::as_str)) {
+        assert!(seen.contains_key(name), "no {name} in {seen:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn histories_on_a_file_have_an_order() {
+    let directory = Directory::new();
+    let store = directory.open();
+    contend([store.clone(), store]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn histories_of_two_nodes_on_one_memory_have_an_order() {
+    let memory = Memory::default();
+    contend([(); 2].map(|()| Store::on_memory(&memory).unwrap())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn histories_of_two_nodes_on_one_database_have_an_order() {
+    let url = database();
+    contend([(); 2].map(|()| Store::in_postgres(&url).unwrap())).await;
+}
+
+/// A payment, answered as the first of its lane after those before.
+fn paid(start: u64, end: u64, id: u64, debit: u64, minor: i64, seq: u64) -> (Event, Entry) {
+    let credit = if debit == CASH { 1 } else { 2 };
+    let it = Move { id, debit, credit, amount: minor, ..content(0) };
+    let lane = home(credit);
+    let order = Order { key: id, lane, is_whole: true, moves: vec![it], ..Order::default() };
+    let done = Done { lane, seq, results: vec![Ok(Booked::Created)] };
+    let mut places = BTreeMap::from([(lane, seq)]);
+    places.extend((debit == CASH).then_some((home(CASH), 2)));
+    let asked = Asked::Order(order, Answer::Committed(done));
+    (Event { start, end, asked }, Entry { key: id, lane, places })
+}
+
+fn put(start: u64, end: u64, puts: (u64, u64, i64), place: (u64, u64)) -> (Event, Entry) {
+    let (lane, seq) = place;
+    let order = Order { key: start, lane, puts: vec![puts], ..Order::default() };
+    let done = Done { lane, seq, results: Vec::new() };
+    let asked = Asked::Order(order, Answer::Committed(done));
+    (Event { start, end, asked }, Entry { key: start, lane, places: BTreeMap::from([place]) })
+}
+
+fn read(start: u64, end: u64, thing: Thing, seen: Seen) -> Event {
+    Event { start, end, asked: Asked::Read(thing, seen) }
+}
+
+/// Account 1 gets 100 and then, while the next one is under way, pays 60 to account 2.
+fn good() -> History {
+    let (funding, first) = paid(1, 2, 11, CASH, 100, 2);
+    let (paying, second) = paid(3, 6, 12, 1, 60, 3);
+    History { entries: vec![first, second], events: vec![funding, paying] }
+}
+
+fn add(history: &mut History, (event, entry): (Event, Entry)) {
+    history.events.push(event);
+    history.entries.push(entry);
+}
+
+/// The order and the answer of an event.
+fn told(event: &mut Event) -> (&mut Order, &mut Answer) {
+    match &mut event.asked {
+        Asked::Order(order, answer) => (order, answer),
+        Asked::Read(..) => panic!("a read"),
+    }
+}
+
+/// What the checker says of the good history with one thing more.
+fn judged(change: impl FnOnce(&mut History)) -> String {
+    let mut history = good();
+    change(&mut history);
+    check(&history).err().unwrap_or_default()
+}
+
+const BEFORE: Seen = Seen::Account([0, 100, 0, 0], 11);
+const AFTER: Seen = Seen::Account([60, 100, 0, 0], 12);
+const ONE: Thing = Thing::Account(1);
+
+#[test]
+fn the_checker_takes_what_is_right() {
+    let none = |_: &mut History| {};
+    assert_eq!(judged(none), "");
+    for seen in [BEFORE, AFTER] {
+        assert_eq!(judged(|it| it.events.push(read(4, 5, ONE, seen))), "");
+    }
+    assert_eq!(judged(|it| it.events.push(read(7, 8, ONE, AFTER))), "");
+    for answer in [
+        Answer::Rejected(Some(0), Reject::DebitAccountExceedsOverdraft),
+        Answer::Replayed(Done { lane: 1, seq: 3, results: vec![Ok(Booked::Created)] }),
+        Answer::KeyReused,
+    ] {
+        let is_new = matches!(answer, Answer::Rejected(..));
+        let said = judged(|it| {
+            let (mut event, _) = paid(5, 8, 12, 1, 60, 0);
+            let (order, told) = told(&mut event);
+            order.key += u64::from(is_new);
+            order.moves[0].id += u64::from(is_new);
+            order.moves[0].amount += i64::from(answer == Answer::KeyReused);
+            *told = answer;
+            it.events.push(event);
+        });
+        assert_eq!(said, "");
+    }
+    // One after the other they may do what at once would be skew.
+    let said = judged(|it| {
+        add(it, put(10, 11, (PAIR[0], 0, 1), (1, 4)));
+        let (mut event, entry) = put(12, 13, (PAIR[1], 0, 0), (2, 3));
+        told(&mut event).0.expects.push((PAIR[0], 1));
+        add(it, (event, entry));
+    });
+    assert_eq!(said, "");
+}
+
+#[test]
+fn the_checker_refuses_what_is_wrong() {
+    let refuses = |what: &str, change: &dyn Fn(&mut History)| {
+        let said = judged(change);
+        assert!(said.starts_with(what), "{what}: {said:?}");
+    };
+    let second = || paid(4, 7, 13, 1, 60, 4);
+    refuses("Rejected(Some(0), DebitAccountExceedsOverdraft)", &|it| add(it, second()));
+    refuses("never to be seen", &|it| it.events.push(read(7, 8, ONE, BEFORE)));
+    refuses("never to be seen", &|it| it.events.push(read(1, 2, ONE, AFTER)));
+    let never = Seen::Account([30, 100, 0, 0], 12);
+    refuses("never to be seen", &|it| it.events.push(read(4, 5, ONE, never)));
+    // Who reads later sees no less, although the payment is still under way.
+    refuses("never to be seen", &|it| {
+        for (start, end, seen) in [(10, 11, AFTER), (12, 13, BEFORE)] {
+            it.events.push(read(start, end, ONE, seen));
+        }
+        it.events[1].end = 14;
+    });
+    refuses("not in the log", &|it| drop(it.entries.pop()));
+    refuses("nobody was told", &|it| drop(it.events.pop()));
+    refuses("one place in the log for two", &|it| it.events.push(it.events[1].clone()));
+    refuses("lane 1 has 3 twice", &|it| {
+        let (event, entry) = paid(4, 7, 13, 1, 1, 4);
+        it.events.push(event);
+        it.entries.push(Entry { places: BTreeMap::from([(1, 4), (2, 2)]), ..entry.clone() });
+        it.entries.push(Entry { places: BTreeMap::from([(1, 3)]), ..entry });
+        let (mut again, _) = paid(4, 7, 13, 1, 1, 3);
+        told(&mut again).0.key = 13;
+        it.events[1] = again;
+        it.entries[1] = Entry { key: 13, ..it.entries[1].clone() };
+        it.events.push(it.events[1].clone());
+        it.events.pop();
+        it.entries.swap(1, 3);
+        it.entries.push(it.entries[1].clone());
+    });
 }

@@ -29,6 +29,8 @@ pub(super) enum Write {
     Panics,
     /// Works when it is let go.
     Waits,
+    /// Fails when it is let go, with nothing written.
+    WaitsAndFails,
 }
 
 pub(super) struct Rig {
@@ -58,6 +60,17 @@ pub(super) async fn on_each_rigged(test: impl AsyncFn(Store, Arc<Rig>)) {
     }
 }
 
+/// Runs a test on each engine of which there is one process, rigged.
+pub(super) async fn on_each_alone(test: impl AsyncFn(Store, Arc<Rig>)) {
+    let directory = Directory::new();
+    let sqlite = Box::new(SqliteEngine::open(directory.path()).unwrap());
+    let memory = Box::new(MemEngine { memory: Memory::default(), is_shared: false });
+    for engine in [memory as Box<dyn Engine>, sqlite] {
+        let rig = Arc::new(Rig { engine, state: Mutex::default(), changed: Condvar::new() });
+        test(Store::on(Arc::<Rig>::clone(&rig)).unwrap(), rig).await;
+    }
+}
+
 impl Rig {
     /// What the next write does.
     pub(super) fn next(&self, write: Write) {
@@ -68,13 +81,13 @@ impl Rig {
         self.state.lock().unwrap().writes.clone()
     }
 
-    fn set_waiting(&self, is_waiting: bool) {
+    pub(super) fn set_waiting(&self, is_waiting: bool) {
         self.state.lock().unwrap().is_waiting = is_waiting;
         self.changed.notify_all();
     }
 
     /// Returns when a write waits, or no longer waits.
-    fn until_waiting(&self, is_waiting: bool) {
+    pub(super) fn until_waiting(&self, is_waiting: bool) {
         let state = self.state.lock().unwrap();
         drop(self.changed.wait_while(state, |state| state.is_waiting != is_waiting).unwrap());
     }
@@ -159,11 +172,14 @@ impl Turn for RigTurn<'_> {
         match this {
             Write::Fails => return failed,
             Write::Panics => panic!("rigged"),
-            Write::Waits => {
+            Write::Waits | Write::WaitsAndFails => {
                 rig.set_waiting(true);
                 rig.until_waiting(false);
             }
             Write::Works | Write::FailsAfter => {}
+        }
+        if this == Write::WaitsAndFails {
+            return failed;
         }
         self.turn.commit(batch)?;
         rig.state.lock().unwrap().writes.push(batch.answers.len());

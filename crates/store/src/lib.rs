@@ -12,7 +12,8 @@
 //!
 //! Suggested reading order: [`commit`] (what goes in and what comes out), [`pipeline`] (how),
 //! [`books`] (what is in memory), [`page`] (how accounts are stored), [`engine`] (what an engine
-//! must do), [`query`] (how things are read), [`records`] (what of it is kept), [`verify`], [`restore`], [`table`].
+//! must do), [`query`] (how things are read), [`records`] (what of them is kept), [`verify`],
+//! [`restore`], [`table`].
 
 mod ahead;
 mod audit;

@@ -217,7 +217,6 @@ pub(crate) struct Work<'e> {
 impl Writer {
     fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         while let Some(first) = self.next(&mut requests) {
-            self.answer_questions();
             let mut batch = Vec::new();
             let mut transfers = 0;
             let mut next = Some(first);
@@ -276,6 +275,9 @@ impl Writer {
     /// The next request. While there is none, dirty pages are stored.
     fn next(&mut self, requests: &mut mpsc::Receiver<Request>) -> Option<Request> {
         loop {
+            // A question is there before the request to look at it, which may have been taken in
+            // with the batch before.
+            self.answer_questions();
             match requests.try_recv() {
                 Ok(request) => return Some(request),
                 Err(TryRecvError::Disconnected) => {

@@ -44,17 +44,17 @@ async fn version(store: &Store, number: u64) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn readers_see_what_was_acknowledged_or_seen() {
     const WRITERS: u64 = 4;
-    const VERSIONS: u64 = 30;
+    const VERSIONS: u64 = 12;
     on_each(async |store: Store| {
-        let acknowledged: Arc<Vec<AtomicU64>> =
-            Arc::new((0..LOANS_MAX).map(|_| 0.into()).collect());
+        let acknowledged = (0..LOANS_MAX).map(|number| (number, AtomicU64::new(0)));
+        let acknowledged = Arc::new(BTreeMap::from_iter(acknowledged));
         let writes = |writer: u64| {
             let (store, acknowledged) = (store.clone(), Arc::clone(&acknowledged));
             tokio::spawn(async move {
                 for version in 1..=VERSIONS {
-                    for number in (writer..LOANS_MAX).step_by(WRITERS as usize) {
+                    for number in (0..LOANS_MAX).filter(|it| it % WRITERS == writer) {
                         committed(&store, brings(number, version)).await;
-                        acknowledged[number as usize].store(version, Ordering::Release);
+                        acknowledged[&number].store(version, Ordering::Release);
                     }
                 }
             })
@@ -64,15 +64,15 @@ async fn readers_see_what_was_acknowledged_or_seen() {
             tokio::spawn(async move {
                 let mut prng = Prng::stream(seed, "readers");
                 let mut seen = BTreeMap::<u64, u64>::new();
-                while acknowledged.iter().any(|it| it.load(Ordering::Acquire) < VERSIONS) {
+                while acknowledged.values().any(|it| it.load(Ordering::Acquire) < VERSIONS) {
                     let number = prng.below(LOANS_MAX);
                     if prng.chance(10) {
                         let after = number.checked_sub(1).map(nth);
                         let page = store.list(&LOANS, bank(), after, 1).await.unwrap().data;
                         let listed = page.iter().filter(|(id, _)| *id == nth(number));
-                        listed.for_each(|(_, it)| drop(seen.insert(number, it.version)));
+                        seen.extend(listed.map(|(_, it)| (number, it.version)));
                     }
-                    let known = acknowledged[number as usize].load(Ordering::Acquire);
+                    let known = acknowledged[&number].load(Ordering::Acquire);
                     let before = seen.get(&number).copied().unwrap_or(0).max(known);
                     let now = version(&store, number).await;
                     assert!(now >= before, "{number} was at {before}, is at {now}");
@@ -115,18 +115,18 @@ struct Interleaved {
     records: Records,
     prng: RefCell<Prng>,
     /// The version of each record that is durable.
-    durable: [Cell<u64>; 3],
+    durable: BTreeMap<u64, Cell<u64>>,
     is_writing: Cell<bool>,
     seed: u64,
 }
 
 impl Interleaved {
-    fn below(&self, bound: u64) -> usize {
-        self.prng.borrow_mut().below(bound) as usize
+    fn below(&self, bound: u64) -> u64 {
+        self.prng.borrow_mut().below(bound)
     }
 
     fn steps(&self, depth: u32) {
-        for _ in 0..self.below(4) * usize::from(depth > 0) {
+        for _ in 0..self.below(4) * u64::from(depth > 0) {
             match self.below(3) {
                 0 if !self.is_writing.get() => self.write(depth - 1),
                 _ => self.read(depth - 1),
@@ -136,16 +136,16 @@ impl Interleaved {
 
     fn read(&self, depth: u32) {
         let number = self.below(3);
-        let before = self.durable[number].get();
+        let before = self.durable[&number].get();
         let stored = || {
             self.steps(depth);
-            let version = self.durable[number].get();
+            let version = self.durable[&number].get();
             // Time goes by between the look and the answer.
             self.steps(depth);
-            let (id, body) = (nth(number as u64), String::new());
+            let (id, body) = (nth(number), String::new());
             Ok(Some(RecordRow { id, version, lane: lane(1), links: Vec::new(), body }))
         };
-        let id: Id<Loan> = nth(number as u64);
+        let id: Id<Loan> = nth(number);
         let found = self.records.get(&LOANS.key(bank(), id), stored).unwrap().unwrap();
         let version = found.version();
         assert!(version >= before, "seed {}: {number} was at {before}, is {version}", self.seed);
@@ -154,8 +154,8 @@ impl Interleaved {
     fn write(&self, depth: u32) {
         self.is_writing.set(true);
         let number = self.below(3);
-        let version = self.durable[number].get() + 1;
-        let RecordKey { institution, kind, id } = LOANS.key(bank(), nth::<Loan>(number as u64));
+        let version = self.durable[&number].get() + 1;
+        let RecordKey { institution, kind, id } = LOANS.key(bank(), nth::<Loan>(number));
         let entry = RecordEntry { kind, id, version, links: Vec::new(), body: raw(&()) };
         let links_before = Vec::new();
         let writes = [RecordWrite { institution, lane: lane(1), entry, links_before }];
@@ -163,7 +163,7 @@ impl Interleaved {
         self.steps(depth);
         let outcome = self.below(3);
         if outcome > 0 {
-            self.durable[number].set(version);
+            self.durable[&number].set(version);
         }
         self.steps(depth);
         // Otherwise it failed, though it may have been written.
@@ -180,7 +180,8 @@ impl Interleaved {
 fn whatever_happens_in_the_middle_nothing_old_is_read() {
     for seed in 0..2_000 {
         let prng = RefCell::new(Prng::stream(seed, "interleaved"));
-        let (records, durable) = (Records::default(), Default::default());
+        let durable = (0..3).map(|number| (number, Cell::new(0))).collect();
+        let records = Records::default();
         let it = Interleaved { records, prng, durable, is_writing: Cell::new(false), seed };
         for _ in 0..8 {
             it.steps(4);

@@ -26,9 +26,11 @@ const ROUNDS: u64 = 24;
 /// What a client asks between two meetings of all.
 const STEPS: u64 = 5;
 const ACCOUNTS: std::ops::RangeInclusive<u64> = 1..=5;
+/// How often a client asks again because another node was faster.
+const TRIES_MAX: u32 = 100;
 /// The account without limits; the others may not go below zero, nor out more than a cap a day.
 const CASH: u64 = 5;
-const CAP: i64 = 250;
+const CAP: i64 = 80;
 const COUNTERS: [u64; 2] = [1, 2];
 /// Of the two at most one may be 1: each commit expects one and writes the other.
 const PAIR: [u64; 2] = [11, 12];
@@ -72,6 +74,16 @@ enum Does {
     Hold,
     Post(u64),
     Void(u64),
+}
+
+impl Does {
+    /// The hold it is about.
+    fn hold(self) -> Option<u64> {
+        match self {
+            Self::Pay | Self::Hold => None,
+            Self::Post(hold) | Self::Void(hold) => Some(hold),
+        }
+    }
 }
 
 /// What is told about an order.
@@ -145,9 +157,7 @@ impl Order {
         let mut things = BTreeSet::from([Thing::Key(self.key), Thing::Lane(self.lane)]);
         for it in &self.moves {
             things.insert(Thing::Transfer(it.id));
-            if let Does::Post(hold) | Does::Void(hold) = it.does {
-                things.insert(Thing::Transfer(hold));
-            }
+            things.extend(it.does.hold().map(Thing::Transfer));
             for account in [it.debit, it.credit] {
                 things.extend([Thing::Account(account), Thing::Lane(home(account))]);
             }
@@ -323,10 +333,7 @@ impl Draft<'_> {
     }
 
     fn enter(&mut self, it: &Move, day: u64) -> Result<Booked, Reject> {
-        let about = match it.does {
-            Does::Pay | Does::Hold => None,
-            Does::Post(hold) | Does::Void(hold) => Some(hold),
-        };
+        let about = it.does.hold();
         let held = about.and_then(|hold| self.transfer(hold));
         let whole = held.map_or(it.amount, |held| held.moved.amount);
         let moved = if it.amount == ALL { whole } else { it.amount };
@@ -376,6 +383,18 @@ impl Draft<'_> {
         self.transfers.insert(it.id, Moved { moved, day, resolved: None });
         Ok(Booked::Created)
     }
+}
+
+/// Whether it says that the id was used before.
+fn tells_of_another(reject: Reject) -> bool {
+    matches!(
+        reject,
+        Reject::ExistsWithDifferentKind
+            | Reject::ExistsWithDifferentSubject
+            | Reject::ExistsWithDifferentDebitAccount
+            | Reject::ExistsWithDifferentCreditAccount
+            | Reject::ExistsWithDifferentAmount
+    )
 }
 
 /// What is answered to a transfer whose id was used before.
@@ -526,6 +545,7 @@ fn in_order(commits: Vec<Commits<'_>>) -> Result<Vec<Commits<'_>>, String> {
     let mut edges = BTreeSet::new();
     let mut lanes = BTreeMap::<u64, BTreeMap<u64, usize>>::new();
     let (mut writers, mut creators) = (BTreeMap::new(), BTreeMap::new());
+    let mut resolvers = BTreeMap::new();
     let results = |commit: &Commits<'_>| match commit.answer {
         Answer::Committed(done) => done.results.clone(),
         other => panic!("{other:?} in the log"),
@@ -542,8 +562,11 @@ fn in_order(commits: Vec<Commits<'_>>) -> Result<Vec<Commits<'_>>, String> {
             }
         }
         for (it, result) in commit.order.moves.iter().zip(results(commit)) {
-            if result == Ok(Booked::Created) && creators.insert(it.id, index).is_some() {
-                return Err(format!("transfer {} booked twice: {:?}", it.id, commit.event));
+            if result == Ok(Booked::Created) {
+                if creators.insert(it.id, index).is_some() {
+                    return Err(format!("transfer {} booked twice: {:?}", it.id, commit.event));
+                }
+                resolvers.extend(it.does.hold().map(|hold| (hold, it.id)));
             }
         }
     }
@@ -555,16 +578,29 @@ fn in_order(commits: Vec<Commits<'_>>) -> Result<Vec<Commits<'_>>, String> {
             edges.extend(writers.get(&(record, version)).map(|it| (*it, index)));
             edges.extend(writers.get(&(record, version + 1)).map(|it| (index, *it)));
         }
-        for (it, result) in commit.order.moves.iter().zip(results(commit)) {
-            let (seen, unseen) = match (it.does, result) {
-                (Does::Post(hold) | Does::Void(hold), Err(Reject::HoldNotFound)) => {
-                    (None, Some(hold))
+        for (nth, (it, result)) in commit.order.moves.iter().zip(results(commit)).enumerate() {
+            let hold = it.does.hold();
+            // What a chain saw of itself it may have taken back.
+            let is_about_own = commit.order.moves[..nth].iter().any(|before| {
+                let named = [Some(before.id), before.does.hold()];
+                named.contains(&Some(it.id)) || hold.is_some() && named.contains(&hold)
+            });
+            let (seen, unseen) = match result {
+                Err(Reject::LinkedTransferFailed) => ([None, None], [None, None]),
+                Ok(_) => ([Some(it.id), hold], [None, None]),
+                Err(reject) if tells_of_another(reject) => ([Some(it.id), None], [None, None]),
+                Err(Reject::HoldNotFound) => ([None, None], [Some(it.id), hold]),
+                Err(Reject::HoldAlreadyPosted | Reject::HoldAlreadyVoided) => {
+                    let resolver = hold.and_then(|it| resolvers.get(&it).copied());
+                    ([hold, resolver], [Some(it.id), None])
                 }
-                (_, Err(Reject::LinkedTransferFailed)) => (None, None),
-                _ => (Some(it.id), None),
+                Err(_) => ([hold, None], [Some(it.id), None]),
             };
-            edges.extend(seen.and_then(|it| creators.get(&it)).map(|it| (*it, index)));
-            edges.extend(unseen.and_then(|it| creators.get(&it)).map(|it| (index, *it)));
+            let created = |ids: [Option<u64>; 2]| {
+                ids.into_iter().flatten().filter_map(|it| creators.get(&it).copied())
+            };
+            edges.extend(created(seen).filter(|_| !is_about_own).map(|it| (it, index)));
+            edges.extend(created(unseen).map(|it| (index, it)));
         }
     }
     edges.retain(|(before, after)| before != after);
@@ -616,14 +652,16 @@ impl Client {
 
     async fn ask(&mut self, order: Order) {
         let start = self.tick();
-        let answer = loop {
+        for _ in 0..TRIES_MAX {
             match self.node.commit(to_commit(&order)).await {
-                Ok(outcome) => break to_answer(outcome),
+                Ok(outcome) => {
+                    return self.record(start, Asked::Order(order, to_answer(outcome)));
+                }
                 Err(StoreError::Contended) => tokio::task::yield_now().await,
                 Err(other) => panic!("{other}"),
             }
-        };
-        self.record(start, Asked::Order(order, answer));
+        }
+        panic!("the other node was always faster: {order:?}");
     }
 
     async fn read_accounts(&mut self, numbers: &[u64]) {
@@ -690,7 +728,8 @@ impl Client {
                 // A request that others have too; now and then not quite the same.
                 let key = 1 + round * STEPS + step;
                 let mut same = make(&mut Prng::stream(key, "shared"), Order { key, ..order });
-                same.moves[0].amount += i64::from(self.prng.chance(15));
+                let more = i64::from(self.prng.chance(15));
+                same.moves[0].amount = same.moves[0].amount.saturating_add(more);
                 self.ask(same).await;
             }
             _ => {
@@ -717,14 +756,14 @@ fn make(prng: &mut Prng, mut order: Order) -> Order {
 fn make_move(prng: &mut Prng, id: u64, round: u64) -> Move {
     // Holds of this round and the one before, the same for all.
     let hold = 1_000_000_000 + (round + 1 - prng.below(2)) * 2 + prng.below(2);
-    match prng.below(10) {
+    match prng.below(12) {
         0 | 1 => Move { does: Does::Hold, ..content(hold) },
         2 | 3 => {
             let amount = if prng.chance(50) { ALL } else { small(prng) };
             Move { id, does: Does::Post(hold), amount, ..content(hold) }
         }
-        4 => Move { id, does: Does::Void(hold), amount: ALL, ..content(hold) },
-        5 | 6 => {
+        4 | 5 => Move { id, does: Does::Void(hold), amount: ALL, ..content(hold) },
+        6 | 7 => {
             // An id that others use too, sometimes for something else.
             let id = 2_000_000_000 + round * 2 + prng.below(2);
             let other = content(prng.below(1_000));
@@ -833,15 +872,17 @@ async fn contend(nodes: [Store; 2]) {
     let clock = Arc::new(AtomicU64::new(1));
     let mut first = Client::new(0, &nodes[0], &clock);
     let moves =
-        (1..CASH).map(|it| Move { id: it, debit: CASH, credit: it, amount: 100, ..content(0) });
+        (1..CASH).map(|it| Move { id: it, debit: CASH, credit: it, amount: 150, ..content(0) });
     let funding = Order { key: 1_000_000, lane: 1, is_whole: true, ..Order::default() };
     first.ask(Order { moves: moves.collect(), ..funding }).await;
     let together = Arc::new(Barrier::new(usize::try_from(CLIENTS).unwrap()));
-    let clients = (1..=CLIENTS).map(|number| {
+    // The first that fails ends all; the others would wait for it.
+    let mut clients = tokio::task::JoinSet::new();
+    for number in 1..=CLIENTS {
         let mut client = Client::new(number, &nodes[usize::from(number % 2 == 0)], &clock);
         client.key += 1;
         let together = Arc::clone(&together);
-        tokio::spawn(async move {
+        clients.spawn(async move {
             for round in 0..ROUNDS {
                 together.wait().await;
                 for step in 0..STEPS {
@@ -849,11 +890,11 @@ async fn contend(nodes: [Store; 2]) {
                 }
             }
             client.events
-        })
-    });
+        });
+    }
     let mut events = Vec::new();
-    for client in clients.collect::<Vec<_>>() {
-        events.extend(client.await.unwrap());
+    while let Some(client) = clients.join_next().await {
+        events.extend(client.unwrap());
     }
     for node in &nodes {
         let mut last = Client::new(CLIENTS + 1, node, &clock);
@@ -1017,8 +1058,8 @@ fn the_checker_takes_what_is_right() {
     }
     // One after the other they may do what at once would be skew.
     let said = judged(|it| {
-        add(it, put(10, 11, (PAIR[0], 0, 1), (1, 4)));
-        let (mut event, entry) = put(12, 13, (PAIR[1], 0, 0), (2, 3));
+        add(it, put(20, 21, (PAIR[0], 0, 1), (1, 4)));
+        let (mut event, entry) = put(22, 23, (PAIR[1], 0, 0), (2, 3));
         told(&mut event).0.expects.push((PAIR[0], 1));
         add(it, (event, entry));
     });
@@ -1047,18 +1088,35 @@ fn the_checker_refuses_what_is_wrong() {
     refuses("not in the log", &|it| drop(it.entries.pop()));
     refuses("nobody was told", &|it| drop(it.events.pop()));
     refuses("one place in the log for two", &|it| it.events.push(it.events[1].clone()));
-    refuses("lane 1 has 3 twice", &|it| {
-        let (event, entry) = paid(4, 7, 13, 1, 1, 4);
+    refuses("lane 2 has 3 twice", &|it| {
+        let (event, mut entry) = paid(4, 7, 13, 1, 1, 4);
+        entry.places = BTreeMap::from([(1, 4), (2, 3)]);
+        add(it, (event, entry));
+        it.entries[1].places.insert(2, 3);
+    });
+    refuses("transfer 12 booked twice", &|it| {
+        let (mut event, mut entry) = paid(4, 7, 12, 1, 1, 4);
+        (told(&mut event).0.key, entry.key) = (13, 13);
+        add(it, (event, entry));
+    });
+    // Acknowledged before the other was asked for, but behind it in the log.
+    refuses("Lane(1): too late in the log", &|it| add(it, paid(1, 2, 13, 1, 1, 4)));
+    refuses("lost update of record 1", &|it| {
+        add(it, put(20, 23, (1, 0, 1), (1, 4)));
+        add(it, put(21, 22, (1, 0, 1), (1, 5)));
+    });
+    // Each expects what the other one writes.
+    refuses("no order has a place", &|it| {
+        for (start, [own, other], place) in [(20, PAIR, (1, 4)), (21, [PAIR[1], PAIR[0]], (2, 3))] {
+            let (mut event, entry) = put(start, 23, (own, 0, 1), place);
+            told(&mut event).0.expects.push((other, 0));
+            add(it, (event, entry));
+        }
+    });
+    // There was enough all the time.
+    refuses("never a reason", &|it| {
+        let (mut event, _) = paid(4, 7, 13, 1, 30, 0);
+        *told(&mut event).1 = Answer::Rejected(Some(0), Reject::DebitAccountExceedsOverdraft);
         it.events.push(event);
-        it.entries.push(Entry { places: BTreeMap::from([(1, 4), (2, 2)]), ..entry.clone() });
-        it.entries.push(Entry { places: BTreeMap::from([(1, 3)]), ..entry });
-        let (mut again, _) = paid(4, 7, 13, 1, 1, 3);
-        told(&mut again).0.key = 13;
-        it.events[1] = again;
-        it.entries[1] = Entry { key: 13, ..it.entries[1].clone() };
-        it.events.push(it.events[1].clone());
-        it.events.pop();
-        it.entries.swap(1, 3);
-        it.entries.push(it.entries[1].clone());
     });
 }

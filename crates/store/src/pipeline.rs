@@ -515,9 +515,9 @@ impl Writer {
         turn: Box<dyn Turn + 'e>,
         touched: Touched,
     ) -> Result<Work<'e>, StoreError> {
-        let (mut loads, mut lanes) = (Vec::new(), Vec::new());
+        let (mut loads, mut unknowns, mut lanes) = (Vec::new(), Vec::new(), Vec::new());
         for (of, mut touched) in touched.books {
-            let subjects = places::transfers(turn.read(), of, touched.subjects.drain(..))?;
+            let subjects = places::transfers(turn.read(), of, touched.subjects.iter().copied())?;
             let sides = subjects.iter().map(|it| [it.transfer.debit, it.transfer.credit]);
             touched.accounts.extend(sides.flatten());
             let unknown = self.unknown_accounts(of, &mut touched);
@@ -525,8 +525,16 @@ impl Writer {
             touched.lanes.extend(places.iter().map(|(_, place)| place.lane));
             lanes.extend(touched.lanes.iter().map(|lane| (of, *lane)));
             loads.push((of, touched, places, subjects));
+            unknowns.push((of, unknown));
         }
         self.lock(&*turn, &lanes)?;
+        if self.engine.is_shared() {
+            for ((of, touched, places, subjects), (_, unknown)) in loads.iter().zip(&unknowns) {
+                let subjects = subjects.iter().map(|it| it.transfer.id).collect();
+                let places = places.iter().map(|(id, _)| *id).collect();
+                still_missing(turn.read(), *of, &touched.subjects, subjects, unknown, places)?;
+            }
+        }
         let answers = turn.read().answers(&touched.keys)?.into_iter().collect();
         let records = turn.read().record_heads(&Vec::from_iter(touched.records))?;
         for (of, touched, places, subjects) in loads {
@@ -843,6 +851,23 @@ impl TouchedBooks {
             }
         }
     }
+}
+
+/// What was not found before the lanes were locked must not be there after: another node may have
+/// made it in between, and this batch would come after it without having seen it.
+fn still_missing(
+    read: &dyn Read,
+    of: InstitutionId,
+    subjects: &[TransferId],
+    subjects_found: BTreeSet<TransferId>,
+    accounts: &[AccountId],
+    accounts_found: BTreeSet<AccountId>,
+) -> Result<(), StoreError> {
+    let subjects = subjects.iter().copied().filter(|id| !subjects_found.contains(id));
+    let accounts = accounts.iter().copied().filter(|id| !accounts_found.contains(id));
+    let appeared = !places::locate(read, of, subjects)?.is_empty()
+        || !read.account_places(of, &Vec::from_iter(accounts))?.is_empty();
+    if appeared { Err(StoreError::Contended) } else { Ok(()) }
 }
 
 /// The transfers that happened.

@@ -3,7 +3,8 @@
 //!
 //! Suggested reading order: [`serve`] (the API and its workers), [`connections`] (sockets), [`up`]
 //! (the sandbox), [`demo`], [`product`] (definitions on the command line), [`verify`],
-//! [`backup`], [`restore`], [`audit`], [`bench`], [`reference`] (generated pages), [`data`], [`migrate`], [`keyfile`].
+//! [`backup`], [`restore`], [`audit`], [`bench`], [`reference`] (generated pages), [`data`],
+//! [`migrate`], [`keyfile`].
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 

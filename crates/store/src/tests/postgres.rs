@@ -379,7 +379,8 @@ async fn a_connection_that_ends_while_it_commits_leaves_nothing_half_done() {
     // Who else writes this timer is waited for, in the middle of the write.
     sql.run(&format!(
         "BEGIN; SET LOCAL suanpan.institutions = '{{{}}}'; INSERT INTO timer
-        (institution, due, kind, subject, lane) VALUES ('{}', 'd2026-04-01', 'collect', '{}', '{}')",
+        (institution, due, kind, subject, lane)
+        VALUES ('{}', 'd2026-04-01', 'collect', '{}', '{}')",
         bank(),
         bank(),
         nth::<Loan>(1),

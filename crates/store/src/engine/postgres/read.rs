@@ -31,7 +31,8 @@ use crate::{
 
 pub(super) const LANES_MAKE: &str = "
     INSERT INTO lane (institution, lane, seq, position, root, flushed, accounts)
-    SELECT institution, lane, 0, 0, decode(repeat('00', 32), 'hex'), 0, 0 FROM unnest($1::uuid[], $2::uuid[])
+    SELECT institution, lane, 0, 0, decode(repeat('00', 32), 'hex'), 0, 0
+    FROM unnest($1::uuid[], $2::uuid[])
     AS w (institution, lane) ON CONFLICT DO NOTHING";
 pub(super) const LANES_LOCK: &str = "
     SELECT l.institution, l.lane, l.seq, l.position, l.root, l.flushed, l.accounts

@@ -46,9 +46,9 @@ const APPLICATION_ID: i32 = 0x5355_414e;
 const READERS_IDLE_MAX: usize = 8;
 /// Transfers in a row of the log, or in a chunk beside it.
 const CHUNK: usize = if cfg!(test) { 3 } else { 128 };
-/// From so many pages in the write-ahead log on they are copied into the database: 2 MiB. Each time
+/// From so many pages in the write-ahead log on they are copied into the database: 8 MiB. Each time
 /// the file is fsynced, and a commit meanwhile waits for the disk: for more pages, longer.
-const WAL_PAGES: i32 = 512;
+const WAL_PAGES: i32 = 2_048;
 /// With so many, the writer helps: 1 GiB.
 const WAL_PAGES_MAX: i32 = 262_144;
 /// Pages of the database that a connection keeps in memory, in KiB. Many more would slow down the

@@ -99,7 +99,7 @@ fn what_cannot_be_measured_is_said() {
         (&["mixed", "--accounts", "100"], "two accounts"),
         (&["commands", "--loans", "2", "--connections", "3"], "a loan of its own"),
         (&["ledger", "--engine", "postgres"], "--database"),
-        (&["ledger", "--engine", "postgres", "--database", "x"], "no engine `postgres`"),
+        (&["ledger", "--engine", "postgres", "--database", "x"], "the URL of the database"),
     ];
     for (arguments, why) in rows {
         let output = run(&[&["bench"], arguments].concat());

@@ -75,9 +75,20 @@ pub struct Sealed {
     pub root: Digest,
 }
 
+/// Rows that were not sealed yet.
+pub(crate) struct Unsealed {
+    /// Their tiles; `None` when there were no rows.
+    pub batch: Option<Batch>,
+    /// How far the log is sealed with them.
+    pub sealed: Sealed,
+    /// Whether these were all.
+    pub is_all: bool,
+}
+
 impl Store {
-    /// Brings the tree over an institution's log up to date. Rows are checked to follow from the
-    /// row before them in their lane: what does not is not sealed.
+    /// Brings the tree over an institution's log up to a moment after the call; rows that are added
+    /// meanwhile may be left for the next. Rows are checked to follow from the row before them in
+    /// their lane: what does not is not sealed.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] naming the first row that does not follow;
@@ -85,17 +96,18 @@ impl Store {
     pub async fn seal(&self, of: InstitutionId) -> Result<Sealed, StoreError> {
         loop {
             // The snapshot is gone before the turn is taken: no engine lets both wait.
-            let (batch, sealed) = self.unsealed(of)?;
-            let Some(batch) = batch else { return Ok(sealed) };
-            self.engine.turn(&BTreeSet::from([of]))?.commit(&batch)?;
+            let Unsealed { batch, sealed, is_all } = self.unsealed(of)?;
+            if let Some(batch) = batch {
+                self.engine.turn(&BTreeSet::from([of]))?.commit(&batch)?;
+            }
+            if is_all {
+                return Ok(sealed);
+            }
         }
     }
 
-    /// The next rows that are not sealed, as tiles; none when all are.
-    pub(crate) fn unsealed(
-        &self,
-        of: InstitutionId,
-    ) -> Result<(Option<Batch>, Sealed), StoreError> {
+    /// The next rows that are not sealed, as tiles.
+    pub(crate) fn unsealed(&self, of: InstitutionId) -> Result<Unsealed, StoreError> {
         let snapshot = self.engine.snapshot_of_log(of)?;
         let mut seal = Seal::at_the_end(snapshot.read(), of)?;
         let before = seal.edge.size();
@@ -105,7 +117,8 @@ impl Store {
             rows = snapshot.read().log(of, seal.position, ROWS_AT_ONCE)?;
         }
         let sealed = Sealed { size: seal.edge.size(), root: seal.edge.root() };
-        Ok(((sealed.size > before).then(|| seal.into_batch(of)), sealed))
+        let batch = (sealed.size > before).then(|| seal.into_batch(of));
+        Ok(Unsealed { batch, sealed, is_all: rows.is_empty() })
     }
 
     /// The root over the first `size` rows, which are sealed.

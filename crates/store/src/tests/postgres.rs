@@ -46,7 +46,7 @@ async fn at_once(nodes: &[Store; NODES], commits: [Commit; NODES]) -> [Outcome; 
 /// What a task of [`hammer`] commits: a transfer in lane 1, which all write, or in a lane of its
 /// own, or from one to the other.
 fn order(task: u64, number: u64) -> Commit {
-    let id = 1_000 * (task + 1) + number;
+    let id = 1_000_000 * (task + 1) + number;
     let own = 10 + task;
     let (debit, credit) = match number % 3 {
         0 => (1, 2),

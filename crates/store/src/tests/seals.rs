@@ -119,7 +119,7 @@ async fn who_seals_late_takes_nothing_back() {
     on_each(async |store| {
         let mut prng = Prng::stream(4, "seals");
         grow(&store, 30, &mut prng).await;
-        let (late, _) = store.unsealed(bank()).unwrap();
+        let late = store.unsealed(bank()).unwrap().batch;
         grow(&store, 600, &mut prng).await;
         let sealed = store.seal(bank()).await.unwrap();
         let turn = store.engine.turn(&BTreeSet::from([bank()])).unwrap();

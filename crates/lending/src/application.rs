@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use money::{Amount, Calendar, Currency};
-use product::{Failure, LoanProduct};
+use money::{Amount, Calendar, Currency, Decimal};
+use product::{Failure, LoanProduct, schedule};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stdx::{Date, Id};
@@ -31,6 +31,8 @@ pub struct Request {
     pub applicant: Applicant,
     /// What the product asks beside, by name.
     pub facts: BTreeMap<String, Value>,
+    /// The reference rate of the day, for a product whose rate follows one.
+    pub reference: Option<Decimal>,
 }
 
 /// What the rules may know of an applicant, on the day of the application.
@@ -114,6 +116,8 @@ pub struct Offer {
     pub valid_until: Date,
     /// What the loan's life will follow.
     pub terms: Terms,
+    /// What its plan will follow, disbursed on the day of the offer.
+    pub schedule: schedule::Terms,
     /// What the applicant is told.
     pub disclosure: Disclosure,
 }
@@ -138,7 +142,9 @@ pub fn apply(
     let asked = asked(product, &request, term);
     let reasons = product.decide(&asked).map_err(Reject::FactsInvalid)?;
     let decision = if reasons.is_empty() {
-        let offer = offer(product, calendar, request.amount, term, on)?;
+        let rate = product.rate(request.reference).map_err(Reject::ScheduleImpossible)?;
+        let schedule = product.schedule_terms(request.amount, term, on, rate);
+        let offer = offer(product, calendar, schedule, term)?;
         Decision::Approved { offer: Box::new(offer) }
     } else {
         Decision::Declined { reasons }
@@ -181,14 +187,13 @@ fn asked(product: &LoanProduct, request: &Request, term: u32) -> product::Applic
 fn offer(
     product: &LoanProduct,
     calendar: &Calendar,
-    principal: Amount,
+    schedule: schedule::Terms,
     term: u32,
-    on: Date,
 ) -> Result<Offer, Reject> {
     let days = jiff::Span::new().days(OFFER_DAYS);
-    let valid_until = on.checked_add(days).map_err(|_| Reject::DateOutOfRange)?;
-    let disclosure = disclose(product, calendar, principal, term, on)?;
-    Ok(Offer { valid_until, terms: Terms::of(product), disclosure })
+    let valid_until = schedule.from.checked_add(days).map_err(|_| Reject::DateOutOfRange)?;
+    let disclosure = disclose(product, calendar, &schedule, term)?;
+    Ok(Offer { valid_until, terms: Terms::of(product), schedule, disclosure })
 }
 
 fn events(application: &Application) -> Vec<Event> {

@@ -1,14 +1,16 @@
 //! From an offer to money: signing, and disbursal (放款).
 
-use money::Calendar;
-use product::LoanProduct;
+use money::Amount;
 use stdx::Date;
 
 use crate::{
     Reject,
     application::{Application, Decision, Offer},
-    loan::{Loan, Position, Status},
+    fact::{Fact, What},
+    life::Life,
+    loan::{Loan, Status},
     outcome::{Event, Outcome},
+    plan::Rules,
 };
 
 /// Makes the contract of an approved application: the loan is signed, nothing is paid out yet.
@@ -41,48 +43,54 @@ fn contract(application: &Application, offer: &Offer, on: Date) -> Loan {
         status: Status::Signed,
         currency: application.currency,
         principal: application.amount,
+        drawn: Amount::ZERO,
+        drawings: 0,
         term: application.term,
         upfront_fees: offer.disclosure.upfront_fees,
         terms: offer.terms.clone(),
+        schedule: offer.schedule.clone(),
         signed_on: on,
         disbursed_on: None,
         settled_on: None,
+        restructured_on: None,
         plan: offer.disclosure.plan.clone(),
     }
 }
 
-/// Pays the loan out on business date `on`. The plan counts from this day: one that was offered
-/// for another day is made anew, under the same product version and terms.
+/// Pays the loan out on business date `on`, or of a product that pays in parts the first part. The
+/// plan counts from this day: one that was offered for another day is made anew, under the same
+/// product version, terms and rate.
 ///
 /// # Errors
 /// [`Reject::NotAwaitingDisbursal`], [`Reject::DisbursalBeforeSigning`], [`Reject::OtherProduct`],
-/// [`Reject::ScheduleImpossible`].
+/// [`Reject::ScheduleImpossible`]; [`Reject::BeyondTheSum`] and [`Reject::NotOffered`] for a part.
 pub fn disburse(
     loan: &Loan,
-    product: &LoanProduct,
-    calendar: &Calendar,
+    rules: Rules<'_>,
+    part: Option<Amount>,
     on: Date,
 ) -> Result<Outcome, Reject> {
-    loan.check_product(product)?;
+    loan.check_product(rules.product)?;
     if loan.status != Status::Signed {
         return Err(Reject::NotAwaitingDisbursal);
     }
     if on < loan.signed_on {
         return Err(Reject::DisbursalBeforeSigning);
     }
-    let plan = product.schedule(loan.principal, loan.term, on, calendar);
-    let plan = plan.map_err(Reject::ScheduleImpossible)?;
-    let Loan { principal, upfront_fees: fees, .. } = *loan;
-    let matures_on = plan.last().map_or(on, |it| it.due);
-    let active = Loan { status: Status::Active, disbursed_on: Some(on), plan, ..loan.clone() };
-    let mut outcome = Outcome {
-        loan: Some(active),
-        position: Some(Position::new(principal, on)),
-        events: vec![Event::LoanDisbursed { on, principal, fees, matures_on }],
-        timer: Some(on),
-        ..Outcome::default()
-    };
-    outcome.book("disbursal", vec![("principal", principal)]);
-    outcome.book("disbursal-fee", vec![("fee", fees)]);
-    Ok(outcome)
+    let principal = part.unwrap_or(loan.principal);
+    if !principal.is_positive() || principal > loan.principal || principal <= loan.upfront_fees {
+        return Err(Reject::BeyondTheSum);
+    }
+    if principal < loan.principal {
+        rules.product.offers_tranche(2, on, on).map_err(Reject::NotOffered)?;
+    }
+    let rate = loan.schedule.rate;
+    let schedule = rules.product.schedule_terms(principal, loan.term, on, rate);
+    let plan = rules.plan(loan, &schedule)?;
+    let what = What::Disbursal { principal, fees: loan.upfront_fees, schedule, plan };
+    let mut life = Life::signed(loan.clone(), rules);
+    life.position.through = on;
+    life.happen(&what)?;
+    life.note(Fact { number: 0, on, booked_on: on, reversed_on: None, what })?;
+    Ok(life.end())
 }

@@ -1,55 +1,58 @@
 //! The end of a business day of one loan.
 //!
 //! It runs for every calendar day in order, [`Position::through`] naming the next one. Its work
-//! does not depend on the length of the plan: a healthy day is one interest amount.
+//! does not depend on the length of the plan: a healthy day is one interest amount. Days in which
+//! nothing happens can be closed in one step.
 
 use std::cmp::Ordering;
 
 use money::{Amount, DayCount, Decimal};
-use product::{
-    kinds::instalment_loan::{Method, Penalty, PenaltyBase},
-    schedule::Instalment,
-};
+use product::{kinds::instalment_loan::PenaltyBase, schedule::Instalment};
 use stdx::Date;
 
 use crate::{
     Reject,
+    life::{Life, add},
     loan::{Bucket, Loan, Open, Owed, Position, Status},
     outcome::{Event, Outcome},
-    repayment::allocate,
+    plan::Rules,
 };
 
 /// Closes business day `day` of a loan.
 ///
-/// 1. Interest of the running instalment is booked: see [`accrued_interest`].
-/// 2. Penalty on what is overdue is carried exactly and booked once grace is over, then back to
-///    the due date.
+/// 1. Interest is booked that was earned: see [`product::schedule::Terms::accrued_interest`].
+/// 2. Penalty on what is overdue is booked once grace is over, then back to the due date; the day
+///    grace is over, so are the fees of being overdue.
 /// 3. If the next day is a due date, the instalment becomes due: its fees are booked, and what
 ///    was paid in advance pays it.
-/// 4. Days past due and bucket are those at the end of `day`.
+/// 4. Days past due and bucket are those at the end of `day`; so many suspend interest.
 ///
 /// # Errors
 /// [`Reject::NotActive`]; [`Reject::DayAlreadyClosed`] and [`Reject::DayNotReached`] when `day` is
 /// not the loan's business date; [`Reject::AmountTooLarge`] when a penalty outgrows an amount.
-pub fn close_day(loan: &Loan, position: &Position, day: Date) -> Result<Outcome, Reject> {
+pub fn close_day(
+    loan: &Loan,
+    position: &Position,
+    rules: Rules<'_>,
+    day: Date,
+) -> Result<Outcome, Reject> {
     check_open(loan, position, day)?;
-    let next = day.tomorrow().map_err(|_| Reject::DateOutOfRange)?;
-    let mut outcome = Outcome::default();
-    let mut after = position.clone();
-    let running = running(loan, position);
-    if let Some(running) = running {
-        accrue(loan, running, &mut after, next, &mut outcome)?;
+    let mut life = Life::at(loan, position, rules);
+    life.close_to(day.tomorrow().map_err(|_| Reject::DateOutOfRange)?)?;
+    Ok(life.end())
+}
+
+/// Closes the days before `next`, in which nothing happens but that time passes.
+pub(crate) fn close(life: &mut Life<'_>, next: Date) -> Result<(), Reject> {
+    accrue(life, next)?;
+    penalize(life, next)?;
+    life.position.through = next;
+    if let Some(due) = running(&life.loan, &life.position).filter(|it| it.due <= next).cloned() {
+        open(life, &due)?;
     }
-    if let Some(penalty) = loan.terms.penalty.as_ref().filter(|_| !after.open.is_empty()) {
-        penalize(loan, penalty, &mut after, next, &mut outcome)?;
-    }
-    after.through = next;
-    if let Some(due) = running.filter(|it| it.due <= next) {
-        open(loan, due, &mut after, &mut outcome);
-    }
-    rate_arrears(loan, &mut after, day, &mut outcome);
-    finish(loan, after, next, &mut outcome);
-    Ok(outcome)
+    rate_arrears(life, next)?;
+    life.ends_if_paid();
+    Ok(())
 }
 
 /// Refuses a command on a loan that is not active, or on a day that is not its business date.
@@ -64,155 +67,142 @@ pub(crate) fn check_open(loan: &Loan, position: &Position, day: Date) -> Result<
     }
 }
 
-/// The instalment that becomes due next; none after the last.
-pub(crate) fn running<'a>(loan: &'a Loan, position: &Position) -> Option<&'a Instalment> {
-    loan.plan.get(usize::try_from(position.opened).ok()?)
+/// The instalments that are not due.
+pub(crate) fn rest<'a>(loan: &'a Loan, position: &Position) -> &'a [Instalment] {
+    loan.plan.get(position.opened as usize..).unwrap_or_default()
 }
 
-/// Books what the running instalment has earned by the start of `next` and is not booked.
-fn accrue(
-    loan: &Loan,
-    running: &Instalment,
-    after: &mut Position,
-    next: Date,
-    outcome: &mut Outcome,
-) -> Result<(), Reject> {
-    let earned = accrued_interest(loan, running, next)?;
-    let interest = earned - after.interest;
+/// The instalment that becomes due next; none after the last.
+pub(crate) fn running<'a>(loan: &'a Loan, position: &Position) -> Option<&'a Instalment> {
+    rest(loan, position).first()
+}
+
+/// Books what the instalments that are not due have earned by the start of `next` and is not
+/// booked.
+fn accrue(life: &mut Life<'_>, next: Date) -> Result<(), Reject> {
+    let rest = rest(&life.loan, &life.position);
+    let Some(number) = rest.first().map(|it| it.number) else { return Ok(()) };
+    let terms = &life.loan.schedule;
+    let earned = terms.accrued_interest(rest, next).map_err(Reject::ScheduleImpossible)?;
+    let subsidised = terms.accrued_subsidy(rest, next).map_err(Reject::ScheduleImpossible)?;
+    let interest = earned - life.position.interest;
+    let subsidy = subsidised - life.position.subsidy;
     if !interest.is_zero() {
-        let (day, instalment) = (after.through, running.number);
-        outcome.book("interest-accrual", vec![("interest", interest)]);
-        outcome.events.push(Event::InterestAccrued { day, instalment, interest });
-        after.interest = earned;
+        let (day, instalment) = (life.today(), number);
+        life.book_accrual("interest-accrual", "interest", interest);
+        life.outcome.events.push(Event::InterestAccrued { day, instalment, interest });
     }
+    life.outcome.book("subsidy-accrual", vec![("subsidy", subsidy)]);
+    (life.position.interest, life.position.subsidy) = (earned, subsidised);
     Ok(())
 }
 
-/// Interest of an instalment from its first day to `to`, exclusive, in minor units.
-///
-/// It is exact from the first day on and then rounded, so the roundings of days do not add up. It
-/// never falls, and ends at the plan's interest, which is the same sum over all days. The plan's
-/// balance counts, not what is overdue: that pays penalty. Days are worth what the day count
-/// says; under 30/360, which knows no single days, those of a period share its interest evenly
-/// (see [`DayCount::Thirty360`]).
-///
-/// # Errors
-/// [`Reject::AmountTooLarge`], for a plan that no schedule gave.
-pub fn accrued_interest(loan: &Loan, instalment: &Instalment, to: Date) -> Result<Amount, Reject> {
-    if to >= instalment.due {
-        return Ok(instalment.interest);
-    }
-    let from = instalment.from;
-    let yearly = base(loan, instalment).to_decimal(loan.currency).checked_mul(loan.terms.rate);
-    let yearly = yearly.ok_or(Reject::AmountTooLarge)?;
-    let exact = match loan.terms.day_count {
-        DayCount::Thirty360 => {
-            let part = i64::from(instalment.days).checked_mul(days_between(from, to));
-            let whole = days_between(from, instalment.due).checked_mul(360);
-            part.zip(whole).and_then(|(part, whole)| scale(yearly, part, whole))
+/// Books the penalty of every instalment that is out of grace: it is when it can no longer be paid
+/// in time, `next` being more than the days of grace after its due date. The first time that it
+/// is, its fees are booked too.
+fn penalize(life: &mut Life<'_>, next: Date) -> Result<(), Reject> {
+    let loan = &*life.loan;
+    let (grace, day) = (i64::from(loan.terms.grace_days()), life.position.through);
+    let (mut penalty, mut fees) = (Amount::ZERO, Amount::ZERO);
+    for open in &mut life.position.open {
+        let days = days_between(open.due, next);
+        if days <= grace {
+            continue;
         }
-        actual => Some(actual.years(from, to).of(yearly)),
-    };
-    round(loan, exact.ok_or(Reject::AmountTooLarge)?)
-}
-
-/// What the interest of an instalment is taken on: the plan's balance before it, or under the
-/// flat method the sum lent.
-fn base(loan: &Loan, instalment: &Instalment) -> Amount {
-    if loan.terms.method == Method::Flat {
-        loan.principal
-    } else {
-        instalment.balance + instalment.principal
-    }
-}
-
-fn scale(value: Decimal, part: i64, whole: i64) -> Option<Decimal> {
-    value.checked_mul(Decimal::from(part))?.checked_div(Decimal::from(whole))
-}
-
-fn round(loan: &Loan, exact: Decimal) -> Result<Amount, Reject> {
-    let rounded = Amount::round(exact, loan.currency, loan.terms.rounding);
-    rounded.map_err(|_| Reject::AmountTooLarge)
-}
-
-/// Carries a day's penalty on every overdue instalment, and books what is out of grace: an
-/// instalment is when it can no longer be paid in time, the next day being more than the days of
-/// grace after its due date.
-fn penalize(
-    loan: &Loan,
-    terms: &Penalty,
-    after: &mut Position,
-    next: Date,
-    outcome: &mut Outcome,
-) -> Result<(), Reject> {
-    let day = after.through;
-    let mut penalty = Amount::ZERO;
-    for open in &mut after.open {
-        let cost = penalty_of_day(loan, terms, &open.owed, day, next)?;
-        let exact = open.penalty_exact.checked_add(cost).ok_or(Reject::AmountTooLarge)?;
-        open.penalty_exact = exact;
-        if days_between(open.due, next) > i64::from(terms.grace_days) {
-            penalty = add(penalty, book_penalty(loan, open)?)?;
+        let total = round(loan, open.penalty(loan, next)?)?;
+        if loan.terms.penalty.as_ref().is_some_and(|it| it.compounding) {
+            open.keep_penalty(loan, next)?;
+        }
+        let booked = total - open.penalty_booked;
+        open.penalty_booked = total;
+        open.owed.penalty = add(open.owed.penalty, booked)?;
+        penalty = add(penalty, booked)?;
+        if !std::mem::replace(&mut open.overdue, true) {
+            let fee = overdue_fee(loan, life.rules, open, days)?;
+            open.owed.fee = add(open.owed.fee, fee)?;
+            fees = add(fees, fee)?;
         }
     }
     if !penalty.is_zero() {
-        outcome.book("penalty-accrual", vec![("penalty", penalty)]);
-        outcome.events.push(Event::PenaltyAccrued { day, penalty });
+        life.book_accrual("penalty-accrual", "penalty", penalty);
+        life.outcome.events.push(Event::PenaltyAccrued { day, penalty });
     }
+    life.outcome.book("overdue-fee", vec![("fee", fees)]);
     Ok(())
 }
 
-/// The penalty of one day on what remains of an instalment, exact. A day of 30/360 is a 360th of
-/// a year, as a day of ACT/360: being late has no regular period.
-fn penalty_of_day(
+fn overdue_fee(
     loan: &Loan,
-    terms: &Penalty,
-    owed: &Owed,
-    day: Date,
-    next: Date,
-) -> Result<Decimal, Reject> {
-    let base = match terms.base {
-        PenaltyBase::OverduePrincipal => owed.principal,
-        PenaltyBase::OverdueInstalment => owed.principal + owed.interest,
-    };
-    let day_count = match loan.terms.day_count {
-        DayCount::Thirty360 => DayCount::Act360,
-        actual => actual,
-    };
-    let yearly = base.to_decimal(loan.currency).checked_mul(terms.rate);
-    Ok(day_count.years(day, next).of(yearly.ok_or(Reject::AmountTooLarge)?))
+    rules: Rules<'_>,
+    open: &Open,
+    days: i64,
+) -> Result<Amount, Reject> {
+    let overdue = Owed { penalty: Amount::ZERO, ..open.owed }.total();
+    let days = u32::try_from(days).unwrap_or(0);
+    let Loan { principal, term, .. } = *loan;
+    let fees = rules.product.overdue_fees(principal, term, open.number, overdue, days);
+    let fees = fees.map_err(Reject::FeeImpossible)?;
+    fees.into_iter().try_fold(Amount::ZERO, |sum, (_, fee)| add(sum, fee))
 }
 
-/// Brings the booked penalty of an instalment to the exact one, rounded; gives the difference.
-fn book_penalty(loan: &Loan, open: &mut Open) -> Result<Amount, Reject> {
-    let total = round(loan, open.penalty_exact)?;
-    let penalty = total - open.penalty_booked;
-    open.penalty_booked = total;
-    open.owed.penalty = add(open.owed.penalty, penalty)?;
-    Ok(penalty)
-}
-
-fn add(one: Amount, other: Amount) -> Result<Amount, Reject> {
-    one.checked_add(other).ok_or(Reject::AmountTooLarge)
-}
-
-/// Makes an instalment due at the start of business date `through`, and lets what was paid in
-/// advance pay it.
-fn open(loan: &Loan, due: &Instalment, after: &mut Position, outcome: &mut Outcome) {
-    let on = after.through;
-    let Instalment { number, principal, interest, fees: fee, .. } = *due;
-    let owed = Owed { penalty: Amount::ZERO, fee, interest, principal };
-    after.opened = number;
-    after.interest = Amount::ZERO;
-    after.open.push(Open::new(number, due.due, owed));
-    outcome.book("instalment-fee", vec![("fee", fee)]);
-    outcome.events.push(Event::InstalmentDue { instalment: number, due: due.due, owed });
-    let (paid, rest) = allocate(loan, after, after.prepaid);
-    after.prepaid = rest;
-    if !paid.is_zero() {
-        outcome.book("prepayment-applied", paid.amounts());
-        outcome.events.push(Event::PrepaymentApplied { on, paid });
+impl Open {
+    /// The penalty by the start of `to`, exact. A day of 30/360 is a 360th of a year, as a day of
+    /// ACT/360: being late has no regular period.
+    fn penalty(&self, loan: &Loan, to: Date) -> Result<Decimal, Reject> {
+        let Some(terms) = &loan.terms.penalty else { return Ok(self.penalty_exact) };
+        let Owed { penalty, interest, principal, .. } = self.owed;
+        let base = match terms.base {
+            PenaltyBase::OverduePrincipal => principal,
+            PenaltyBase::OverdueInstalment => principal + interest,
+        };
+        let base = if terms.compounding { base + penalty } else { base };
+        let day_count = match loan.schedule.day_count {
+            DayCount::Thirty360 => DayCount::Act360,
+            actual => actual,
+        };
+        let yearly = base.to_decimal(loan.currency).checked_mul(terms.rate);
+        let since = day_count.years(self.penalty_from, to);
+        let since = since.of(yearly.ok_or(Reject::AmountTooLarge)?);
+        self.penalty_exact.checked_add(since).ok_or(Reject::AmountTooLarge)
     }
+
+    /// Keeps the penalty so far, before what it follows from changes.
+    pub(crate) fn keep_penalty(&mut self, loan: &Loan, to: Date) -> Result<(), Reject> {
+        self.penalty_exact = self.penalty(loan, to)?;
+        self.penalty_from = to;
+        Ok(())
+    }
+}
+
+fn round(loan: &Loan, exact: Decimal) -> Result<Amount, Reject> {
+    let rounded = Amount::round(exact, loan.currency, loan.schedule.rounding);
+    rounded.map_err(|_| Reject::AmountTooLarge)
+}
+
+/// Makes an instalment due at the start of the business date, and lets what was paid in advance
+/// pay it.
+fn open(life: &mut Life<'_>, due: &Instalment) -> Result<(), Reject> {
+    let on = life.today();
+    let Instalment { number, principal, interest, capitalised, fees: fee, .. } = *due;
+    let owed = Owed { penalty: Amount::ZERO, fee, interest, principal };
+    let after = &mut life.position;
+    after.opened = number;
+    after.interest -= interest + capitalised;
+    after.principal = add(after.principal, capitalised)?;
+    after.subsidy -= due.subsidy;
+    after.subsidy_due = add(after.subsidy_due, due.subsidy)?;
+    after.open.push(Open::new(number, due.due, owed));
+    life.outcome.book("interest-capitalised", vec![("interest", capitalised)]);
+    life.outcome.book("instalment-fee", vec![("fee", fee)]);
+    life.outcome.events.push(Event::InstalmentDue { instalment: number, due: due.due, owed });
+    let prepaid = std::mem::take(&mut life.position.prepaid);
+    let (paid, rest) = life.allocate(prepaid)?;
+    life.position.prepaid = rest;
+    if !paid.is_zero() {
+        life.book_paid("prepayment-applied", paid);
+        life.outcome.events.push(Event::PrepaymentApplied { on, paid });
+    }
+    Ok(())
 }
 
 /// Days past due at the end of `day`: from the oldest due date not fully paid, 0 while that is in
@@ -224,39 +214,52 @@ fn open(loan: &Loan, due: &Instalment, after: &mut Position, outcome: &mut Outco
 /// grace.
 pub fn days_past_due(loan: &Loan, position: &Position, day: Date) -> u32 {
     let Some(oldest) = position.open.first() else { return 0 };
-    let grace = loan.terms.penalty.as_ref().map_or(0, |it| it.grace_days);
     let days = u32::try_from(days_between(oldest.due, day)).unwrap_or(0);
-    if days > grace { days } else { 0 }
+    if days > loan.terms.grace_days() { days } else { 0 }
 }
 
-/// Sets days past due as at the end of `day`, and tells of a bucket entered or left.
-pub(crate) fn rate_arrears(loan: &Loan, after: &mut Position, day: Date, outcome: &mut Outcome) {
-    let before = Bucket::of(after.days_past_due);
-    let days_past_due = days_past_due(loan, after, day);
-    after.days_past_due = days_past_due;
-    match Bucket::of(days_past_due) {
+/// The days on which more happens to what is due than that time passes: a due date, and after how
+/// many days from it. Grace is over; and for the oldest, a bucket is entered or interest suspended,
+/// as counted at the end of the day before. Penalty that bears penalty changes every day.
+pub(crate) fn stops<'a>(
+    loan: &'a Loan,
+    position: &'a Position,
+) -> impl Iterator<Item = (Date, i64)> + 'a {
+    let grace = i64::from(loan.terms.grace_days());
+    let daily = loan.terms.penalty.as_ref().is_some_and(|it| it.compounding);
+    let of_each = position.open.iter().map(move |open| {
+        let tomorrow = days_between(open.due, position.through).saturating_add(1);
+        let over = grace.saturating_add(1);
+        (open.due, if daily { tomorrow.max(over) } else { over })
+    });
+    let counted = Bucket::STARTS.into_iter().chain([loan.terms.grace_days().saturating_add(1)]);
+    let counted = counted.chain(loan.terms.suspended_after.map(|days| days.saturating_add(1)));
+    let oldest = position.open.first().map(|open| open.due);
+    let of_oldest = oldest.into_iter().flat_map(move |due| {
+        counted.clone().map(move |days| (due, i64::from(days).saturating_add(1)))
+    });
+    of_each.chain(of_oldest)
+}
+
+/// Sets days past due as at the end of the day before `next`, tells of a bucket entered or left,
+/// and suspends interest or takes it up again.
+pub(crate) fn rate_arrears(life: &mut Life<'_>, next: Date) -> Result<(), Reject> {
+    let day = next.yesterday().map_err(|_| Reject::DateOutOfRange)?;
+    let before = life.position.bucket();
+    let days_past_due = days_past_due(&life.loan, &life.position, day);
+    life.position.days_past_due = days_past_due;
+    match life.position.bucket() {
         bucket if bucket == before => {}
-        Bucket::Current => outcome.events.push(Event::LoanCured { on: after.through }),
-        bucket => outcome.events.push(Event::LoanOverdue { bucket, days_past_due }),
+        Bucket::Current => life.outcome.events.push(Event::LoanCured { on: life.today() }),
+        bucket => life.outcome.events.push(Event::LoanOverdue { bucket, days_past_due }),
     }
-}
-
-/// Ends a command on an active loan: the loan is settled once every instalment is paid, and else
-/// waits for its next close.
-pub(crate) fn finish(loan: &Loan, after: Position, on: Date, outcome: &mut Outcome) {
-    if after.open.is_empty() && running(loan, &after).is_none() {
-        settled(loan, on, false, outcome);
-    } else {
-        outcome.timer = Some(after.through);
+    let late = life.loan.terms.suspended_after.is_some_and(|most| days_past_due > most);
+    match life.position.suspended {
+        false if late => life.suspend(true),
+        true if days_past_due == 0 => life.suspend(false),
+        _ => {}
     }
-    outcome.position = Some(after);
-}
-
-/// Settles the contract.
-pub(crate) fn settled(loan: &Loan, on: Date, early: bool, outcome: &mut Outcome) {
-    let loan = Loan { status: Status::Settled, settled_on: Some(on), ..loan.clone() };
-    outcome.loan = Some(loan);
-    outcome.events.push(Event::LoanSettled { on, early });
+    Ok(())
 }
 
 /// Calendar days from one date to another.

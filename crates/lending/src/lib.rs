@@ -20,23 +20,28 @@
 
 pub mod application;
 pub mod contract;
+pub mod correction;
 pub mod day;
+pub mod decision;
 pub mod disclosure;
+pub mod fact;
+mod life;
 pub mod loan;
 pub mod outcome;
+pub mod plan;
 pub mod reject;
-pub mod repayment;
 pub mod settlement;
 pub mod view;
 
 pub use application::{Application, apply};
 pub use contract::{disburse, sign};
+pub use correction::History;
 pub use day::close_day;
+pub use decision::happen;
+pub use fact::{Fact, What};
 pub use loan::{Borrower, Bucket, Loan, Owed, Position, Status};
 pub use outcome::{Entry, Event, Outcome};
+pub use plan::Rules;
 pub use reject::Reject;
-pub use repayment::repay;
-pub use settlement::{Quote, quote, settle};
+pub use settlement::{Quote, quote};
 
-#[cfg(test)]
-mod tests;

@@ -4,11 +4,11 @@
 //! JSON, whatever the length of its plan. Everything the daily step needs of the product is copied
 //! into the contract at signing, so a loan outlives its product version.
 
-use money::{Amount, Currency, DayCount, Decimal, Rounding};
+use money::{Amount, Currency, Decimal};
 use product::{
     LoanProduct,
-    kinds::instalment_loan::{Component, Method, Penalty},
-    schedule::Instalment,
+    kinds::instalment_loan::{AllocationBy, Component, Penalty, Slice},
+    schedule::{self, Instalment},
 };
 use serde::{Deserialize, Serialize};
 use stdx::{Date, Id};
@@ -35,43 +35,55 @@ pub struct Loan {
     pub currency: Currency,
     /// The sum lent.
     pub principal: Amount,
+    /// What of it was paid out so far.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub drawn: Amount,
+    /// In how many parts.
+    #[serde(default)]
+    pub drawings: u32,
     /// How many instalments were agreed. A bullet loan's plan has one, after so many periods.
     pub term: u32,
     /// Fees kept back from the sum paid out.
     pub upfront_fees: Amount,
-    /// What it costs and how it is served.
+    /// How it is served, as signed.
     pub terms: Terms,
+    /// What the plan follows from now; before disbursal, on the day of signing.
+    pub schedule: schedule::Terms,
     /// When it was signed.
     pub signed_on: Date,
     /// When it was paid out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disbursed_on: Option<Date>,
-    /// When the last of it was paid.
+    /// When it ended: the last of it was paid, or it was written off or sold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_on: Option<Date>,
+    /// When its terms were last eased because the borrower could not keep them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restructured_on: Option<Date>,
     /// The instalments. Until disbursal, those of a disbursal on the day of signing.
     pub plan: Vec<Instalment>,
 }
 
-/// What of the product the life of a loan follows, as signed.
+/// What of the product the life of a loan follows beside its plan, as signed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Terms {
-    /// How principal and interest spread.
-    pub method: Method,
-    /// Nominal rate of a year as a fraction.
-    pub rate: Decimal,
-    /// How days become years.
-    pub day_count: DayCount,
-    /// How interest becomes minor units.
-    pub rounding: Rounding,
     /// What being late costs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub penalty: Option<Penalty>,
-    /// What a repayment pays first within an instalment; every component once.
+    /// What a repayment pays first; every component once.
     pub allocation: Vec<Component>,
+    /// Whether the oldest instalment comes first, or the first component.
+    #[serde(default)]
+    pub allocation_by: AllocationBy,
+    /// The order in place of both, when there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waterfall: Vec<Slice>,
     /// Whether the loan may be settled before the last due date.
     pub early_settlement: bool,
+    /// More days past due than this suspend interest; never when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended_after: Option<u32>,
 }
 
 /// Where a loan contract stands.
@@ -84,6 +96,12 @@ pub enum Status {
     Active,
     /// Nothing is owed any more.
     Settled,
+    /// Removed from the balance sheet as lost (核销), and still owed: what comes in is a recovery.
+    ChargedOff,
+    /// What was charged off is claimed no more.
+    WrittenOff,
+    /// Owed to somebody else now.
+    Sold,
 }
 
 /// What is owed on a loan, as of the start of business date `through`.
@@ -101,12 +119,25 @@ pub struct Position {
     /// Those that are due and not fully paid, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open: Vec<Open>,
-    /// Interest of the running instalment accrued so far, all of it booked, none of it due.
+    /// Interest accrued so far and not due, all of it booked.
     pub interest: Amount,
+    /// Interest of instalments not due yet that a third party pays, all of it booked.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub subsidy: Amount,
+    /// What a third party owes of those that are due.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub subsidy_due: Amount,
     /// Paid in advance; it pays the next instalment when that becomes due.
     pub prepaid: Amount,
     /// Days past due at the last close. See [`crate::day::days_past_due`].
     pub days_past_due: u32,
+    /// Whether interest is not income before it is paid (非应计): what is owed of interest and
+    /// penalty is kept off the balance sheet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspended: bool,
+    /// How many facts the loan has: the number of the next one.
+    #[serde(default)]
+    pub facts: u32,
 }
 
 /// An instalment that is due and not fully paid, with what remains of it.
@@ -119,10 +150,19 @@ pub struct Open {
     pub due: Date,
     /// What remains to be paid; the penalty is what has been booked and not paid.
     pub owed: Owed,
-    /// Penalty so far, exact. It is booked, rounded, once grace is over.
+    /// Penalty before `penalty_from`, exact. It is booked, rounded, once grace is over.
     pub penalty_exact: Decimal,
+    /// From here on it follows from what is owed, which has not changed since.
+    pub penalty_from: Date,
     /// Penalty booked so far, paid or not.
     pub penalty_booked: Amount,
+    /// Whether it was overdue once; the fees of that are taken once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overdue: bool,
+}
+
+fn is_zero(amount: &Amount) -> bool {
+    amount.is_zero()
 }
 
 impl Terms {
@@ -130,14 +170,18 @@ impl Terms {
     pub fn of(product: &LoanProduct) -> Self {
         let terms = product.terms();
         Self {
-            method: terms.repayment.method,
-            rate: terms.interest.rate,
-            day_count: terms.interest.day_count,
-            rounding: terms.interest.rounding,
             penalty: terms.penalty.clone(),
             allocation: terms.allocation.clone(),
+            allocation_by: terms.allocation_by,
+            waterfall: terms.waterfall.clone(),
             early_settlement: terms.early_settlement.allowed,
+            suspended_after: None,
         }
+    }
+
+    /// Days after a due date within which paying is in time.
+    pub(crate) fn grace_days(&self) -> u32 {
+        self.penalty.as_ref().map_or(0, |it| it.grace_days)
     }
 }
 
@@ -145,6 +189,20 @@ impl Loan {
     /// The last due date of the plan.
     pub fn matures_on(&self) -> Option<Date> {
         self.plan.last().map(|it| it.due)
+    }
+
+    /// The contract as it was signed, before anything happened to it.
+    pub(crate) fn as_signed(&self) -> Self {
+        Self {
+            status: Status::Signed,
+            drawn: Amount::ZERO,
+            drawings: 0,
+            disbursed_on: None,
+            settled_on: None,
+            restructured_on: None,
+            plan: Vec::new(),
+            ..self.clone()
+        }
     }
 
     /// Refuses a product that is not the one the contract was made under.
@@ -159,7 +217,7 @@ impl Open {
     /// An instalment that has just become due: no penalty yet.
     pub(crate) fn new(number: u32, due: Date, owed: Owed) -> Self {
         let (penalty_exact, penalty_booked) = (Decimal::ZERO, Amount::ZERO);
-        Self { number, due, owed, penalty_exact, penalty_booked }
+        Self { number, due, owed, penalty_exact, penalty_from: due, penalty_booked, overdue: false }
     }
 }
 
@@ -173,8 +231,12 @@ impl Position {
             paid: 0,
             open: Vec::new(),
             interest: Amount::ZERO,
+            subsidy: Amount::ZERO,
+            subsidy_due: Amount::ZERO,
             prepaid: Amount::ZERO,
             days_past_due: 0,
+            suspended: false,
+            facts: 0,
         }
     }
 
@@ -242,14 +304,26 @@ impl Owed {
 ///
 /// # Panics
 /// As [`Owed::total`].
+impl std::ops::Add for Owed {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            penalty: self.penalty + other.penalty,
+            fee: self.fee + other.fee,
+            interest: self.interest + other.interest,
+            principal: self.principal + other.principal,
+        }
+    }
+}
+
+/// The sum by component.
+///
+/// # Panics
+/// As [`Owed::total`].
 impl std::iter::Sum for Owed {
     fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
-        parts.fold(Self::default(), |sum, part| Self {
-            penalty: sum.penalty + part.penalty,
-            fee: sum.fee + part.fee,
-            interest: sum.interest + part.interest,
-            principal: sum.principal + part.principal,
-        })
+        parts.fold(Self::default(), std::ops::Add::add)
     }
 }
 
@@ -282,6 +356,9 @@ impl Bucket {
         (Self::M3, "61-90"),
         (Self::M4, "91+"),
     ];
+
+    /// The days past due with which a bucket begins.
+    pub(crate) const STARTS: [u32; 4] = [1, 31, 61, 91];
 
     /// The bucket of so many days past due.
     pub fn of(days_past_due: u32) -> Self {

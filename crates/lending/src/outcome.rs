@@ -6,6 +6,7 @@ use stdx::Date;
 
 use crate::{
     application::Application,
+    fact::{Fact, ReschedulingKind},
     loan::{Bucket, Loan, Owed, Position},
 };
 
@@ -18,6 +19,8 @@ pub struct Outcome {
     pub loan: Option<Loan>,
     /// The position's new state, when it changes.
     pub position: Option<Position>,
+    /// The facts that are new or were taken back.
+    pub facts: Vec<Fact>,
     /// What goes to the books, in order.
     pub entries: Vec<Entry>,
     /// What goes to the event log, in order.
@@ -136,6 +139,118 @@ pub enum Event {
         /// Which components it paid.
         paid: Owed,
     },
+    /// A further part of the sum was paid out.
+    LoanDrawn {
+        /// Business date.
+        on: Date,
+        /// How much.
+        principal: Amount,
+    },
+    /// What was paid in advance was given back.
+    PrepaymentRefunded {
+        /// Business date.
+        on: Date,
+        /// How much.
+        amount: Amount,
+    },
+    /// The third party that pays a part of the interest paid.
+    SubsidyReceived {
+        /// Business date.
+        on: Date,
+        /// How much.
+        amount: Amount,
+    },
+    /// Another rate counts.
+    RateChanged {
+        /// From when.
+        on: Date,
+        /// Of a year, as a fraction.
+        rate: Decimal,
+    },
+    /// No interest is taken for a while.
+    InterestPaused {
+        /// From when.
+        on: Date,
+        /// The first day that bears interest again.
+        until: Date,
+    },
+    /// The loan has another plan.
+    LoanRescheduled {
+        /// Business date.
+        on: Date,
+        /// Which kind of change.
+        kind: ReschedulingKind,
+        /// Whether the borrower could not keep the old one.
+        distressed: bool,
+    },
+    /// A part of what was due was given up.
+    DebtWaived {
+        /// Business date.
+        on: Date,
+        /// How much of each component.
+        waived: Owed,
+    },
+    /// Interest is not income any more before it is paid.
+    InterestSuspended {
+        /// Business date.
+        on: Date,
+        /// Interest that was taken back from income.
+        interest: Amount,
+        /// Penalty that was.
+        penalty: Amount,
+    },
+    /// Interest is income again when it is earned.
+    InterestResumed {
+        /// Business date.
+        on: Date,
+        /// Unpaid interest that is income again.
+        interest: Amount,
+        /// Unpaid penalty that is.
+        penalty: Amount,
+    },
+    /// The loan was taken off the balance sheet as lost.
+    LoanChargedOff {
+        /// Business date.
+        on: Date,
+        /// What was owed.
+        owed: Owed,
+    },
+    /// Something came in on a loan that was charged off.
+    DebtRecovered {
+        /// Business date.
+        on: Date,
+        /// How much.
+        amount: Amount,
+    },
+    /// The claim on what was charged off was given up.
+    LoanWrittenOff {
+        /// Business date.
+        on: Date,
+        /// What was still owed.
+        owed: Owed,
+    },
+    /// The loan was sold.
+    LoanSold {
+        /// Business date.
+        on: Date,
+        /// What was owed.
+        owed: Owed,
+        /// What was paid for it.
+        price: Amount,
+    },
+    /// Something was booked late or taken back, and what followed from it corrected.
+    LoanCorrected {
+        /// Business date.
+        on: Date,
+        /// The fact.
+        fact: u32,
+        /// What it was.
+        what: String,
+        /// From when it counts, or counted.
+        since: Date,
+        /// Whether it was taken back.
+        reversed: bool,
+    },
     /// The loan entered a bucket of arrears, from a better or a worse one.
     LoanOverdue {
         /// Which.
@@ -171,6 +286,20 @@ impl Event {
             Self::InstalmentDue { .. } => "instalment-due",
             Self::RepaymentReceived { .. } => "repayment-received",
             Self::PrepaymentApplied { .. } => "prepayment-applied",
+            Self::LoanDrawn { .. } => "loan-drawn",
+            Self::PrepaymentRefunded { .. } => "prepayment-refunded",
+            Self::SubsidyReceived { .. } => "subsidy-received",
+            Self::RateChanged { .. } => "rate-changed",
+            Self::InterestPaused { .. } => "interest-paused",
+            Self::LoanRescheduled { .. } => "loan-rescheduled",
+            Self::DebtWaived { .. } => "debt-waived",
+            Self::InterestSuspended { .. } => "interest-suspended",
+            Self::InterestResumed { .. } => "interest-resumed",
+            Self::LoanChargedOff { .. } => "loan-charged-off",
+            Self::DebtRecovered { .. } => "debt-recovered",
+            Self::LoanWrittenOff { .. } => "loan-written-off",
+            Self::LoanSold { .. } => "loan-sold",
+            Self::LoanCorrected { .. } => "loan-corrected",
             Self::LoanOverdue { .. } => "loan-overdue",
             Self::LoanCured { .. } => "loan-cured",
             Self::LoanSettled { .. } => "loan-settled",

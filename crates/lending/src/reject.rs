@@ -49,10 +49,48 @@ pub enum Reject {
     DateOutOfRange,
     /// The offer was signed before.
     AlreadySigned,
+    /// More than the sum agreed would be paid out, or nothing.
+    BeyondTheSum,
+    /// The contract does not allow repaying a part early, or not in this way.
+    PrepaymentNotAllowed,
+    /// After what is due and the price, too little is left to repay early.
+    PrepaymentTooSmall,
+    /// More than was paid in advance.
+    MoreThanPrepaid,
+    /// More than the third party owes.
+    MoreThanSubsidy,
+    /// No rate of a loan.
+    RateOutOfRange,
+    /// Dates must be in the future and in order, and not too many.
+    DatesNotInOrder,
+    /// Every instalment is due: there is no plan to change.
+    NothingLeftToPlan,
+    /// Suspended interest does not become principal.
+    InterestSuspended,
+    /// More of a component than is due, or nothing at all.
+    MoreThanDue,
+    /// The loan was not charged off.
+    NotChargedOff,
+    /// The loan has as many facts as a loan may have.
+    TooManyFacts,
+    /// The value date is before the first disbursal.
+    BeforeDisbursal,
+    /// The value date is after the business date.
+    InTheFuture,
+    /// The value date is too long ago.
+    TooLate,
+    /// The loan has no such fact.
+    NoSuchFact,
+    /// The fact was taken back before.
+    AlreadyReversed,
+    /// A fact of this kind is not taken back.
+    NotReversible,
+    /// The facts of the loan do not give what is stored of it.
+    HistoryDiffers,
 }
 
 /// Number and code of every reject, in the order of their numbers.
-pub const ALL: [(u16, &str); 21] = [
+pub const ALL: [(u16, &str); 40] = [
     (1, "not-offered"),
     (2, "facts-invalid"),
     (3, "schedule-impossible"),
@@ -74,6 +112,25 @@ pub const ALL: [(u16, &str); 21] = [
     (19, "amount-too-large"),
     (20, "date-out-of-range"),
     (21, "already-signed"),
+    (22, "beyond-the-sum"),
+    (23, "prepayment-not-allowed"),
+    (24, "prepayment-too-small"),
+    (25, "more-than-prepaid"),
+    (26, "more-than-subsidy"),
+    (27, "rate-out-of-range"),
+    (28, "dates-not-in-order"),
+    (29, "nothing-left-to-plan"),
+    (30, "interest-suspended"),
+    (31, "more-than-due"),
+    (32, "not-charged-off"),
+    (33, "too-many-facts"),
+    (34, "before-disbursal"),
+    (35, "in-the-future"),
+    (36, "too-late"),
+    (37, "no-such-fact"),
+    (38, "already-reversed"),
+    (39, "not-reversible"),
+    (40, "history-differs"),
 ];
 
 impl Reject {
@@ -101,6 +158,25 @@ impl Reject {
             Self::AmountTooLarge => 19,
             Self::DateOutOfRange => 20,
             Self::AlreadySigned => 21,
+            Self::BeyondTheSum => 22,
+            Self::PrepaymentNotAllowed => 23,
+            Self::PrepaymentTooSmall => 24,
+            Self::MoreThanPrepaid => 25,
+            Self::MoreThanSubsidy => 26,
+            Self::RateOutOfRange => 27,
+            Self::DatesNotInOrder => 28,
+            Self::NothingLeftToPlan => 29,
+            Self::InterestSuspended => 30,
+            Self::MoreThanDue => 31,
+            Self::NotChargedOff => 32,
+            Self::TooManyFacts => 33,
+            Self::BeforeDisbursal => 34,
+            Self::InTheFuture => 35,
+            Self::TooLate => 36,
+            Self::NoSuchFact => 37,
+            Self::AlreadyReversed => 38,
+            Self::NotReversible => 39,
+            Self::HistoryDiffers => 40,
         }
     }
 
@@ -137,6 +213,25 @@ impl fmt::Display for Reject {
             Self::AmountTooLarge => "an amount is too large to be booked",
             Self::DateOutOfRange => "a day is outside the calendar",
             Self::AlreadySigned => "the offer was signed before",
+            Self::BeyondTheSum => "the loan would pay out more than was agreed, or nothing",
+            Self::PrepaymentNotAllowed => "the contract does not allow repaying a part early in this way",
+            Self::PrepaymentTooSmall => "after what is due and the price, too little is left to repay early",
+            Self::MoreThanPrepaid => "this is more than was paid in advance",
+            Self::MoreThanSubsidy => "this is more than the third party owes",
+            Self::RateOutOfRange => "a rate must be a fraction from 0 to 100",
+            Self::DatesNotInOrder => "dates must be after the business date, in order, and not too many",
+            Self::NothingLeftToPlan => "every instalment is due, so there is no plan to change",
+            Self::InterestSuspended => "interest is suspended and cannot become principal",
+            Self::MoreThanDue => "this is more than is due, or nothing at all",
+            Self::NotChargedOff => "only a loan that was charged off can be written off",
+            Self::TooManyFacts => "the loan has as many facts as a loan may have",
+            Self::BeforeDisbursal => "nothing happens to a loan before it is paid out",
+            Self::InTheFuture => "the value date is after the business date",
+            Self::TooLate => "the value date is too long ago",
+            Self::NoSuchFact => "the loan has no fact of this number",
+            Self::AlreadyReversed => "this was taken back before",
+            Self::NotReversible => "this cannot be taken back",
+            Self::HistoryDiffers => "the facts of the loan do not give what is stored; it must be looked into",
         })
     }
 }

@@ -1,0 +1,200 @@
+//! Booking late, and taking back.
+//!
+//! Both change the facts and fold them again, from the disbursal to the business date. What that
+//! books more or less than was booked is the correction: it is booked on the business date, since
+//! the days between are closed, while interest, arrears and plan are those of a loan to which
+//! everything happened in time. In which order facts were booked does not matter, as long as
+//! their value dates are the same.
+
+use std::collections::BTreeMap;
+
+use money::Amount;
+use stdx::Date;
+
+use crate::{
+    Reject,
+    day::days_between,
+    decision::decide,
+    fact::{Fact, What},
+    life::Life,
+    loan::{Loan, Position, Status},
+    outcome::{Entry, Event, Outcome},
+    plan::Rules,
+};
+
+/// How far back something may be booked, in days: what happened earlier is for the accountants.
+pub const BOOKED_LATE_DAYS_MAX: i64 = 3_660;
+
+/// A loan as it stands on its business date, with all its facts.
+#[derive(Clone, Copy, Debug)]
+pub struct History<'h> {
+    /// The contract.
+    pub loan: &'h Loan,
+    /// What is owed.
+    pub position: &'h Position,
+    /// Everything that happened, in any order.
+    pub facts: &'h [Fact],
+    /// The product and the calendar.
+    pub rules: Rules<'h>,
+    /// The business date.
+    pub today: Date,
+}
+
+impl History<'_> {
+    /// Books something that happened on an earlier business date.
+    ///
+    /// # Errors
+    /// [`Reject::BeforeDisbursal`], [`Reject::InTheFuture`], [`Reject::TooLate`]; what kept it from
+    /// happening on that day; [`Reject::HistoryDiffers`].
+    pub fn book_late(&self, what: What, on: Date) -> Result<Outcome, Reject> {
+        self.check_date(on)?;
+        let mut then = fold(self.loan, &self.facts.iter().collect::<Vec<_>>(), self.rules, on)?;
+        then.position.through = on;
+        let what = decide(&then, what)?;
+        let number = self.position.facts;
+        let fact = Fact { number, on, booked_on: self.today, reversed_on: None, what };
+        let facts: Vec<_> = self.facts.iter().chain([&fact]).collect();
+        let after = fold(self.loan, &facts, self.rules, self.today)?;
+        let mut outcome = self.correct(after, &fact)?;
+        if number >= crate::decision::FACTS_MAX {
+            return Err(Reject::TooManyFacts);
+        }
+        if let Some(position) = &mut outcome.position {
+            position.facts = number.saturating_add(1);
+        }
+        outcome.facts.push(fact);
+        Ok(outcome)
+    }
+
+    /// Takes a fact back: what followed from it has not happened.
+    ///
+    /// # Errors
+    /// [`Reject::NoSuchFact`], [`Reject::AlreadyReversed`], [`Reject::NotReversible`];
+    /// [`Reject::NotActive`] once the loan was charged off, written off or sold;
+    /// [`Reject::HistoryDiffers`].
+    pub fn reverse(&self, number: u32) -> Result<Outcome, Reject> {
+        let fact = self.facts.iter().find(|it| it.number == number).ok_or(Reject::NoSuchFact)?;
+        if fact.reversed_on.is_some() {
+            return Err(Reject::AlreadyReversed);
+        }
+        if !fact.what.is_reversible() {
+            return Err(Reject::NotReversible);
+        }
+        if !matches!(self.loan.status, Status::Active | Status::Settled) {
+            return Err(Reject::NotActive);
+        }
+        let fact = Fact { reversed_on: Some(self.today), ..fact.clone() };
+        let facts: Vec<_> = self.facts.iter().filter(|it| it.number != number).collect();
+        let after = fold(self.loan, &facts, self.rules, self.today)?;
+        let mut outcome = self.correct(after, &fact)?;
+        outcome.facts.push(fact);
+        Ok(outcome)
+    }
+
+    fn check_date(&self, on: Date) -> Result<(), Reject> {
+        if !matches!(self.loan.status, Status::Active | Status::Settled) {
+            return Err(Reject::NotActive);
+        }
+        if on > self.today {
+            return Err(Reject::InTheFuture);
+        }
+        if self.loan.disbursed_on.is_none_or(|first| on < first) {
+            return Err(Reject::BeforeDisbursal);
+        }
+        let late = days_between(on, self.today);
+        if late > BOOKED_LATE_DAYS_MAX { Err(Reject::TooLate) } else { Ok(()) }
+    }
+
+    /// What is to be booked so that the books are those of another life.
+    fn correct(&self, after: Life<'_>, fact: &Fact) -> Result<Outcome, Reject> {
+        let before = fold(self.loan, &self.facts.iter().collect::<Vec<_>>(), self.rules, self.today)?;
+        let known = Position { facts: self.position.facts, ..before.position.clone() };
+        if known != *self.position || before.loan.plan != self.loan.plan {
+            return Err(Reject::HistoryDiffers);
+        }
+        let entries = difference(&before.outcome, &after.outcome)?;
+        let mut events = vec![Event::LoanCorrected {
+            on: self.today,
+            fact: fact.number,
+            what: fact.what.name().to_owned(),
+            since: fact.on,
+            reversed: fact.reversed_on.is_some(),
+        }];
+        let (was, is) = (before.position.bucket(), after.position.bucket());
+        if was != is {
+            let days_past_due = after.position.days_past_due;
+            events.push(match is {
+                crate::Bucket::Current => Event::LoanCured { on: self.today },
+                bucket => Event::LoanOverdue { bucket, days_past_due },
+            });
+        }
+        if before.is_active() && after.loan.status == Status::Settled {
+            let on = after.loan.settled_on.unwrap_or(self.today);
+            let early = after.loan.matures_on().is_some_and(|last| on < last);
+            events.push(Event::LoanSettled { on, early });
+        }
+        let mut outcome = Outcome { entries, events, ..after.end_anew() };
+        if let Some(position) = &mut outcome.position {
+            position.facts = self.position.facts;
+        }
+        Ok(outcome)
+    }
+}
+
+impl Life<'_> {
+    /// What a fold leaves, without what it booked.
+    fn end_anew(mut self) -> Outcome {
+        self.outcome = Outcome::default();
+        self.end()
+    }
+}
+
+/// The life that follows from facts, up to the start of `to`.
+pub(crate) fn fold<'l>(
+    loan: &Loan,
+    facts: &[&Fact],
+    rules: Rules<'l>,
+    to: Date,
+) -> Result<Life<'l>, Reject> {
+    let mut facts: Vec<_> = facts.iter().filter(|it| it.reversed_on.is_none()).collect();
+    facts.sort_by_key(|it| (it.on, it.number));
+    let mut life = Life::signed(loan.as_signed(), rules);
+    for fact in facts.into_iter().take_while(|it| it.on <= to) {
+        life.close_to(fact.on)?;
+        // A loan that has ended, or not begun, closes no days.
+        life.position.through = life.position.through.max(fact.on);
+        life.happen(&fact.what)?;
+    }
+    life.close_to(to)?;
+    Ok(life)
+}
+
+type Totals = BTreeMap<(&'static str, &'static str), Amount>;
+
+fn totals(outcome: &Outcome) -> Result<Totals, Reject> {
+    let mut totals = Totals::new();
+    for entry in &outcome.entries {
+        for (name, amount) in &entry.amounts {
+            let total = totals.entry((entry.event, *name)).or_default();
+            *total = total.checked_add(*amount).ok_or(Reject::AmountTooLarge)?;
+        }
+    }
+    Ok(totals)
+}
+
+/// What one life books more than another; less is booked the other way round.
+fn difference(before: &Outcome, after: &Outcome) -> Result<Vec<Entry>, Reject> {
+    let (before, mut after) = (totals(before)?, totals(after)?);
+    for (key, amount) in before {
+        let total = after.entry(key).or_default();
+        *total = total.checked_sub(amount).ok_or(Reject::AmountTooLarge)?;
+    }
+    let mut entries = Vec::<Entry>::new();
+    for ((event, name), amount) in after.into_iter().filter(|(_, amount)| !amount.is_zero()) {
+        match entries.last_mut().filter(|last| last.event == event) {
+            Some(entry) => entry.amounts.push((name, amount)),
+            None => entries.push(Entry { event, amounts: vec![(name, amount)] }),
+        }
+    }
+    Ok(entries)
+}

@@ -1,0 +1,193 @@
+//! Whether something may happen to a loan, and at what price.
+
+use money::{Amount, Decimal};
+use product::{kinds::instalment_loan::Keep, schedule::RATE_MAX};
+use stdx::Date;
+
+use crate::{
+    Reject,
+    day::{check_open, running},
+    fact::{Fact, Rescheduling, What},
+    life::{Life, add},
+    loan::{Loan, Owed, Position, Status},
+    outcome::Outcome,
+    plan::Rules,
+    settlement,
+};
+
+/// The most facts of a loan.
+pub const FACTS_MAX: u32 = 10_000;
+/// The most due dates of a new plan.
+pub const RESCHEDULED_MAX: usize = product::kinds::instalment_loan::TERM_MAX as usize;
+
+/// Lets something happen to a loan on its business date, or previews what would: nothing has
+/// happened before the outcome is committed.
+///
+/// The price in a [`What::Prepayment`] or [`What::Settlement`] is set here, whatever it says.
+///
+/// # Errors
+/// The [`Reject`] that says why it may not; those of [`crate::close_day`] for the day.
+pub fn happen(
+    loan: &Loan,
+    position: &Position,
+    rules: Rules<'_>,
+    what: What,
+    on: Date,
+) -> Result<Outcome, Reject> {
+    loan.check_product(rules.product)?;
+    if on != position.through && loan.status == Status::Active {
+        check_open(loan, position, on)?;
+    }
+    let mut life = Life::at(loan, position, rules);
+    life.position.through = on;
+    let what = decide(&life, what)?;
+    life.happen(&what)?;
+    life.note(Fact { number: 0, on, booked_on: on, reversed_on: None, what })?;
+    Ok(life.end())
+}
+
+impl Life<'_> {
+    /// Adds a fact to those of the loan, with its number.
+    pub(crate) fn note(&mut self, fact: Fact) -> Result<(), Reject> {
+        let number = self.position.facts;
+        if number >= FACTS_MAX {
+            return Err(Reject::TooManyFacts);
+        }
+        self.outcome.facts.push(Fact { number, ..fact });
+        self.position.facts = number.saturating_add(1);
+        Ok(())
+    }
+}
+
+/// What may happen to a loan as it stands, at its price.
+pub(crate) fn decide(life: &Life<'_>, what: What) -> Result<What, Reject> {
+    let (loan, position) = (&*life.loan, &life.position);
+    let (owing, off_books) = match loan.status {
+        Status::Active => (true, false),
+        Status::ChargedOff => (true, true),
+        _ => (false, false),
+    };
+    let must = |it: bool, reject| if it { Ok(()) } else { Err(reject) };
+    let on_books = || must(owing && !off_books, Reject::NotActive);
+    let positive = |amount: &Amount| must(amount.is_positive(), Reject::AmountNotPositive);
+    match &what {
+        What::Disbursal { .. } => return Err(Reject::NotAwaitingDisbursal),
+        What::Drawing { principal } => {
+            on_books()?;
+            positive(principal)?;
+            let drawn = add(loan.drawn, *principal)?;
+            must(drawn <= loan.principal, Reject::BeyondTheSum)?;
+            let first = loan.disbursed_on.unwrap_or(life.today());
+            let number = loan.drawings.saturating_add(1);
+            let offered = life.rules.product.offers_tranche(number, first, life.today());
+            offered.map_err(Reject::NotOffered)?;
+            must(running(loan, position).is_some(), Reject::NothingLeftToPlan)?;
+        }
+        What::Repayment { amount } if off_books => {
+            positive(amount)?;
+            must(*amount <= position.due().total(), Reject::ExceedsSettlement)?;
+        }
+        What::Repayment { amount } => {
+            on_books()?;
+            positive(amount)?;
+            let ahead = *amount - position.due().total().min(*amount);
+            let prepaid = add(position.prepaid, ahead)?;
+            must(ahead.is_zero() || prepaid <= most_ahead(life), Reject::ExceedsSettlement)?;
+        }
+        What::Prepayment { amount, keep, .. } => return prepayment(life, *amount, *keep),
+        What::Settlement { amount, .. } => {
+            on_books()?;
+            let quote = settlement::quote_life(life)?;
+            must(*amount == quote.total, Reject::NotTheQuotedAmount)?;
+            return Ok(What::Settlement { amount: *amount, fee: quote.fee });
+        }
+        What::Refund { amount } => {
+            positive(amount)?;
+            must(*amount <= position.prepaid, Reject::MoreThanPrepaid)?;
+        }
+        What::Subsidy { amount } => {
+            positive(amount)?;
+            must(*amount <= position.subsidy_due, Reject::MoreThanSubsidy)?;
+        }
+        What::RateChange { rate, .. } => {
+            on_books()?;
+            must((Decimal::ZERO..=RATE_MAX).contains(rate), Reject::RateOutOfRange)?;
+            must(running(loan, position).is_some(), Reject::NothingLeftToPlan)?;
+        }
+        What::InterestPause { until } => {
+            on_books()?;
+            must(*until > life.today(), Reject::DatesNotInOrder)?;
+            must(running(loan, position).is_some(), Reject::NothingLeftToPlan)?;
+        }
+        What::Rescheduling(it) => {
+            on_books()?;
+            rescheduling(life, it)?;
+        }
+        What::Waiver { waived } => {
+            on_books()?;
+            must(!waived.is_zero() && is_within(*waived, position.due()), Reject::MoreThanDue)?;
+        }
+        What::ChargeOff => on_books()?,
+        What::WriteOff => must(off_books, Reject::NotChargedOff)?,
+        What::Sale { price } => {
+            must(owing, Reject::NotActive)?;
+            must(!price.is_negative(), Reject::AmountNotPositive)?;
+        }
+    }
+    Ok(what)
+}
+
+/// The most that may lie in advance once nothing is due: what the loan could still cost without
+/// waiting, or the whole last instalment.
+fn most_ahead(life: &Life<'_>) -> Amount {
+    let settles = life.undue() + life.position.interest;
+    match running(&life.loan, &life.position) {
+        Some(last) if last.balance.is_zero() => last.total().max(settles),
+        _ => settles,
+    }
+}
+
+fn prepayment(life: &Life<'_>, amount: Amount, keep: Keep) -> Result<What, Reject> {
+    let (loan, position, product) = (&*life.loan, &life.position, life.rules.product);
+    let terms = &product.terms().prepayment;
+    if loan.status != Status::Active {
+        return Err(Reject::NotActive);
+    }
+    if !terms.allowed || !terms.keep.contains(&keep) {
+        return Err(Reject::PrepaymentNotAllowed);
+    }
+    let early = amount - position.due().total().min(amount);
+    let (owed, paid) = (position.principal, position.paid);
+    let fee = product.prepayment_fee(loan.principal, loan.term, owed, paid, early);
+    let fee = fee.map_err(Reject::FeeImpossible)?;
+    let lowered = early.checked_sub(fee).filter(|it| it.is_positive());
+    let lowered = lowered.ok_or(Reject::PrepaymentTooSmall)?;
+    let least = terms.min.unwrap_or_default();
+    if lowered.to_decimal(loan.currency) < least {
+        return Err(Reject::PrepaymentTooSmall);
+    }
+    if lowered >= life.undue() {
+        return Err(Reject::ExceedsSettlement);
+    }
+    Ok(What::Prepayment { amount, fee, keep })
+}
+
+fn rescheduling(life: &Life<'_>, it: &Rescheduling) -> Result<(), Reject> {
+    let in_order = it.due.is_sorted_by(|one, next| one < next);
+    let ahead = it.due.first().is_some_and(|first| *first > life.today());
+    if !in_order || !ahead || it.due.len() > RESCHEDULED_MAX {
+        return Err(Reject::DatesNotInOrder);
+    }
+    if it.rate.is_some_and(|rate| !(Decimal::ZERO..=RATE_MAX).contains(&rate)) {
+        return Err(Reject::RateOutOfRange);
+    }
+    if it.capitalise && life.position.suspended {
+        return Err(Reject::InterestSuspended);
+    }
+    if running(&life.loan, &life.position).is_none() { Err(Reject::NothingLeftToPlan) } else { Ok(()) }
+}
+
+fn is_within(part: Owed, whole: Owed) -> bool {
+    let pairs = part.amounts().into_iter().zip(whole.amounts());
+    pairs.into_iter().all(|((_, part), (_, whole))| !part.is_negative() && part <= whole)
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use money::{Amount, Calendar, Currency};
-use product::{Failure, LoanProduct};
+use product::{Failure, LoanProduct, schedule};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stdx::{Date, Id};
@@ -114,6 +114,8 @@ pub struct Offer {
     pub valid_until: Date,
     /// What the loan's life will follow.
     pub terms: Terms,
+    /// What the plan follows from.
+    pub schedule: schedule::Terms,
     /// What the applicant is told.
     pub disclosure: Disclosure,
 }
@@ -187,8 +189,10 @@ fn offer(
 ) -> Result<Offer, Reject> {
     let days = jiff::Span::new().days(OFFER_DAYS);
     let valid_until = on.checked_add(days).map_err(|_| Reject::DateOutOfRange)?;
-    let disclosure = disclose(product, calendar, principal, term, on)?;
-    Ok(Offer { valid_until, terms: Terms::of(product), disclosure })
+    let rate = product.rate(None).map_err(Reject::ScheduleImpossible)?;
+    let schedule = product.schedule_terms(principal, term, on, rate);
+    let disclosure = disclose(product, calendar, &schedule, term)?;
+    Ok(Offer { valid_until, terms: Terms::of(product, rate), schedule, disclosure })
 }
 
 fn events(application: &Application) -> Vec<Event> {

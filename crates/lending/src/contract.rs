@@ -47,6 +47,7 @@ fn contract(application: &Application, offer: &Offer, on: Date) -> Loan {
         signed_on: on,
         disbursed_on: None,
         settled_on: None,
+        schedule: offer.schedule.clone(),
         plan: offer.disclosure.plan.clone(),
     }
 }
@@ -70,11 +71,13 @@ pub fn disburse(
     if on < loan.signed_on {
         return Err(Reject::DisbursalBeforeSigning);
     }
-    let plan = product.schedule(loan.principal, loan.term, on, calendar);
+    let schedule = product.schedule_terms(loan.principal, loan.term, on, loan.terms.rate);
+    let plan = product.plan(&schedule, loan.principal, loan.term, calendar);
     let plan = plan.map_err(Reject::ScheduleImpossible)?;
     let Loan { principal, upfront_fees: fees, .. } = *loan;
     let matures_on = plan.last().map_or(on, |it| it.due);
-    let active = Loan { status: Status::Active, disbursed_on: Some(on), plan, ..loan.clone() };
+    let disbursed_on = Some(on);
+    let active = Loan { status: Status::Active, disbursed_on, schedule, plan, ..loan.clone() };
     let mut outcome = Outcome {
         loan: Some(active),
         position: Some(Position::new(principal, on)),

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 use money::{Amount, DayCount, Decimal};
 use product::{
-    kinds::instalment_loan::{Method, Penalty, PenaltyBase},
+    kinds::instalment_loan::{Penalty, PenaltyBase},
     schedule::Instalment,
 };
 use stdx::Date;
@@ -21,7 +21,8 @@ use crate::{
 
 /// Closes business day `day` of a loan.
 ///
-/// 1. Interest of the running instalment is booked: see [`accrued_interest`].
+/// 1. Interest of the running instalment is booked: see
+///    [`product::schedule::Terms::accrued_interest`].
 /// 2. Penalty on what is overdue is carried exactly and booked once grace is over, then back to
 ///    the due date.
 /// 3. If the next day is a due date, the instalment becomes due: its fees are booked, and what
@@ -66,7 +67,13 @@ pub(crate) fn check_open(loan: &Loan, position: &Position, day: Date) -> Result<
 
 /// The instalment that becomes due next; none after the last.
 pub(crate) fn running<'a>(loan: &'a Loan, position: &Position) -> Option<&'a Instalment> {
-    loan.plan.get(usize::try_from(position.opened).ok()?)
+    not_due(loan, position).first()
+}
+
+/// The instalments that are not due yet.
+fn not_due<'a>(loan: &'a Loan, position: &Position) -> &'a [Instalment] {
+    let opened = usize::try_from(position.opened).unwrap_or(usize::MAX);
+    loan.plan.get(opened..).unwrap_or_default()
 }
 
 /// Books what the running instalment has earned by the start of `next` and is not booked.
@@ -77,7 +84,9 @@ fn accrue(
     next: Date,
     outcome: &mut Outcome,
 ) -> Result<(), Reject> {
-    let earned = accrued_interest(loan, running, next)?;
+    let rest = not_due(loan, after);
+    let earned = loan.schedule.accrued_interest(rest, next);
+    let earned = earned.map_err(Reject::ScheduleImpossible)?;
     let interest = earned - after.interest;
     if !interest.is_zero() {
         let (day, instalment) = (after.through, running.number);
@@ -86,48 +95,6 @@ fn accrue(
         after.interest = earned;
     }
     Ok(())
-}
-
-/// Interest of an instalment from its first day to `to`, exclusive, in minor units.
-///
-/// It is exact from the first day on and then rounded, so the roundings of days do not add up. It
-/// never falls, and ends at the plan's interest, which is the same sum over all days. The plan's
-/// balance counts, not what is overdue: that pays penalty. Days are worth what the day count
-/// says; under 30/360, which knows no single days, those of a period share its interest evenly
-/// (see [`DayCount::Thirty360`]).
-///
-/// # Errors
-/// [`Reject::AmountTooLarge`], for a plan that no schedule gave.
-pub fn accrued_interest(loan: &Loan, instalment: &Instalment, to: Date) -> Result<Amount, Reject> {
-    if to >= instalment.due {
-        return Ok(instalment.interest);
-    }
-    let from = instalment.from;
-    let yearly = base(loan, instalment).to_decimal(loan.currency).checked_mul(loan.terms.rate);
-    let yearly = yearly.ok_or(Reject::AmountTooLarge)?;
-    let exact = match loan.terms.day_count {
-        DayCount::Thirty360 => {
-            let part = i64::from(instalment.days).checked_mul(days_between(from, to));
-            let whole = days_between(from, instalment.due).checked_mul(360);
-            part.zip(whole).and_then(|(part, whole)| scale(yearly, part, whole))
-        }
-        actual => Some(actual.years(from, to).of(yearly)),
-    };
-    round(loan, exact.ok_or(Reject::AmountTooLarge)?)
-}
-
-/// What the interest of an instalment is taken on: the plan's balance before it, or under the
-/// flat method the sum lent.
-fn base(loan: &Loan, instalment: &Instalment) -> Amount {
-    if loan.terms.method == Method::Flat {
-        loan.principal
-    } else {
-        instalment.balance + instalment.principal
-    }
-}
-
-fn scale(value: Decimal, part: i64, whole: i64) -> Option<Decimal> {
-    value.checked_mul(Decimal::from(part))?.checked_div(Decimal::from(whole))
 }
 
 fn round(loan: &Loan, exact: Decimal) -> Result<Amount, Reject> {
@@ -200,11 +167,13 @@ fn add(one: Amount, other: Amount) -> Result<Amount, Reject> {
 /// advance pay it.
 fn open(loan: &Loan, due: &Instalment, after: &mut Position, outcome: &mut Outcome) {
     let on = after.through;
-    let Instalment { number, principal, interest, fees: fee, .. } = *due;
+    let Instalment { number, principal, interest, capitalised, fees: fee, .. } = *due;
     let owed = Owed { penalty: Amount::ZERO, fee, interest, principal };
     after.opened = number;
-    after.interest = Amount::ZERO;
+    after.interest -= interest + capitalised;
+    after.principal += capitalised;
     after.open.push(Open::new(number, due.due, owed));
+    outcome.book("interest-capitalised", vec![("interest", capitalised)]);
     outcome.book("instalment-fee", vec![("fee", fee)]);
     outcome.events.push(Event::InstalmentDue { instalment: number, due: due.due, owed });
     let (paid, rest) = allocate(loan, after, after.prepaid);

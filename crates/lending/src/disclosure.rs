@@ -14,7 +14,7 @@ use money::{Amount, Calendar, Currency, DayCount, Decimal, Period};
 use product::{
     LoanProduct,
     kinds::instalment_loan::{Component, Method, Penalty},
-    schedule::{Instalment, annual_cost},
+    schedule::{self, Instalment, annual_cost},
 };
 use serde::{Deserialize, Serialize};
 use stdx::Date;
@@ -81,24 +81,23 @@ pub struct DisclosedFee {
     pub amount: Amount,
 }
 
-/// What must be told of a loan disbursed on `disbursed_on`.
+/// What must be told of a loan over `term` instalments whose plan follows from `schedule`.
 ///
 /// # Errors
 /// [`Reject::FeeImpossible`], [`Reject::ScheduleImpossible`], [`Reject::AnnualCostImpossible`].
 pub fn disclose(
     product: &LoanProduct,
     calendar: &Calendar,
-    principal: Amount,
+    schedule: &schedule::Terms,
     term: u32,
-    disbursed_on: Date,
 ) -> Result<Disclosure, Reject> {
-    let plan = product.schedule(principal, term, disbursed_on, calendar);
+    let principal = schedule.principal;
+    let plan = product.plan(schedule, principal, term, calendar);
     let plan = plan.map_err(Reject::ScheduleImpossible)?;
     let upfront = upfront(product, principal, term)?;
     let upfront_fees: Amount = upfront.iter().map(|it| it.amount).sum();
     let paid_out = principal - upfront_fees;
-    let schedule_terms = product.schedule_terms(principal, term, disbursed_on);
-    let cost = annual_cost(&schedule_terms, paid_out, &plan).ok_or(Reject::AnnualCostImpossible)?;
+    let cost = annual_cost(schedule, paid_out, &plan).ok_or(Reject::AnnualCostImpossible)?;
     let terms = product.terms();
     Ok(Disclosure {
         currency: product.currency(),
@@ -107,7 +106,7 @@ pub fn disclose(
         term,
         every: terms.repayment.every,
         method: terms.repayment.method,
-        rate: terms.interest.rate,
+        rate: schedule.rate,
         day_count: terms.interest.day_count,
         annual_cost_compound: cost.compound,
         annual_cost_simple: cost.simple,
@@ -120,7 +119,7 @@ pub fn disclose(
         allocation: terms.allocation.clone(),
         early_settlement: terms.early_settlement.allowed,
         early_settlement_fee: terms.early_settlement.fee.clone(),
-        disbursed_on,
+        disbursed_on: schedule.from,
         plan,
     })
 }

@@ -8,7 +8,7 @@ use money::{Amount, Currency, DayCount, Decimal, Rounding};
 use product::{
     LoanProduct,
     kinds::instalment_loan::{Component, Method, Penalty},
-    schedule::Instalment,
+    schedule::{self, Instalment},
 };
 use serde::{Deserialize, Serialize};
 use stdx::{Date, Id};
@@ -49,6 +49,8 @@ pub struct Loan {
     /// When the last of it was paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_on: Option<Date>,
+    /// What the plan follows from.
+    pub schedule: schedule::Terms,
     /// The instalments. Until disbursal, those of a disbursal on the day of signing.
     pub plan: Vec<Instalment>,
 }
@@ -126,12 +128,12 @@ pub struct Open {
 }
 
 impl Terms {
-    /// The terms of a contract made under a product.
-    pub fn of(product: &LoanProduct) -> Self {
+    /// The terms of a contract made under a product at a yearly rate.
+    pub fn of(product: &LoanProduct, rate: Decimal) -> Self {
         let terms = product.terms();
         Self {
             method: terms.repayment.method,
-            rate: terms.interest.rate,
+            rate,
             day_count: terms.interest.day_count,
             rounding: terms.interest.rounding,
             penalty: terms.penalty.clone(),

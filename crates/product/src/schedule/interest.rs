@@ -111,7 +111,7 @@ impl Terms {
     fn carry(&mut self, old: &Self, running: &Instalment) {
         let on = self.from;
         let earned = old.exact_interest(running, on);
-        let level = old.level_of(running);
+        let level = old.level_period(running);
         // In the broken part of a first period, all that is earned is beyond the full period.
         let in_broken_part = level.is_some_and(|level| on < level.from);
         let on_top = if in_broken_part { earned } else { old.on_top(running, level.as_ref()) };
@@ -124,6 +124,20 @@ impl Terms {
             deferred: on_top,
             subsidy: old.exact_subsidy(running, on),
         };
+    }
+
+    /// What an instalment of these terms repays as [`Terms::level`] counts it: to be set where
+    /// instalments stay as they are and their number changes. The last one, and one in grace, has
+    /// no level.
+    ///
+    /// # Errors
+    /// [`ScheduleError::TotalTooLarge`], for an instalment no schedule gave.
+    pub fn level_of(&self, it: &Instalment) -> Result<Amount, ScheduleError> {
+        if self.method != Method::EqualInstalment {
+            return Ok(it.principal);
+        }
+        let on_top = self.on_top(it, self.level_period(it).as_ref());
+        Ok(it.principal + self.round(self.exact_interest(it, it.to) - on_top)?)
     }
 
     /// What interest rounds to.
@@ -175,7 +189,7 @@ impl Terms {
     }
 
     /// The full period of an instalment whose own is broken, under [`BrokenPeriod::First`].
-    fn level_of(&self, it: &Instalment) -> Option<Span> {
+    fn level_period(&self, it: &Instalment) -> Option<Span> {
         let first = it.number == self.first_number && self.broken == BrokenPeriod::First;
         let slot = it.number.checked_add(self.step())?.checked_sub(1)?;
         if first { self.level_span(&Span::of(it), slot) } else { None }

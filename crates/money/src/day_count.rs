@@ -119,8 +119,20 @@ pub struct YearFraction {
 }
 
 impl YearFraction {
-    const fn new(numerator: i64, denominator: i64) -> Self {
+    /// `numerator` parts of which `denominator`, more than none, make a year.
+    pub const fn new(numerator: i64, denominator: i64) -> Self {
         Self { numerator, denominator }
+    }
+
+    /// What remains of it without another one, both being few enough years for a loan.
+    #[must_use]
+    #[allow(clippy::arithmetic_side_effects, reason = "20,000 years times 133,590² fit 63 bits")]
+    pub const fn less(self, other: Self) -> Self {
+        if self.denominator == other.denominator {
+            return Self::new(self.numerator - other.numerator, self.denominator);
+        }
+        let numerator = self.numerator * other.denominator - other.numerator * self.denominator;
+        Self::new(numerator, self.denominator * other.denominator)
     }
 
     /// The number of years, to 28 significant digits.

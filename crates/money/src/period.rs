@@ -87,6 +87,16 @@ impl Period {
     /// move the ones after it: one month after 31 January is the last of February, two months
     /// after is 31 March.
     pub fn after(self, start: Date, n: u32) -> Option<Date> {
+        start.checked_add(self.times(n)?).ok()
+    }
+
+    /// The date `n` periods before `end`; `None` before the year -9999. As with
+    /// [`Period::after`], a short month does not move the ones before it.
+    pub fn before(self, end: Date, n: u32) -> Option<Date> {
+        end.checked_sub(self.times(n)?).ok()
+    }
+
+    fn times(self, n: u32) -> Option<Span> {
         let units = i64::from(self.count).checked_mul(i64::from(n))?;
         let span = match self.unit {
             Unit::Day => Span::new().try_days(units),
@@ -94,7 +104,7 @@ impl Period {
             Unit::Month => Span::new().try_months(units),
             Unit::Year => Span::new().try_years(units),
         };
-        start.checked_add(span.ok()?).ok()
+        span.ok()
     }
 }
 

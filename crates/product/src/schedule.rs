@@ -3,17 +3,29 @@
 //! A schedule is a function of its [`Terms`], a calendar and a fee per instalment. Interest is
 //! exact (28 digits) until it is rounded once per instalment; the last instalment absorbs what
 //! the roundings before it left, so the principal repaid is the principal lent, to the minor unit.
+//!
+//! Whatever changes a plan (a payment ahead, a rate, a pause, an extension) is a plan made anew:
+//! [`Terms::rest`] gives the terms of what is left on a day, the change is made in them, and
+//! [`schedule`] is called again.
 
 use std::fmt;
 
-use money::{
-    Amount, AnnualCost, Calendar, Currency, DayCount, Decimal, Period, Roll, Rounding, Unit,
-    YearFraction,
-};
+use money::{Amount, Calendar, Currency, DayCount, Decimal, Period, Roll, Rounding};
 use serde::{Deserialize, Serialize};
 use stdx::Date;
 
-use crate::kinds::instalment_loan::{Method, TERM_MAX};
+use crate::kinds::instalment_loan::{BrokenPeriod, Grace, Method, TERM_MAX};
+
+mod cost;
+mod dates;
+mod interest;
+mod level;
+
+pub use cost::annual_cost;
+pub use dates::{Days, DueDates};
+
+use dates::{Line, lines};
+use level::Level;
 
 /// The largest principal, in minor units: ten trillion yuan. With [`RATE_MAX`] and [`TOTAL_MAX`]
 /// it keeps every sum over a schedule within an [`Amount`].
@@ -25,31 +37,105 @@ pub const TOTAL_MAX: Amount = Amount::from_minor(100_000_000_000_000_000);
 /// The highest rate of a year: 10,000 %.
 pub const RATE_MAX: Decimal = Decimal::ONE_HUNDRED;
 
+/// The highest number of an instalment: plans made anew may count beyond the term.
+pub const NUMBER_MAX: u32 = 10_000;
+
 /// Everything a schedule follows from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Terms {
-    /// The sum lent.
+    /// The sum to be repaid: what was lent, or what is left of it.
     pub principal: Amount,
     /// Its currency.
     pub currency: Currency,
-    /// How many instalments, from 1. A bullet loan has one, after so many periods.
-    pub instalments: u32,
     /// How principal and interest spread.
     pub method: Method,
-    /// The day the sum is lent: interest runs from it.
-    pub disbursed_on: Date,
-    /// The first due date, when it is not one period after `disbursed_on`. The others follow it.
-    pub first_due: Option<Date>,
-    /// The distance of two due dates.
-    pub every: Period,
-    /// Where a due date goes that is not a business day. Interest runs to the date it went to.
+    /// How many instalments, from 1; with `level` the most. A bullet loan has one, after so many
+    /// periods. The one of [`BrokenPeriod::Separate`] is not among them.
+    pub instalments: u32,
+    /// What every instalment repays, in sum with the interest of a level instalment and else of
+    /// principal alone: given, the number of instalments follows. The last one allowed repays the
+    /// rest, whatever it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Amount>,
+    /// The number of the first instalment, from 1.
+    pub first_number: u32,
+    /// The day interest runs from.
+    pub from: Date,
+    /// When instalments are due.
+    pub due: DueDates,
+    /// Where a due date goes that is not a business day.
     pub roll: Roll,
+    /// Whether interest runs to the date a due date went to, or to the regular one.
+    pub adjusted: bool,
     /// Nominal rate of a year as a fraction.
     pub rate: Decimal,
     /// How days become years.
     pub day_count: DayCount,
-    /// How an instalment's interest becomes minor units.
+    /// How interest and level sums become minor units.
     pub rounding: Rounding,
+    /// Instalments that repay principal are a multiple of this; the last takes the residue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multiple: Option<Amount>,
+    /// Principal left for the last instalment, beside its share.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub balloon: Amount,
+    /// Which instalments spare principal or interest: those up to a number. The last one spares
+    /// nothing, and one whose interest is capitalised no principal is due with.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub grace: Grace,
+    /// How the interest of a first period is collected that is longer or shorter than others.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub broken: BrokenPeriod,
+    /// Days without interest, in order and apart: see [`Days::insert`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub free: Vec<Days>,
+    /// What a third party pays of the interest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subsidy: Option<Subsidy>,
+    /// Under the flat method what interest is taken on, when that is not `principal`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flat_on: Option<Amount>,
+    /// What a plan made anew takes over.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub carried: Carried,
+}
+
+/// What a third party pays of the interest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subsidy {
+    /// How much.
+    pub part: SubsidyPart,
+    /// Up to the instalment of this number.
+    pub until: u32,
+}
+
+/// Which part of the rate a third party pays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SubsidyPart {
+    /// A share of the rate, from 0 to 1.
+    Share(Decimal),
+    /// So much of a year's rate as a fraction, and never more than the rate.
+    Points(Decimal),
+}
+
+/// What an instalment takes over from before the plan it is in, or from before itself: exact
+/// amounts in major units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Carried {
+    /// The first day of its period, when the plan was made anew within it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period_from: Option<Date>,
+    /// Interest earned in its period before the plan was made.
+    pub interest: Decimal,
+    /// Interest of earlier periods, or of the days of a broken one: due with it, on top of a level
+    /// instalment.
+    pub deferred: Decimal,
+    /// What the payer of a subsidy owes for the days of `interest`.
+    pub subsidy: Decimal,
 }
 
 /// One instalment.
@@ -59,25 +145,49 @@ pub struct Instalment {
     pub number: u32,
     /// First day of its interest, inclusive.
     pub from: Date,
-    /// Due date; its interest runs to the day before.
+    /// The day after the last of its interest: the due date, unless interest runs to the regular
+    /// one.
+    pub to: Date,
+    /// Due date.
     pub due: Date,
-    /// Days of interest under the day count.
+    /// Days of its interest period under the day count, with those that are free of interest.
     pub days: u32,
     /// Principal repaid.
     pub principal: Amount,
-    /// Interest.
+    /// Interest the borrower owes.
     pub interest: Amount,
+    /// Interest a third party owes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub subsidy: Amount,
+    /// Interest earned and not due yet, in all: a later instalment collects it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub deferred: Amount,
+    /// Interest that becomes principal on the due date.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub capitalised: Amount,
     /// Fees due with it.
     pub fees: Amount,
     /// Principal outstanding after it.
     pub balance: Amount,
+    /// Interest it collects that was earned before `from`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub carried: Carried,
 }
 
 impl Instalment {
-    /// What is due with it: principal, interest and fees.
+    /// What the borrower owes with it: principal, interest and fees.
     pub fn total(&self) -> Amount {
         self.principal + self.interest + self.fees
     }
+
+    /// Principal outstanding before it.
+    pub fn opening(&self) -> Amount {
+        self.balance + self.principal - self.capitalised
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Why terms give no schedule.
@@ -85,12 +195,25 @@ impl Instalment {
 pub enum ScheduleError {
     /// The principal is not in 1 minor unit ..= [`PRINCIPAL_MAX`].
     PrincipalOutOfRange,
-    /// The number of instalments is not in 1 ..= [`TERM_MAX`].
+    /// The number of instalments is not in 1 ..= [`TERM_MAX`], or one is beyond [`NUMBER_MAX`].
     InstalmentsOutOfRange,
-    /// The rate is not in 0 ..= [`RATE_MAX`].
+    /// The rate is not in 0 ..= [`RATE_MAX`], or a subsidy negative or more than all of it.
     RateOutOfRange,
+    /// The rate floats, and the reference rate of the day is not known.
+    RateUnknown,
+    /// A given instalment, or what instalments are a multiple of, is not positive.
+    LevelOutOfRange,
+    /// The balloon is negative or not less than the principal.
+    BalloonOutOfRange,
+    /// Days free of interest overlap, touch or are not in order.
+    FreeDaysNotInOrder,
     /// A due date is past the year 9999.
     DateOutOfRange,
+    /// The list of due dates has none for this instalment.
+    DueDateMissing {
+        /// Which instalment.
+        instalment: u32,
+    },
     /// A due date is not after the one before it, or the first not after disbursal.
     DueDatesNotIncreasing {
         /// Which instalment.
@@ -118,7 +241,12 @@ impl ScheduleError {
             Self::PrincipalOutOfRange => "principal-out-of-range",
             Self::InstalmentsOutOfRange => "instalments-out-of-range",
             Self::RateOutOfRange => "rate-out-of-range",
+            Self::RateUnknown => "rate-unknown",
+            Self::LevelOutOfRange => "level-out-of-range",
+            Self::BalloonOutOfRange => "balloon-out-of-range",
+            Self::FreeDaysNotInOrder => "free-days-not-in-order",
             Self::DateOutOfRange => "date-out-of-range",
+            Self::DueDateMissing { .. } => "due-date-missing",
             Self::DueDatesNotIncreasing { .. } => "due-dates-not-increasing",
             Self::InterestNotCovered { .. } => "interest-not-covered",
             Self::Fee { .. } => "instalment-fee",
@@ -135,7 +263,16 @@ impl fmt::Display for ScheduleError {
             }
             Self::InstalmentsOutOfRange => write!(f, "a loan has 1 to {TERM_MAX} instalments"),
             Self::RateOutOfRange => write!(f, "the yearly rate must be 0 to {RATE_MAX}"),
+            Self::RateUnknown => f.write_str("the reference rate of the day is not known"),
+            Self::LevelOutOfRange => f.write_str("an instalment must be more than nothing"),
+            Self::BalloonOutOfRange => f.write_str("the balloon must be less than the principal"),
+            Self::FreeDaysNotInOrder => {
+                f.write_str("the days free of interest are not in order, or overlap")
+            }
             Self::DateOutOfRange => f.write_str("a due date is past the year 9999"),
+            Self::DueDateMissing { instalment } => {
+                write!(f, "instalment {instalment} has no due date")
+            }
             Self::DueDatesNotIncreasing { instalment } => {
                 write!(f, "instalment {instalment} is not due after the one before")
             }
@@ -150,21 +287,61 @@ impl fmt::Display for ScheduleError {
 
 impl std::error::Error for ScheduleError {}
 
+impl Terms {
+    /// The plainest loan: level instalments, the first one a period after the day it is lent,
+    /// 30/360. The rest is set in what this gives.
+    pub fn new(
+        principal: Amount,
+        currency: Currency,
+        instalments: u32,
+        every: Period,
+        rate: Decimal,
+        from: Date,
+    ) -> Self {
+        Self {
+            principal,
+            currency,
+            method: Method::EqualInstalment,
+            instalments,
+            level: None,
+            first_number: 1,
+            from,
+            due: DueDates::Every { period: every, date: from, number: 0 },
+            roll: Roll::Unadjusted,
+            adjusted: true,
+            rate,
+            day_count: DayCount::Thirty360,
+            rounding: Rounding::HalfEven,
+            multiple: None,
+            balloon: Amount::ZERO,
+            grace: Grace::default(),
+            broken: BrokenPeriod::Spread,
+            free: Vec::new(),
+            subsidy: None,
+            flat_on: None,
+            carried: Carried::default(),
+        }
+    }
+}
+
 /// The instalments of a loan.
 ///
 /// `fee` gives what is due beside principal and interest with an instalment, from its number and
 /// the balance before it; `None` when it cannot.
 ///
 /// The interest of instalment i is balance × rate × the part of a year from its first day to its
-/// due date, rounded; the part of a year is [`DayCount::years_of`] for a period no roll has
-/// touched. By [`Method`]:
-/// - equal instalment: the level sum E makes the exact balance after the last instalment zero,
-///   E = P ÷ Σᵢ Πₖ₌₁..ᵢ 1 ÷ (1 + fₖ) with fₖ = rate × part of a year, rounded; principal is E less
-///   interest. Without interest, E = P ÷ n. The last instalment repays the balance.
-/// - equal principal: P ÷ n, rounded; the last instalment repays the balance.
+/// last, rounded; the part of a year is [`DayCount::years_of`] for a period no roll has touched.
+/// By [`Method`]:
+/// - equal instalment: the level sum E makes the exact balance after the last instalment the
+///   balloon Z, E = (P − Z × dₙ) ÷ Σᵢ dᵢ with dᵢ = Πₖ₌₁..ᵢ 1 ÷ (1 + fₖ), fₖ = rate × part of a
+///   year, rounded; principal is E less interest. The last instalment repays the balance.
+/// - equal principal: (P − Z) ÷ n, rounded; the last instalment repays the balance.
 /// - interest first: principal with the last.
 /// - bullet: one instalment after n periods, its interest simple over the whole span.
 /// - flat: principal as for equal principal, interest always on P.
+///
+/// Instalments in grace are left out of the sums. With a subsidy, the rate is what the borrower
+/// pays of it, so level instalments are level for the borrower.
 ///
 /// # Errors
 /// [`ScheduleError`], the first that is found.
@@ -174,209 +351,124 @@ pub fn schedule(
     fee: impl Fn(u32, Amount) -> Option<Amount>,
 ) -> Result<Vec<Instalment>, ScheduleError> {
     check_range(terms)?;
-    let spans = spans(terms, calendar)?;
-    let level = level_principal(terms, &spans)?;
-    let mut plan = Vec::with_capacity(spans.len());
+    let lines = lines(terms, calendar)?;
+    let mut level = None;
+    let mut plan = Vec::with_capacity(lines.len());
     let mut balance = terms.principal;
-    for (number, span) in (1..).zip(&spans) {
-        let interest = interest(terms, balance, span)?;
-        let last = plan.len() + 1 == spans.len();
-        let principal = if last { balance } else { level.repaid(number, balance, interest)? };
-        let charged = fee(number, balance).filter(|it| !it.is_negative());
-        let fees = charged.ok_or(ScheduleError::Fee { instalment: number })?;
-        balance -= principal;
-        let Span { from, due, days, .. } = *span;
-        plan.push(Instalment { number, from, due, days, principal, interest, fees, balance });
+    let mut carried = terms.carried;
+    for (index, line) in lines.iter().enumerate() {
+        if level.is_none() && terms.repays(line) {
+            level = Some(Level::of(terms, balance, carried.interest, &lines[index..])?);
+        }
+        let last = index + 1 == lines.len();
+        let level = level.as_ref().filter(|_| terms.repays(line));
+        let mut it = instalment(terms, line, balance, carried, level, last)?;
+        let charged = fee(it.number, balance).filter(|it| !it.is_negative());
+        it.fees = charged.ok_or(ScheduleError::Fee { instalment: it.number })?;
+        balance = it.balance;
+        carried = Carried::default();
+        if !it.deferred.is_zero() {
+            carried.deferred = terms.exact_interest(&it, it.to);
+        }
+        let done = terms.level.is_some() && balance.is_zero();
+        plan.push(it);
+        if done {
+            break;
+        }
     }
     check_total(&plan)?;
     Ok(plan)
 }
 
+/// An instalment without its fees.
+fn instalment(
+    terms: &Terms,
+    line: &Line,
+    opening: Amount,
+    carried: Carried,
+    level: Option<&Level>,
+    last: bool,
+) -> Result<Instalment, ScheduleError> {
+    let Line { number, due, span, .. } = *line;
+    let mut it = Instalment {
+        number,
+        from: span.from,
+        to: span.to,
+        due,
+        days: span.days,
+        principal: Amount::ZERO,
+        interest: Amount::ZERO,
+        subsidy: Amount::ZERO,
+        deferred: Amount::ZERO,
+        capitalised: Amount::ZERO,
+        fees: Amount::ZERO,
+        balance: opening,
+        carried,
+    };
+    let exact = terms.exact_interest(&it, it.to);
+    let earned = terms.round(exact)?;
+    it.subsidy = terms.round(terms.exact_subsidy(&it, it.to))?;
+    let mut ends = last;
+    if let Some(level) = level {
+        let on_top = terms.on_top(&it, line.level.as_ref());
+        let own = if on_top.is_zero() { earned } else { terms.round(exact - on_top)? };
+        it.principal = level.repaid(terms, number, opening, own)?;
+        ends |= terms.level.is_some() && opening - it.principal <= terms.balloon;
+    }
+    if ends || number > terms.grace.interest {
+        it.interest = earned;
+    } else if terms.grace.capitalise {
+        it.capitalised = earned;
+    } else {
+        it.deferred = earned;
+    }
+    let owed = opening.checked_add(it.capitalised).filter(|owed| *owed <= TOTAL_MAX);
+    let owed = owed.ok_or(ScheduleError::TotalTooLarge)?;
+    it.principal = if ends { owed } else { it.principal };
+    it.balance = owed - it.principal;
+    Ok(it)
+}
+
 fn check_range(terms: &Terms) -> Result<(), ScheduleError> {
+    let negative = |it: Decimal| it.is_sign_negative() && !it.is_zero();
     if !terms.principal.is_positive() || terms.principal > PRINCIPAL_MAX {
         return Err(ScheduleError::PrincipalOutOfRange);
     }
-    if !(1..=TERM_MAX).contains(&terms.instalments) {
+    let numbers = terms.first_number.saturating_add(terms.instalments);
+    let numbered = terms.first_number >= 1 && numbers <= NUMBER_MAX;
+    if !(1..=TERM_MAX).contains(&terms.instalments) || !numbered {
         return Err(ScheduleError::InstalmentsOutOfRange);
     }
-    if terms.rate.is_sign_negative() && !terms.rate.is_zero() || terms.rate > RATE_MAX {
+    let subsidy = terms.subsidy.map_or(Decimal::ZERO, |it| match it.part {
+        SubsidyPart::Share(share) if share > Decimal::ONE => -share,
+        SubsidyPart::Share(part) | SubsidyPart::Points(part) => part,
+    });
+    if negative(terms.rate) || terms.rate > RATE_MAX || negative(subsidy) {
         return Err(ScheduleError::RateOutOfRange);
+    }
+    if terms.level.into_iter().chain(terms.multiple).any(|it| !it.is_positive()) {
+        return Err(ScheduleError::LevelOutOfRange);
+    }
+    if terms.balloon.is_negative() || terms.balloon >= terms.principal {
+        return Err(ScheduleError::BalloonOutOfRange);
+    }
+    let apart = terms.free.windows(2).all(|pair| pair[0].to < pair[1].from);
+    if !apart || terms.free.iter().any(|it| it.to <= it.from) {
+        return Err(ScheduleError::FreeDaysNotInOrder);
+    }
+    let Carried { interest, deferred, subsidy, .. } = terms.carried;
+    let most = TOTAL_MAX.to_decimal(terms.currency);
+    let flat_on = terms.flat_on.unwrap_or(Amount::ZERO);
+    let carried = [interest, deferred, subsidy].into_iter().all(|it| it.abs() <= most);
+    if !carried || flat_on.is_negative() || flat_on > PRINCIPAL_MAX {
+        return Err(ScheduleError::TotalTooLarge);
     }
     Ok(())
 }
 
 fn check_total(plan: &[Instalment]) -> Result<(), ScheduleError> {
-    let parts = plan.iter().flat_map(|it| [it.principal, it.interest, it.fees]);
+    let parts = plan.iter().flat_map(|it| [it.principal, it.interest, it.subsidy, it.fees]);
     let total = parts.into_iter().try_fold(Amount::ZERO, Amount::checked_add);
     let fits = total.is_some_and(|total| total <= TOTAL_MAX);
     if fits { Ok(()) } else { Err(ScheduleError::TotalTooLarge) }
-}
-
-/// The interest period of an instalment.
-struct Span {
-    from: Date,
-    due: Date,
-    days: u32,
-    years: YearFraction,
-}
-
-fn spans(terms: &Terms, calendar: &Calendar) -> Result<Vec<Span>, ScheduleError> {
-    let (count, step) = match terms.method {
-        Method::Bullet => (1, terms.instalments),
-        _ => (terms.instalments, 1),
-    };
-    let mut spans = Vec::with_capacity(count as usize);
-    let mut from = Planned { regular: terms.disbursed_on, rolled: terms.disbursed_on };
-    for number in 1..=count {
-        let due = due_date(terms, calendar, number * step)?;
-        if due.rolled <= from.rolled {
-            return Err(ScheduleError::DueDatesNotIncreasing { instalment: number });
-        }
-        spans.push(span(terms, step, from, due));
-        from = due;
-    }
-    Ok(spans)
-}
-
-/// A date of a schedule before and after a roll.
-#[derive(Clone, Copy)]
-struct Planned {
-    regular: Date,
-    rolled: Date,
-}
-
-/// The due date at the end of period `number`.
-fn due_date(terms: &Terms, calendar: &Calendar, number: u32) -> Result<Planned, ScheduleError> {
-    let regular = match terms.first_due {
-        Some(first) => terms.every.after(first, number - 1),
-        None => terms.every.after(terms.disbursed_on, number),
-    };
-    let regular = regular.ok_or(ScheduleError::DateOutOfRange)?;
-    Ok(Planned { regular, rolled: calendar.roll(regular, terms.roll) })
-}
-
-fn span(terms: &Terms, step: u32, from: Planned, due: Planned) -> Span {
-    let (from_date, due_date) = (from.rolled, due.rolled);
-    let whole = whole_periods(terms, step, from, due);
-    let days = match (terms.day_count, whole.and_then(Period::days_of_thirty)) {
-        (DayCount::Thirty360, Some(days)) => days,
-        _ => terms.day_count.days(from_date, due_date).unsigned_abs(),
-    };
-    let years = match whole {
-        Some(period) => terms.day_count.years_of(period, from_date, due_date),
-        None => terms.day_count.years(from_date, due_date),
-    };
-    Span { from: from_date, due: due_date, days, years }
-}
-
-/// The period `from..due` is, when no roll has moved an end of it and it is not a broken first
-/// one.
-fn whole_periods(terms: &Terms, step: u32, from: Planned, due: Planned) -> Option<Period> {
-    let moved = from.regular != from.rolled || due.regular != due.rolled;
-    let first = from.regular == terms.disbursed_on && terms.first_due.is_some();
-    let broken = first && terms.every.after(from.regular, step) != Some(due.regular);
-    let count = terms.every.count().checked_mul(step)?;
-    if moved || broken { None } else { Period::new(count, terms.every.unit()) }
-}
-
-/// The interest of an instalment, rounded.
-fn interest(terms: &Terms, balance: Amount, span: &Span) -> Result<Amount, ScheduleError> {
-    let base = if terms.method == Method::Flat { terms.principal } else { balance };
-    let exact = span.years.of(base.to_decimal(terms.currency) * terms.rate);
-    round(terms, exact)
-}
-
-fn round(terms: &Terms, exact: Decimal) -> Result<Amount, ScheduleError> {
-    let rounded = Amount::round(exact, terms.currency, terms.rounding);
-    rounded.map_err(|_| ScheduleError::TotalTooLarge)
-}
-
-/// What every instalment but the last has in common.
-enum Level {
-    /// The sum of principal and interest.
-    Sum(Amount),
-    /// The principal.
-    Principal(Amount),
-}
-
-impl Level {
-    /// The principal an instalment repays.
-    fn repaid(
-        &self,
-        number: u32,
-        balance: Amount,
-        interest: Amount,
-    ) -> Result<Amount, ScheduleError> {
-        match *self {
-            Self::Principal(principal) => Ok(principal.min(balance)),
-            Self::Sum(level) if interest.is_positive() && level <= interest => {
-                Err(ScheduleError::InterestNotCovered { instalment: number })
-            }
-            // A level of a few minor units, rounded up, is done before the last instalment.
-            Self::Sum(level) => Ok((level - interest).min(balance)),
-        }
-    }
-}
-
-fn level_principal(terms: &Terms, spans: &[Span]) -> Result<Level, ScheduleError> {
-    let principal = terms.principal.to_decimal(terms.currency);
-    let each = principal / Decimal::from(terms.instalments);
-    match terms.method {
-        Method::InterestFirst | Method::Bullet => Ok(Level::Principal(Amount::ZERO)),
-        Method::EqualPrincipal | Method::Flat => round(terms, each).map(Level::Principal),
-        Method::EqualInstalment if terms.rate.is_zero() => round(terms, each).map(Level::Sum),
-        Method::EqualInstalment => {
-            // Discounting instead of compounding: no product can leave 28 digits.
-            let mut discount = Decimal::ONE;
-            let mut worth = Decimal::ZERO;
-            for span in spans {
-                discount /= Decimal::ONE + span.years.of(terms.rate);
-                worth += discount;
-            }
-            round(terms, principal / worth).map(Level::Sum)
-        }
-    }
-}
-
-/// The annual cost of a loan that pays out `paid_out` on the day of disbursal and is repaid by
-/// `plan`; `None` when no rate solves it, such as for a loan that pays out nothing.
-///
-/// Where periods make up a year it is the rate of a period, times them or compounded over them,
-/// as the example of 中国人民银行公告〔2021〕第3号 counts; rolls to business days are not seen.
-/// Other periods compound by actual days over 365, and their simple rate is that of a period times
-/// the periods of 365 days. A broken first period counts by days as well.
-pub fn annual_cost(terms: &Terms, paid_out: Amount, plan: &[Instalment]) -> Option<AnnualCost> {
-    let major = |amount: Amount| amount.to_decimal(terms.currency);
-    let repaid = plan.iter().map(|it| -major(it.total()));
-    if let (Some(periods), None) = (terms.every.per_year(), terms.first_due) {
-        return money::annual_cost(&regular_flows(terms, major(paid_out), repaid), periods);
-    }
-    let dated = plan.iter().map(|it| it.due).zip(repaid.clone());
-    let flows: Vec<_> =
-        std::iter::once((terms.disbursed_on, major(paid_out))).chain(dated).collect();
-    let regular = regular_flows(terms, major(paid_out), repaid);
-    let simple = money::simple_rate(&regular, periods_of_a_year(terms.every))?;
-    Some(AnnualCost { simple, compound: money::xirr(&flows)? })
-}
-
-/// The flows one period apart, the sum paid out first. A bullet loan has idle periods.
-fn regular_flows(
-    terms: &Terms,
-    paid_out: Decimal,
-    repaid: impl Iterator<Item = Decimal>,
-) -> Vec<Decimal> {
-    let idle = if terms.method == Method::Bullet { terms.instalments.saturating_sub(1) } else { 0 };
-    let idle = std::iter::repeat_n(Decimal::ZERO, idle as usize);
-    std::iter::once(paid_out).chain(idle).chain(repaid).collect()
-}
-
-/// How often a period goes into a year.
-fn periods_of_a_year(every: Period) -> Decimal {
-    let (year, count) = match every.unit() {
-        Unit::Day => (365, u64::from(every.count())),
-        Unit::Week => (365, u64::from(every.count()).saturating_mul(7)),
-        Unit::Month => (12, u64::from(every.count())),
-        Unit::Year => (1, u64::from(every.count())),
-    };
-    Decimal::from(year) / Decimal::from(count)
 }

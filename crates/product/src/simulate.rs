@@ -25,6 +25,11 @@ use crate::{
 pub struct Request {
     /// How much, in major units; the largest the product offers when absent.
     pub amount: Option<Decimal>,
+    /// The price of a purchase. The loan pays it less `amount`'s rest as a down payment, or
+    /// without an `amount` less the smallest one.
+    pub price: Option<Decimal>,
+    /// The yearly reference rate of a floating rate, as a fraction.
+    pub reference_rate: Option<Decimal>,
     /// How many instalments; the product's default when absent.
     pub term: Option<u32>,
     /// The day of the contract; the first day of the product when absent.
@@ -48,6 +53,15 @@ pub struct Simulation {
     pub amount: Decimal,
     /// The day of it.
     pub date: Date,
+    /// The price of the purchase it pays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<Decimal>,
+    /// What the customer pays of the price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub down_payment: Option<Decimal>,
+    /// Nominal rate of a year of a loan, as a fraction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Decimal>,
     /// How many instalments; absent where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub term: Option<u32>,
@@ -81,9 +95,11 @@ pub struct Line {
     pub principal: Decimal,
     /// Interest, due to the institution from a loan and to the customer from an account.
     pub interest: Decimal,
+    /// Interest a third party owes.
+    pub subsidy: Decimal,
     /// Fees due.
     pub fees: Decimal,
-    /// Everything due.
+    /// Everything the customer owes.
     pub total: Decimal,
     /// Principal owed, or money in the account, after it.
     pub balance: Decimal,
@@ -96,9 +112,11 @@ pub struct Totals {
     pub principal: Decimal,
     /// Interest.
     pub interest: Decimal,
+    /// Interest a third party owes.
+    pub subsidy: Decimal,
     /// Fees, including those kept back from the sum paid out.
     pub fees: Decimal,
-    /// All of it.
+    /// What the customer owes of it.
     pub total: Decimal,
 }
 

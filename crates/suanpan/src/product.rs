@@ -39,6 +39,12 @@ pub(crate) struct Simulate {
     /// How much, in major units; the largest the product offers when absent.
     #[arg(long)]
     amount: Option<Decimal>,
+    /// The price of a purchase; the customer pays what the loan does not.
+    #[arg(long)]
+    price: Option<Decimal>,
+    /// The yearly reference rate of a floating rate, as a fraction.
+    #[arg(long)]
+    reference_rate: Option<Decimal>,
     /// How many instalments; the product's default when absent.
     #[arg(long)]
     term: Option<u32>,
@@ -120,8 +126,8 @@ impl Simulate {
         let chart = Chart::china();
         let definition = Definition::from_document(&document, chart).map_err(refused)?;
         let calendar = Calendar::named(&self.calendar).map_err(|it| anyhow::anyhow!("{it}"))?;
-        let Self { amount, term, date, .. } = *self;
-        let request = Request { amount, term, date, calendar };
+        let Self { amount, price, reference_rate, term, date, .. } = *self;
+        let request = Request { amount, price, reference_rate, term, date, calendar };
         simulate(&definition, &request, chart)
             .map_err(|reject| anyhow::anyhow!("{reject} ({})", reject.code()))
     }
@@ -168,6 +174,9 @@ fn rendered(simulation: &Simulation) -> anyhow::Result<String> {
     let mut out = String::new();
     let Simulation { product, version, kind, currency, amount, date, .. } = simulation;
     writeln!(out, "{product} version {version} ({kind}): {amount} {currency} on {date}\n")?;
+    if let (Some(price), Some(down_payment)) = (simulation.price, simulation.down_payment) {
+        writeln!(out, "price: {price}, down payment: {down_payment}\n")?;
+    }
     let head = ["from", "due", "days", "principal", "interest", "fees", "due total", "balance"];
     let [from, due, days, principal, interest, fees, total, balance] = head;
     writeln!(
@@ -197,6 +206,9 @@ fn rendered(simulation: &Simulation) -> anyhow::Result<String> {
         "{:>3}  {:<10}  {:<10}  {:>4}  {:>12}  {:>11}  {:>9}  {:>12}\n",
         "Σ", "", "", "", totals.principal, totals.interest, totals.fees, totals.total
     )?;
+    if !totals.subsidy.is_zero() {
+        writeln!(out, "interest a third party pays: {}\n", totals.subsidy)?;
+    }
     if let Some(cost) = &simulation.annual_cost {
         let percent = |rate: Decimal| (rate * Decimal::ONE_HUNDRED).round_dp(2);
         let (simple, compound) = (percent(cost.simple), percent(cost.compound));

@@ -407,7 +407,7 @@ fn terms(loan: &Loan) -> TermsBody {
 }
 
 pub(crate) fn penalty(penalty: Penalty) -> PenaltyBody {
-    let Penalty { rate, base, grace_days } = penalty;
+    let Penalty { rate, base, grace_days, .. } = penalty;
     PenaltyBody { rate: rate.to_string(), base, grace_days }
 }
 

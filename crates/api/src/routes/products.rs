@@ -398,7 +398,7 @@ async fn retire(
 
 fn request(asked: Simulated, calendar: &'static Calendar) -> Request {
     let Simulated { amount, term, date } = asked;
-    Request { amount, term, date, calendar }
+    Request { amount, price: None, reference_rate: None, term, date, calendar }
 }
 
 fn not_simulated(reject: SimulationReject) -> ApiError {

@@ -144,7 +144,14 @@ async fn lists(bank: &Bank, by: &Caller, things: Things) -> Vec<Read> {
 /// Reads that every institution of these tests has something for.
 async fn other_reads(bank: &Bank, by: &Caller) -> Vec<Read> {
     let calendar = money::Calendar::china();
-    let request = product::simulate::Request { amount: None, term: None, date: None, calendar };
+    let request = product::simulate::Request {
+        amount: None,
+        price: None,
+        reference_rate: None,
+        term: None,
+        date: None,
+        calendar,
+    };
     let simulated = bank.simulate_product(by, LOAN, &request).await;
     vec![
         ("products", Right::Read, bank.products(by, None, 9).await.map(|it| it.data.len())),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use money::{Amount, Calendar, Currency, DayCount, Decimal, Period, Roll, Rounding};
+use money::{Amount, Calendar, Currency, DayCount, Decimal, Period, Rounding};
 use product::{
     kinds::instalment_loan::{Component, Method, Penalty, PenaltyBase},
     schedule::{self, Instalment, schedule},
@@ -74,6 +74,7 @@ impl Setup {
             penalty: Some(Penalty {
                 rate: Decimal::new(18, 2),
                 base: PenaltyBase::OverduePrincipal,
+                compounding: false,
                 grace_days: 3,
             }),
             allocation: vec![
@@ -86,21 +87,13 @@ impl Setup {
         }
     }
 
-    fn plan(&self) -> Option<Vec<Instalment>> {
-        let terms = schedule::Terms {
-            principal: self.principal,
-            currency: Currency::CNY,
-            instalments: self.instalments,
+    fn schedule(&self) -> schedule::Terms {
+        let Self { principal, instalments, every, rate, on, .. } = *self;
+        schedule::Terms {
             method: self.method,
-            disbursed_on: self.on,
-            first_due: None,
-            every: self.every,
-            roll: Roll::Unadjusted,
-            rate: self.rate,
             day_count: self.day_count,
-            rounding: Rounding::HalfEven,
-        };
-        schedule(&terms, Calendar::china(), |_, _| Some(self.fee)).ok()
+            ..schedule::Terms::new(principal, Currency::CNY, instalments, every, rate, on)
+        }
     }
 
     pub(super) fn loan(&self) -> Option<Loan> {
@@ -125,7 +118,8 @@ impl Setup {
             signed_on: self.on,
             disbursed_on: Some(self.on),
             settled_on: None,
-            plan: self.plan()?,
+            schedule: self.schedule(),
+            plan: schedule(&self.schedule(), Calendar::china(), |_, _| Some(self.fee)).ok()?,
         })
     }
 }

@@ -333,6 +333,7 @@ fn a_bullet_loan_under_actual_days() {
         method: Method::Bullet,
         day_count: money::DayCount::Act365Fixed,
         penalty: Some(Penalty {
+            compounding: false,
             rate: Decimal::new(18, 2),
             base: PenaltyBase::OverdueInstalment,
             grace_days: 0,

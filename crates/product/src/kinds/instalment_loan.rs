@@ -1,25 +1,20 @@
 //! Instalment loan: a sum lent once and repaid in instalments (分期贷款).
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use money::{Decimal, Period, Rounding};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use stdx::Date;
 
 use crate::{
-    check::Check,
-    definition::{Definition, Text},
     expression::{Environment, Field, Type},
     kinds::{Event, Kind, Title},
-    schedule::ScheduleError,
     schema,
 };
 
+mod check;
 mod product;
 mod simulate;
 
-pub use product::{FeeError, LoanProduct, OfferReject};
+pub use product::{FeeError, Financed, LoanProduct, OfferReject};
 
 /// The most fees of a loan.
 pub const FEES_MAX: usize = 20;
@@ -29,6 +24,12 @@ pub const ALLOWED_MAX: usize = 100;
 pub const GRACE_DAYS_MAX: u32 = 90;
 /// The longest loan, in years.
 pub const YEARS_MAX: i16 = 50;
+/// The latest day of a month on which instalments are due: every month has it.
+pub const DUE_DAY_MAX: u32 = 28;
+/// The longest time without interest from disbursal, in days.
+pub const FREE_DAYS_MAX: u32 = 3_660;
+/// The most tranches of a loan.
+pub const TRANCHES_MAX: u32 = 100;
 
 /// The kind.
 pub const KIND: Kind = Kind {
@@ -37,7 +38,7 @@ pub const KIND: Kind = Kind {
     summary: "A sum lent once and repaid in instalments.",
     example: include_str!("../../../../examples/products/consumer-instalment.yaml"),
     terms_schema: schema::of::<InstalmentLoan>,
-    check,
+    check: check::check,
     events: EVENTS,
     round_trips: ROUND_TRIPS,
     simulate: simulate::simulate,
@@ -63,6 +64,30 @@ const EVENTS: &[Event] = &[
         postings: &[("interest", "1132.01", "6011.01")],
     },
     Event {
+        name: "subsidy-accrual",
+        title: Title { en: "Interest of a day that a third party pays", zh: "计提贴息" },
+        postings: &[("subsidy", "1132.03", "6011.03")],
+    },
+    Event {
+        name: "third-party-fee",
+        title: Title {
+            en: "A third party owes a fee at disbursal", zh: "放款时应收第三方费用"
+        },
+        postings: &[("fee", "1221.02", "6021.01")],
+    },
+    Event {
+        name: "subsidy-received",
+        title: Title {
+            en: "The third party pays what it owes", zh: "收到贴息及第三方费用"
+        },
+        postings: &[("subsidy", "1003", "1132.03"), ("fee", "1003", "1221.02")],
+    },
+    Event {
+        name: "interest-capitalised",
+        title: Title { en: "Interest in grace becomes principal", zh: "利息转本金" },
+        postings: &[("interest", "1303", "1132.01")],
+    },
+    Event {
         name: "penalty-accrual",
         title: Title { en: "Penalty interest of a day", zh: "计提罚息" },
         postings: &[("penalty", "1132.02", "6011.02")],
@@ -70,6 +95,11 @@ const EVENTS: &[Event] = &[
     Event {
         name: "instalment-fee",
         title: Title { en: "A fee becomes due with an instalment", zh: "分期费用到期" },
+        postings: &[("fee", "1221.01", "6021.01")],
+    },
+    Event {
+        name: "overdue-fee",
+        title: Title { en: "A fee for an instalment that is overdue", zh: "逾期费用" },
         postings: &[("fee", "1221.01", "6021.01")],
     },
     Event {
@@ -102,6 +132,11 @@ const EVENTS: &[Event] = &[
         title: Title { en: "The price of settling early", zh: "提前结清费用" },
         postings: &[("fee", "1003", "6021.01")],
     },
+    Event {
+        name: "prepayment-fee",
+        title: Title { en: "The price of repaying a part early", zh: "部分提前还款费用" },
+        postings: &[("fee", "1003", "6021.01")],
+    },
 ];
 
 /// A loan's accounts are empty when what was lent or accrued is paid, at once or from what was
@@ -121,6 +156,15 @@ const ROUND_TRIPS: &[&[(&str, &str)]] = &[
     &[("instalment-fee", "fee"), ("prepayment", "prepaid"), ("prepayment-applied", "fee")],
     &[("disbursal-fee", "fee")],
     &[("settlement-fee", "fee")],
+    &[("prepayment-fee", "fee")],
+    &[("overdue-fee", "fee"), ("repayment", "fee")],
+    &[
+        ("interest-accrual", "interest"),
+        ("interest-capitalised", "interest"),
+        ("repayment", "principal"),
+    ],
+    &[("subsidy-accrual", "subsidy"), ("subsidy-received", "subsidy")],
+    &[("third-party-fee", "fee"), ("subsidy-received", "fee")],
 ];
 
 /// The terms of an `instalment-loan`.
@@ -142,13 +186,33 @@ pub struct InstalmentLoan {
     /// What being late costs (罚息). Without it, being late costs nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub penalty: Option<Penalty>,
-    /// What a repayment pays first, within the oldest instalment that is due.
+    /// What a third party pays of the interest (贴息). Without it, the borrower pays all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subsidy: Option<Subsidy>,
+    /// What a repayment pays first.
     #[serde(default = "allocation_default")]
     #[schemars(length(min = 4, max = 4))]
     pub allocation: Vec<Component>,
+    /// What comes first: the oldest instalment, or the first component.
+    #[serde(default)]
+    pub allocation_by: AllocationBy,
+    /// In place of `allocation` what a repayment pays first of all that is due, overdue parts
+    /// apart from those due on the day.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 8, max = 8))]
+    pub waterfall: Vec<Slice>,
     /// Whether and at what price the borrower may settle early (提前结清).
     #[serde(default)]
     pub early_settlement: EarlySettlement,
+    /// Whether and at what price the borrower may repay a part early (部分提前还款).
+    #[serde(default)]
+    pub prepayment: Prepayment,
+    /// What the borrower pays of a purchase (首付). Without it, nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down_payment: Option<DownPayment>,
+    /// Whether the sum may be paid out in parts (分次放款). Without it, at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tranches: Option<Tranches>,
 }
 
 /// Amounts that may be borrowed.
@@ -199,10 +263,61 @@ pub struct Repayment {
     /// The distance of two due dates, such as `1 month`.
     #[schemars(schema_with = "schema::period")]
     pub every: Period,
-    /// Where a due date goes that is not a business day. Interest runs to the date it went to.
+    /// The day of the month on which instalments are due. The first full period starts on the
+    /// first such day from disbursal; without it, on the day of disbursal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = DUE_DAY_MAX))]
+    pub due_day: Option<u32>,
+    /// How the interest of the days before the first full period is collected.
+    #[serde(default)]
+    pub broken_period: BrokenPeriod,
+    /// Where a due date goes that is not a business day.
     #[serde(default)]
     #[schemars(schema_with = "schema::roll")]
     pub roll: money::Roll,
+    /// Whether interest runs to the date a due date went to, or to the regular one.
+    #[serde(default = "yes")]
+    pub adjusted: bool,
+    /// First instalments without principal or interest.
+    #[serde(default)]
+    pub grace: Grace,
+    /// Instalments that repay principal are a multiple of this, such as whole yuan; the last one
+    /// takes the residue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::decimal")]
+    pub multiple: Option<Decimal>,
+    /// The share of the sum lent that is left for the last instalment (尾款): 0.3 is 30 %.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::decimal")]
+    pub balloon: Option<Decimal>,
+}
+
+/// First instalments without principal or interest (宽限期).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Grace {
+    /// How many instalments repay no principal.
+    #[serde(default)]
+    pub principal: u32,
+    /// With how many instalments no interest is due. The first one after them collects it.
+    #[serde(default)]
+    pub interest: u32,
+    /// Interest that is not due becomes principal instead, on the due date.
+    #[serde(default)]
+    pub capitalise: bool,
+}
+
+/// How the interest of a broken first period is collected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BrokenPeriod {
+    /// The level instalment takes it in, so all instalments are equal.
+    #[default]
+    Spread,
+    /// With the first instalment, on top of what a full period would ask for.
+    First,
+    /// On its own, where the first full period starts: one line more in the plan.
+    Separate,
 }
 
 /// How principal and interest spread over the instalments.
@@ -225,9 +340,13 @@ pub enum Method {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Interest {
-    /// Nominal rate of a year as a fraction: 0.096 is 9.6 %.
+    /// Nominal rate of a year as a fraction: 0.096 is 9.6 %. Fixed; else `floating` says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::decimal")]
-    pub rate: Decimal,
+    pub rate: Option<Decimal>,
+    /// The rate is a reference rate and a spread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floating: Option<Floating>,
     /// How days become years.
     #[schemars(schema_with = "schema::day_count")]
     pub day_count: money::DayCount,
@@ -235,6 +354,73 @@ pub struct Interest {
     #[serde(default)]
     #[schemars(schema_with = "schema::rounding")]
     pub rounding: Rounding,
+    /// Days from disbursal that cost no interest (免息期).
+    #[serde(default)]
+    #[schemars(range(max = FREE_DAYS_MAX))]
+    pub free_days: u32,
+}
+
+/// A rate that follows another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Floating {
+    /// The rate it follows.
+    pub reference: Reference,
+    /// What is added to it (加点), as a fraction: 0.0055 is 55 basis points. May be negative; the
+    /// rate is never below 0.
+    #[schemars(schema_with = "schema::decimal")]
+    pub spread: Decimal,
+    /// When the reference rate of the day is taken anew (重定价).
+    pub reset: Reset,
+}
+
+/// A published rate that others follow.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+pub enum Reference {
+    /// The loan prime rate of one year (一年期LPR).
+    #[serde(rename = "lpr-1y")]
+    Lpr1y,
+    /// The loan prime rate of more than five years (五年期以上LPR).
+    #[serde(rename = "lpr-5y")]
+    Lpr5y,
+}
+
+/// When a floating rate takes the reference rate of the day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Reset {
+    /// On 1 January of every year.
+    #[serde(rename = "1-january")]
+    FirstOfJanuary,
+    /// On every anniversary of disbursal.
+    #[serde(rename = "anniversary")]
+    Anniversary,
+    /// Whenever the reference rate is published.
+    #[serde(rename = "each-fixing")]
+    EachFixing,
+}
+
+/// What a third party pays of the interest (贴息): one of `share` and `points`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Subsidy {
+    /// Who pays it, such as `merchant` or `government`.
+    #[schemars(schema_with = "schema::code")]
+    pub payer: String,
+    /// The share of the interest it pays: 1 is all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::decimal")]
+    pub share: Option<Decimal>,
+    /// The part of the yearly rate it pays, as a fraction: 0.02 is two percentage points. Never
+    /// more than the rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::decimal")]
+    pub points: Option<Decimal>,
+    /// For how many instalments from the first; all of them when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = TERM_MAX))]
+    pub instalments: Option<u32>,
 }
 
 /// A fee: when it is taken and how much.
@@ -247,19 +433,26 @@ pub struct Fee {
     /// When it is taken.
     pub on: FeeMoment,
     /// How much, as a number expression over `principal`, `term`, and at an instalment `number`
-    /// and `balance` (before it). Rounded half-even to minor units.
+    /// and `balance` (before it), when overdue its `number`, what is `overdue` and for how many
+    /// `days`. Rounded half-even to minor units.
     #[schemars(schema_with = "schema::expression")]
     pub amount: String,
+    /// Who pays it when that is not the borrower, such as `merchant`; only at disbursal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::code")]
+    pub payer: Option<String>,
 }
 
 /// When a fee is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FeeMoment {
-    /// Kept back from the sum paid out.
+    /// Kept back from the sum paid out, or owed by the third party that pays it.
     Disbursal,
     /// Due with every instalment.
     Instalment,
+    /// Due when an instalment becomes overdue.
+    Overdue,
 }
 
 /// What being late costs.
@@ -272,6 +465,9 @@ pub struct Penalty {
     /// What it is taken on.
     #[serde(default)]
     pub base: PenaltyBase,
+    /// Whether penalty that is not paid bears penalty too (罚息复利).
+    #[serde(default)]
+    pub compounding: bool,
     /// Days after the due date within which paying is not late. Once they are over, penalty runs
     /// from the due date.
     #[serde(default)]
@@ -306,6 +502,46 @@ pub enum Component {
     Principal,
 }
 
+/// In which order a repayment goes through what is due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AllocationBy {
+    /// The oldest instalment first, its components in order (逐期).
+    #[default]
+    Row,
+    /// The first component of all instalments first, then the next component (逐项).
+    Component,
+}
+
+/// A part of what is due, in a waterfall of its own. Within one, the oldest instalment comes
+/// first.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Slice {
+    /// Penalty interest of instalments that were due before the day.
+    OverduePenalty,
+    /// Their fees.
+    OverdueFee,
+    /// Their interest.
+    OverdueInterest,
+    /// Their principal.
+    OverduePrincipal,
+    /// Penalty interest of the instalment due on the day.
+    DuePenalty,
+    /// Its fees.
+    DueFee,
+    /// Its interest.
+    DueInterest,
+    /// Its principal.
+    DuePrincipal,
+}
+
+fn yes() -> bool {
+    true
+}
+
 fn allocation_default() -> Vec<Component> {
     vec![Component::Penalty, Component::Fee, Component::Interest, Component::Principal]
 }
@@ -321,6 +557,70 @@ pub struct EarlySettlement {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::expression")]
     pub fee: Option<String>,
+}
+
+/// Repaying a part before it is due. What is repaid lowers the principal; the plan is made anew.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Prepayment {
+    /// Whether the borrower may.
+    pub allowed: bool,
+    /// What may stay as it was: the first is taken when the borrower names none.
+    #[serde(default = "keep_default")]
+    #[schemars(length(min = 1, max = 2))]
+    pub keep: Vec<Keep>,
+    /// The price, as a number expression over `principal`, `term`, `outstanding` (principal),
+    /// `paid` (instalments paid) and `amount` (principal repaid early).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::expression")]
+    pub fee: Option<String>,
+    /// The smallest principal that may be repaid early, in major units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::decimal")]
+    pub min: Option<Decimal>,
+}
+
+/// What stays as it was when a part is repaid early.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keep {
+    /// The number of instalments: they become smaller (减少月供).
+    Term,
+    /// The instalment: there are fewer (缩短期限).
+    Instalment,
+}
+
+fn keep_default() -> Vec<Keep> {
+    vec![Keep::Term, Keep::Instalment]
+}
+
+impl Default for Prepayment {
+    fn default() -> Self {
+        Self { allowed: false, keep: keep_default(), fee: None, min: None }
+    }
+}
+
+/// What the borrower pays of a purchase; the loan pays the rest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DownPayment {
+    /// The smallest share of the price: 0.2 is 20 %.
+    #[schemars(schema_with = "schema::decimal")]
+    pub min_share: Decimal,
+}
+
+/// Paying out the sum in parts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tranches {
+    /// The most parts.
+    #[schemars(range(min = 2, max = TRANCHES_MAX))]
+    pub max: u32,
+    /// How many days after the first one the others may be paid out.
+    #[schemars(range(min = 1, max = FREE_DAYS_MAX))]
+    pub days: u32,
 }
 
 impl Default for EarlySettlement {
@@ -361,12 +661,19 @@ impl Fee {
     pub fn environment(moment: FeeMoment) -> Environment {
         let principal = Field::new("principal", Type::Number, "The sum lent, in major units.");
         let term = Field::new("term", Type::Number, "How many instalments.");
+        let number = Field::new("number", Type::Number, "The number of the instalment, from 1.");
         let mut fields = vec![principal, term];
-        if moment == FeeMoment::Instalment {
-            fields.extend([
-                Field::new("number", Type::Number, "The number of the instalment, from 1."),
+        match moment {
+            FeeMoment::Disbursal => {}
+            FeeMoment::Instalment => fields.extend([
+                number,
                 Field::new("balance", Type::Number, "Principal owed before it, in major units."),
-            ]);
+            ]),
+            FeeMoment::Overdue => fields.extend([
+                number,
+                Field::new("overdue", Type::Number, "What is unpaid of it, in major units."),
+                Field::new("days", Type::Number, "Days since its due date."),
+            ]),
         }
         Environment::new(fields).expect("the names are distinct and well formed")
     }
@@ -375,189 +682,24 @@ impl Fee {
 impl EarlySettlement {
     /// The fields the fee's expression may use.
     pub fn environment() -> Environment {
-        let fields = [
-            Field::new("principal", Type::Number, "The sum lent, in major units."),
-            Field::new("term", Type::Number, "How many instalments."),
-            Field::new("outstanding", Type::Number, "Principal still owed, in major units."),
-            Field::new("paid", Type::Number, "How many instalments are paid."),
-        ];
+        Environment::new(repaid_early()).expect("the names are distinct and well formed")
+    }
+}
+
+impl Prepayment {
+    /// The fields the fee's expression may use.
+    pub fn environment() -> Environment {
+        let amount = Field::new("amount", Type::Number, "Principal repaid early, in major units.");
+        let fields = repaid_early().into_iter().chain([amount]);
         Environment::new(fields).expect("the names are distinct and well formed")
     }
 }
 
-/// What is wrong with the meaning of the terms.
-fn check(check: &mut Check<'_>) {
-    amounts(check);
-    terms(check);
-    rhythm(check);
-    check.rate("/terms/interest/rate");
-    check.rate("/terms/penalty/rate");
-    fees(check);
-    allocation(check);
-    early_settlement(check);
-    extremes(check);
-}
-
-fn amounts(check: &mut Check<'_>) {
-    let [min, max, step] =
-        ["min", "max", "step"].map(|field| check.amount(&format!("/terms/amount/{field}")));
-    let range = check.ordered("/terms/amount", min, max);
-    if let (Some((min, max)), Some(step)) = (range, step)
-        && max.checked_rem(step).is_some_and(|rest| max - rest < min)
-    {
-        let reason = format!("No amount from {min} to {max} is a multiple of {step}.");
-        check.report("/terms/amount/step", "empty-range", reason, "Lower the step.");
-    }
-}
-
-fn terms(check: &mut Check<'_>) {
-    let [min, max, default] =
-        ["min", "max", "default"].map(|field| check.get::<u32>(&format!("/terms/term/{field}")));
-    let Some((min, max)) = check.ordered("/terms/term", min, max) else { return };
-    let within = |term: u32| (min..=max).contains(&term);
-    let outside = |check: &mut Check<'_>, place: String, term: u32| {
-        let reason = format!("{term} is not in {min} to {max}.");
-        check.report(place, "outside-range", reason, "Choose one in the range.");
-    };
-    if let Some(default) = default.filter(|term| !within(*term)) {
-        outside(check, "/terms/term/default".to_owned(), default);
-    }
-    let mut seen = BTreeSet::new();
-    for index in 0..check.len("/terms/term/allowed") {
-        let place = format!("/terms/term/allowed/{index}");
-        let Some(term) = check.get::<u32>(&place) else { continue };
-        if !within(term) {
-            outside(check, place, term);
-        } else if !seen.insert(term) {
-            check.report(
-                place,
-                "duplicate-value",
-                format!("{term} is there already."),
-                "Keep one.",
-            );
-        }
-    }
-    let listed = |term: &u32| seen.is_empty() || seen.contains(term);
-    if let Some(default) = default.filter(|term| within(*term) && !listed(term)) {
-        let reason = format!("{default} is not one of the `allowed` numbers.");
-        check.report("/terms/term/default", "outside-range", reason, "Choose one of them.");
-    }
-    if default.is_none() && !listed(&max) {
-        let reason =
-            format!("`max` is the default, and {max} is not one of the `allowed` numbers.");
-        check.report("/terms/term/default", "missing", reason, "Add a `default`.");
-    }
-}
-
-/// The longest loan ends within [`YEARS_MAX`] years.
-fn rhythm(check: &mut Check<'_>) {
-    let every: Option<Period> = check.get("/terms/repayment/every");
-    let term: Option<u32> = check.get("/terms/term/max");
-    let effective: Option<Date> = check.get("/effective");
-    let (Some(every), Some(term), Some(effective)) = (every, term, effective) else { return };
-    let last = every.after(effective, term);
-    if last.is_none_or(|last| last.year().saturating_sub(effective.year()) > YEARS_MAX) {
-        let reason = format!("{term} times {every} is more than {YEARS_MAX} years.");
-        let fix = "Lower `every` or `terms.term.max`.";
-        check.report("/terms/repayment/every", "too-long", reason, fix);
-    }
-}
-
-fn fees(check: &mut Check<'_>) {
-    check.distinct(&check.each("/terms/fees", "code"));
-    for index in 0..check.len("/terms/fees") {
-        let place = format!("/terms/fees/{index}");
-        // Without a known moment: the one that may read every field.
-        let moment = check.get(&format!("{place}/on")).unwrap_or(FeeMoment::Instalment);
-        check.expression(&format!("{place}/amount"), &Fee::environment(moment), Type::Number);
-    }
-}
-
-fn allocation(check: &mut Check<'_>) {
-    let mut seen = BTreeSet::new();
-    for index in 0..check.len("/terms/allocation") {
-        let place = format!("/terms/allocation/{index}");
-        let Some(part) = check.get::<Component>(&place) else { continue };
-        if !seen.insert(part) {
-            let reason = "A part is there twice, so another is never paid.";
-            check.report(place, "duplicate-value", reason, "Name each of the four parts once.");
-        }
-    }
-}
-
-fn early_settlement(check: &mut Check<'_>) {
-    let fee = "/terms/early_settlement/fee";
-    check.expression(fee, &EarlySettlement::environment(), Type::Number);
-    let allowed = check.get::<bool>("/terms/early_settlement/allowed");
-    if allowed == Some(false) && check.has(fee) {
-        let reason = "There is a fee for what is not allowed.";
-        check.report(fee, "unused", reason, "Remove it, or allow early settlement.");
-    }
-}
-
-/// Tries the smallest and the largest loan, over the fewest and the most instalments: each must
-/// have a schedule and fees that can be booked.
-fn extremes(check: &mut Check<'_>) {
-    let Some((product, day)) = sound_part(check) else { return };
-    let InstalmentLoan { amount, term, .. } = product.terms();
-    let mut terms = (term.min..=term.max).filter(|it| term.offers(*it));
-    let (fewest, most) = (terms.next(), terms.next_back());
-    let mut places = BTreeSet::new();
-    for amount in [amount.smallest(), amount.largest()] {
-        for term in [fewest, most].into_iter().flatten() {
-            for (place, reason) in product.rehearse(amount, term, day) {
-                if places.insert(place.clone()) {
-                    let reason = format!("{amount} over {term} instalments: {reason}.");
-                    let fix = "Change the terms so that every loan they allow can be made.";
-                    check.report(place, "impossible-loan", reason, fix);
-                }
-            }
-        }
-    }
-}
-
-/// What a loan can be tried with, and the first day of the product: a mistake in a part that does
-/// not matter for it leaves the rest to be tried.
-fn sound_part(check: &Check<'_>) -> Option<(LoanProduct, Date)> {
-    let terms = InstalmentLoan {
-        amount: check.get("/terms/amount")?,
-        term: check.get("/terms/term")?,
-        repayment: check.get("/terms/repayment")?,
-        interest: check.get("/terms/interest")?,
-        fees: check.get("/terms/fees").unwrap_or_default(),
-        penalty: None,
-        allocation: allocation_default(),
-        early_settlement: check.get("/terms/early_settlement").unwrap_or_default(),
-    };
-    let effective = check.get("/effective")?;
-    let definition = Definition {
-        product: String::new(),
-        version: 1,
-        kind: KIND.name.to_owned(),
-        name: Text { en: String::new(), zh: String::new() },
-        description: None,
-        currency: check.get("/currency")?,
-        effective,
-        until: None,
-        facts: BTreeMap::new(),
-        eligibility: Vec::new(),
-        terms: serde_json::to_value(terms).ok()?,
-        accounting: BTreeMap::new(),
-    };
-    Some((LoanProduct::compile(&definition).ok()?, effective))
-}
-
-/// Where in the terms the cause of a schedule's error lies.
-fn place_of(error: ScheduleError) -> &'static str {
-    match error {
-        ScheduleError::PrincipalOutOfRange | ScheduleError::TotalTooLarge => "/terms/amount",
-        ScheduleError::InstalmentsOutOfRange => "/terms/term",
-        ScheduleError::RateOutOfRange | ScheduleError::InterestNotCovered { .. } => {
-            "/terms/interest/rate"
-        }
-        ScheduleError::DateOutOfRange | ScheduleError::DueDatesNotIncreasing { .. } => {
-            "/terms/repayment"
-        }
-        ScheduleError::Fee { .. } => "/terms/fees",
-    }
+fn repaid_early() -> [Field; 4] {
+    [
+        Field::new("principal", Type::Number, "The sum lent, in major units."),
+        Field::new("term", Type::Number, "How many instalments."),
+        Field::new("outstanding", Type::Number, "Principal still owed, in major units."),
+        Field::new("paid", Type::Number, "How many instalments are paid."),
+    ]
 }

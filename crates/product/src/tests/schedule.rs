@@ -5,9 +5,15 @@ use money::{Amount, Calendar, Currency, DayCount, Decimal, Period, Roll, Roundin
 use stdx::{Date, Prng, table};
 
 use crate::{
-    kinds::instalment_loan::Method,
-    schedule::{Instalment, PRINCIPAL_MAX, ScheduleError, Terms, annual_cost, schedule},
+    kinds::instalment_loan::{BrokenPeriod, Grace, Method},
+    schedule::{
+        Days, DueDates, Instalment, NUMBER_MAX, PRINCIPAL_MAX, ScheduleError, Subsidy, SubsidyPart,
+        Terms, annual_cost, schedule,
+    },
 };
+
+mod promises;
+mod tables;
 
 /// The methods by short names, so that tables stay narrow.
 const METHODS: [(&str, Method); 5] = [
@@ -33,18 +39,12 @@ fn plan(terms: &Terms) -> Result<Vec<Instalment>, ScheduleError> {
 /// The terms of a table row.
 fn terms(row: &table::Row<'_>) -> Terms {
     let currency = Currency::CNY;
+    let principal = Amount::parse(row.text("principal"), currency).unwrap();
+    let every = period(row.text("every"));
     Terms {
-        principal: Amount::parse(row.text("principal"), currency).unwrap(),
-        currency,
-        instalments: row.get("n"),
         method: method(row.text("method")),
-        disbursed_on: row.get("on"),
-        first_due: None,
-        every: period(row.text("every")),
-        roll: Roll::Unadjusted,
-        rate: row.get("rate"),
         day_count: row.get("count"),
-        rounding: Rounding::HalfEven,
+        ..Terms::new(principal, currency, row.get("n"), every, row.get("rate"), row.get("on"))
     }
 }
 
@@ -232,7 +232,7 @@ fn rolled_and_broken_periods_count_their_days() {
     );
     check(
         &Terms {
-            first_due: Some("2024-11-05".parse().unwrap()),
+            due: DueDates::starting("2024-11-05".parse().unwrap(), Period::MONTH),
             ..only(
                 "
             principal n method on         every   rate count
@@ -296,40 +296,113 @@ fn absurd_terms_have_named_errors() {
         assert_eq!(code(&terms(row)), row.text("code"), "line {}", row.line);
     }
     let usual = Terms { principal: Amount::from_minor(10_000), ..terms(&rows[0]) };
-    let first_due = Some(usual.disbursed_on);
+    let due = DueDates::starting(usual.from, Period::MONTH);
     let not_after = "due-dates-not-increasing";
-    assert_eq!(code(&Terms { first_due, ..usual.clone() }), not_after);
+    assert_eq!(code(&Terms { due, ..usual.clone() }), not_after);
     // Every day of the National Day holidays falls due on the first working day after them.
-    let disbursed_on = "2024-10-02".parse().unwrap();
-    let daily = Terms { instalments: 3, disbursed_on, every: period("1-day"), ..usual };
+    let from = "2024-10-02".parse().unwrap();
+    let daily = DueDates::Every { period: period("1-day"), date: from, number: 0 };
+    let daily = Terms { instalments: 3, from, due: daily, ..usual.clone() };
     assert_eq!(code(&Terms { roll: Roll::Following, ..daily }), not_after);
+    let two = DueDates::On(vec![later(from, 30), later(from, 60)]);
+    let missing = Terms { instalments: 3, from, due: two, ..usual.clone() };
+    assert_eq!(plan(&missing), Err(ScheduleError::DueDateMissing { instalment: 3 }));
+    let nothing = Amount::ZERO;
+    for (terms, expected) in [
+        (Terms { level: Some(nothing), ..usual.clone() }, "level-out-of-range"),
+        (Terms { multiple: Some(nothing), ..usual.clone() }, "level-out-of-range"),
+        (Terms { balloon: usual.principal, ..usual.clone() }, "balloon-out-of-range"),
+        (Terms { first_number: 0, ..usual.clone() }, "instalments-out-of-range"),
+        (Terms { first_number: NUMBER_MAX, ..usual.clone() }, "instalments-out-of-range"),
+        (
+            Terms { free: vec![days(from, 3), days(from, 9)], ..usual.clone() },
+            "free-days-not-in-order",
+        ),
+        (Terms { subsidy: share("1.1"), ..usual.clone() }, "rate-out-of-range"),
+        (Terms { subsidy: share("-0.1"), ..usual.clone() }, "rate-out-of-range"),
+    ] {
+        assert_eq!(code(&terms), expected);
+    }
 }
 
-/// Terms such as a product may have, and beyond.
+fn later(date: Date, days: u32) -> Date {
+    date.checked_add(jiff::Span::new().days(i64::from(days))).unwrap()
+}
+
+fn days(from: Date, count: u32) -> Days {
+    Days { from, to: later(from, count) }
+}
+
+fn share(share: &str) -> Option<Subsidy> {
+    Some(Subsidy { part: SubsidyPart::Share(share.parse().unwrap()), until: NUMBER_MAX })
+}
+
+/// A number in `0..bound`.
+fn number(prng: &mut Prng, bound: u64) -> u32 {
+    u32::try_from(prng.below(bound)).unwrap()
+}
+
+/// Terms such as a product may have, and beyond: rhythm, method, rate, rounding.
 fn any_terms(prng: &mut Prng) -> Terms {
-    let months = Period::new(1 + u32::try_from(prng.below(3)).unwrap(), Unit::Month).unwrap();
-    let weeks = Period::new(1 + u32::try_from(prng.below(4)).unwrap(), Unit::Week).unwrap();
+    let months = Period::new(1 + number(prng, 3), Unit::Month).unwrap();
+    let weeks = Period::new(1 + number(prng, 4), Unit::Week).unwrap();
     let every = if prng.chance(60) { months } else { weeks };
-    let start: Date = "2019-01-01".parse().unwrap();
-    let day = Period::new(1, Unit::Day).unwrap();
-    let disbursed_on = day.after(start, u32::try_from(prng.below(3_000)).unwrap()).unwrap();
-    let stub = 1 + u32::try_from(prng.below(70)).unwrap();
-    let digits = 1 + u32::try_from(prng.below(11)).unwrap();
+    let from = later("2019-01-01".parse().unwrap(), number(prng, 3_000));
+    let stub = 1 + number(prng, 70);
+    let digits = 1 + number(prng, 11);
     let most = *prng.pick(&[6, 24, 60, 480]);
-    let count = 1 + u32::try_from(prng.below(most)).unwrap();
+    let count = 1 + number(prng, most);
+    let principal = Amount::from_minor(1 + i64::try_from(prng.below(10_u64.pow(digits))).unwrap());
+    let currency = *prng.pick(&["CNY", "JPY", "BHD"].map(|code| code.parse().unwrap()));
+    let rate = Decimal::new(i64::try_from(prng.below(3_600)).unwrap(), 4);
+    let plain = Terms::new(principal, currency, count, every, rate, from);
+    let first = DueDates::starting(later(from, stub), every);
     Terms {
-        principal: Amount::from_minor(1 + i64::try_from(prng.below(10_u64.pow(digits))).unwrap()),
-        currency: *prng.pick(&["CNY", "JPY", "BHD"].map(|code| code.parse().unwrap())),
-        instalments: count,
         method: prng.pick(&METHODS).1,
-        disbursed_on,
-        first_due: prng.chance(20).then(|| day.after(disbursed_on, stub).unwrap()),
-        every,
+        due: if prng.chance(20) { first } else { plain.due.clone() },
         roll: if prng.chance(70) { Roll::Unadjusted } else { prng.pick(&Roll::ALL).1 },
-        rate: Decimal::new(i64::try_from(prng.below(3_600)).unwrap(), 4),
         day_count: prng.pick(&DayCount::ALL).1,
         rounding: prng.pick(&Rounding::ALL).1,
+        ..plain
     }
+}
+
+/// As [`any_terms`], with everything else a loan may have.
+fn rich_terms(prng: &mut Prng) -> Terms {
+    let plain = any_terms(prng);
+    let spared = |prng: &mut Prng| if prng.chance(50) { 0 } else { number(prng, 8) };
+    let grace =
+        Grace { principal: spared(prng), interest: spared(prng), capitalise: prng.chance(50) };
+    let digits = 10_i64.pow(plain.currency.digits());
+    let balloon = plain.principal.minor() / 100 * i64::from(number(prng, 90));
+    let mut free = Vec::new();
+    for _ in 0..prng.below(4) {
+        days(later(plain.from, number(prng, 400)), 1 + number(prng, 60)).insert(&mut free);
+    }
+    let part = if prng.chance(50) {
+        SubsidyPart::Share(Decimal::new(i64::from(number(prng, 101)), 2))
+    } else {
+        SubsidyPart::Points(Decimal::new(i64::from(number(prng, 1_000)), 4))
+    };
+    let irregular = dates(prng, plain.from, plain.instalments);
+    let broken = [BrokenPeriod::Spread, BrokenPeriod::First, BrokenPeriod::Separate];
+    Terms {
+        due: if prng.chance(15) { DueDates::On(irregular) } else { plain.due.clone() },
+        adjusted: prng.chance(70),
+        multiple: prng.chance(20).then(|| Amount::from_minor(digits)),
+        balloon: if prng.chance(20) { Amount::from_minor(balloon) } else { Amount::ZERO },
+        grace: if prng.chance(40) { grace } else { Grace::default() },
+        broken: *prng.pick(&broken),
+        free,
+        subsidy: prng.chance(30).then(|| Subsidy { part, until: 1 + number(prng, 30) }),
+        ..plain
+    }
+}
+
+/// Due dates three days to two months apart; one more than instalments, for a broken period.
+fn dates(prng: &mut Prng, from: Date, count: u32) -> Vec<Date> {
+    let next = |date: &Date| Some(later(*date, 3 + number(prng, 60)));
+    std::iter::successors(Some(from), next).skip(1).take(count as usize + 1).collect()
 }
 
 #[test]
@@ -353,7 +426,7 @@ fn every_schedule_repays_exactly_what_was_lent() {
 
 /// Follows a plan line by line: dates meet, balances fall, interest is that of the balance.
 fn follow(terms: &Terms, plan: &[Instalment], seed: u64) {
-    let (mut from, mut balance) = (terms.disbursed_on, terms.principal);
+    let (mut from, mut balance) = (terms.from, terms.principal);
     for (number, it) in (1..).zip(plan) {
         assert_eq!((it.number, it.from), (number, from), "seed {seed}");
         assert!(it.due > it.from, "seed {seed}");
@@ -402,6 +475,12 @@ fn a_whole_month_of_thirty_days_is_a_twelfth_of_a_year() {
     assert!(plan.iter().all(|it| (it.days, it.interest.minor()) == (30, 1_200)), "{plan:?}");
 }
 
+/// The dates of a loan whose first instalment is due a period after disbursal.
+fn regular(terms: &Terms) -> DueDates {
+    let period = terms.due.period().unwrap();
+    DueDates::Every { period, date: terms.from, number: 0 }
+}
+
 #[test]
 fn level_instalments_are_equal_and_the_last_is_near() {
     for seed in 0..2_000 {
@@ -411,11 +490,11 @@ fn level_instalments_are_equal_and_the_last_is_near() {
             principal: Amount::from_minor(100_000 + i64::try_from(prng.below(10_000_000)).unwrap()),
             instalments: count,
             method: Method::EqualInstalment,
-            first_due: None,
             roll: Roll::Unadjusted,
             rounding: Rounding::HalfEven,
             ..any_terms(&mut prng)
         };
+        let terms = Terms { due: regular(&terms), ..terms };
         let plan = plan(&terms).unwrap();
         let (last, before) = plan.split_last().unwrap();
         let level = before[0].total();
@@ -444,9 +523,9 @@ fn level_sums_match_the_compound_formula() {
             method: Method::EqualInstalment,
             rate: Decimal::new(1 + i64::try_from(prng.below(3_600)).unwrap(), 4),
             rounding: Rounding::HalfUp,
-            first_due: None,
             ..any_terms(&mut prng)
         };
+        let terms = Terms { due: regular(&terms), ..terms };
         let Ok(plan) = plan(&terms) else { continue };
         // E = P × Π(1 + f) ÷ Σⱼ Πₖ﹥ⱼ(1 + fₖ), the other way round than the code.
         let (mut growth, mut sum) = (Decimal::ONE, Decimal::ZERO);
@@ -464,16 +543,20 @@ fn level_sums_match_the_compound_formula() {
 fn the_largest_loans_do_not_panic() {
     for seed in 0..300 {
         let mut prng = Prng::stream(seed, "large");
+        let period: Period = prng.pick(&["1 day", "1 week", "1 month", "9 years"]).parse().unwrap();
+        let rich = rich_terms(&mut prng);
         let terms = Terms {
             principal: PRINCIPAL_MAX,
             rate: Decimal::from(prng.below(101)),
             instalments: 480,
-            every: *prng
-                .pick(&["1 day", "1 week", "1 month", "9 years"].map(|it| it.parse().unwrap())),
-            ..any_terms(&mut prng)
+            due: DueDates::Every { period, date: rich.from, number: 0 },
+            grace: Grace { principal: 5, interest: 5, ..rich.grace },
+            ..rich
         };
         if let Ok(plan) = plan(&terms) {
-            assert_eq!(plan.iter().map(|it| it.principal).sum::<Amount>(), PRINCIPAL_MAX);
+            let made: Amount = plan.iter().map(|it| it.capitalised).sum();
+            let repaid: Amount = plan.iter().map(|it| it.principal).sum();
+            assert_eq!(repaid, PRINCIPAL_MAX + made);
         }
     }
 }
@@ -499,39 +582,37 @@ fn the_annual_cost_counts_what_is_kept_back() {
         annual_cost(terms, paid_out, &plan(terms).unwrap())
     };
     for row in rows {
+        let every = period(row.text("every"));
+        let Terms { principal, currency, from, .. } = usual;
         let terms = Terms {
-            instalments: row.get("n"),
             method: method(row.text("method")),
-            every: period(row.text("every")),
-            rate: row.get("rate"),
             day_count: row.get("count"),
-            ..usual.clone()
+            ..Terms::new(principal, currency, row.get("n"), every, row.get("rate"), from)
         };
         let cost = cost(&terms, row.text("paid_out")).unwrap();
         assert_eq!(cost.simple, row.get::<Decimal>("simple"), "line {}", row.line);
         assert_eq!(cost.compound, row.get::<Decimal>("compound"), "line {}", row.line);
     }
     // A broken first period of a year counts by its days; nothing paid out has no cost.
-    let broken = Terms { first_due: Some("2024-01-01".parse().unwrap()), ..usual };
+    let year = "2024-01-01".parse().unwrap();
+    let broken = Terms { due: DueDates::starting(year, Period::MONTH), ..usual.clone() };
     assert_eq!(cost(&broken, "1000").unwrap().compound, Decimal::new(1, 1));
     assert_eq!(cost(&broken, "0"), None);
+    // Dates of one's own have the day for a period: 0.1 = (1 + r)³⁶⁵ − 1, 365 × r = 0.0953….
+    let listed = Terms { due: DueDates::On(vec![year]), ..usual };
+    let listed = cost(&listed, "1000").unwrap();
+    assert_eq!(listed.compound, Decimal::new(1, 1));
+    assert_eq!(listed.simple.round_dp(6), "0.095323".parse().unwrap());
 }
 
 #[test]
 fn equal_principal_rounds_to_the_nearest_and_the_last_takes_the_residue() {
-    let terms = Terms {
-        principal: Amount::from_minor(500_000),
-        currency: money::Currency::CNY,
-        instalments: 3,
-        method: Method::EqualPrincipal,
-        disbursed_on: Date::constant(2022, 11, 1),
-        first_due: None,
-        every: money::Period::MONTH,
-        roll: money::Roll::Unadjusted,
-        rate: "0.12".parse().unwrap(),
-        day_count: money::DayCount::Thirty360,
-        rounding: money::Rounding::HalfEven,
-    };
+    let terms = only(
+        "
+            principal n method on         every   rate count
+            5000.00   3 equal  2022-11-01 1-month 0.12 30/360
+            ",
+    );
     let principal = |plan: Vec<Instalment>| plan.iter().map(|it| it.principal.minor()).collect();
     let repaid: Vec<i64> = principal(plan(&terms).unwrap());
     assert_eq!(repaid, [166_667, 166_667, 166_666]);

@@ -16,6 +16,8 @@ use crate::{
 fn request(amount: &str, term: Option<u32>, date: &str) -> Request {
     Request {
         amount: Some(amount.parse().unwrap()),
+        price: None,
+        reference_rate: None,
         term,
         date: Some(date.parse().unwrap()),
         calendar: Calendar::china(),
@@ -249,9 +251,8 @@ fn random_loan(prng: &mut Prng) -> (Definition, Request) {
     let day = stdx::Date::constant(2022, 1, 1);
     let date = money::Period::new(1, money::Unit::Day).unwrap();
     let date = date.after(day, u32::try_from(prng.below(1_000)).unwrap());
-    let request =
-        Request { amount: Some(amount), term: Some(term), date, calendar: Calendar::china() };
-    (definition, request)
+    let request = request("0", Some(term), "2022-01-01");
+    (definition, Request { amount: Some(amount), date, ..request })
 }
 
 #[test]

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
-use money::{Amount, Calendar, Currency, Decimal, Money, Rounding};
+use money::{Amount, Calendar, Currency, Decimal, Money, Period, Rounding};
 use stdx::Date;
 
-use super::{EarlySettlement, Fee, FeeMoment, InstalmentLoan, KIND, place_of};
+use super::{
+    BrokenPeriod, EarlySettlement, Fee, FeeMoment, Grace, InstalmentLoan, KIND, Prepayment,
+    check::place_of,
+};
 use crate::{
     accounting::Accounting,
     check::unforeseen,
@@ -13,7 +16,10 @@ use crate::{
     eligibility::{Application, Eligibility, Failure},
     expression::{Environment, EvaluationError, Expression, Facts, Type},
     problem::Problem,
-    schedule::{Instalment, ScheduleError, Terms, schedule},
+    schedule::{
+        Days, DueDates, Instalment, NUMBER_MAX, ScheduleError, Subsidy, SubsidyPart, Terms,
+        schedule,
+    },
 };
 
 /// A compiled `instalment-loan`.
@@ -25,6 +31,7 @@ pub struct LoanProduct {
     eligibility: Eligibility,
     fees: Vec<CompiledFee>,
     settlement_fee: Option<Compiled>,
+    prepayment_fee: Option<Compiled>,
 }
 
 /// An expression and the fields it reads.
@@ -38,7 +45,20 @@ struct Compiled {
 struct CompiledFee {
     code: String,
     moment: FeeMoment,
+    /// Who pays it, if not the borrower.
+    payer: Option<String>,
     amount: Compiled,
+}
+
+/// A purchase and how it is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Financed {
+    /// What it costs.
+    pub price: Amount,
+    /// What the borrower pays of it.
+    pub down_payment: Amount,
+    /// What the loan pays: the sum lent.
+    pub principal: Amount,
 }
 
 /// Why a product does not offer a loan.
@@ -63,6 +83,21 @@ pub enum OfferReject {
     TermNotOffered,
     /// No contract may be made under this version on this day.
     NotInForce,
+    /// The borrower pays too little of the price, or all of it.
+    DownPayment {
+        /// The smallest down payment.
+        min: Money,
+    },
+    /// The sum is paid out in fewer parts.
+    TrancheNotOffered {
+        /// How many parts it may have.
+        max: u32,
+    },
+    /// The last day to pay out another part is over.
+    TrancheTooLate {
+        /// That day.
+        last: Date,
+    },
 }
 
 impl OfferReject {
@@ -74,6 +109,9 @@ impl OfferReject {
             Self::AmountNotAStep { .. } => "amount-not-a-step",
             Self::TermNotOffered => "term-not-offered",
             Self::NotInForce => "product-not-in-force",
+            Self::DownPayment { .. } => "down-payment",
+            Self::TrancheNotOffered { .. } => "tranche-not-offered",
+            Self::TrancheTooLate { .. } => "tranche-too-late",
         }
     }
 }
@@ -86,6 +124,13 @@ impl fmt::Display for OfferReject {
             Self::AmountNotAStep { step } => write!(f, "the amount must be a multiple of {step}"),
             Self::TermNotOffered => f.write_str("this number of instalments is not offered"),
             Self::NotInForce => f.write_str("the product is not in force on this day"),
+            Self::DownPayment { min } => {
+                write!(f, "the down payment must be {min} at least, and less than the price")
+            }
+            Self::TrancheNotOffered { max } => {
+                write!(f, "the sum is paid out in {max} parts at the most")
+            }
+            Self::TrancheTooLate { last } => write!(f, "the last day to pay out was {last}"),
         }
     }
 }
@@ -146,16 +191,23 @@ impl LoanProduct {
         let fees = terms.fees.iter().enumerate().map(|(index, fee)| {
             let place = format!("/terms/fees/{index}/amount");
             let amount = compile(&fee.amount, Fee::environment(fee.on), &place)?;
-            Ok(CompiledFee { code: fee.code.clone(), moment: fee.on, amount })
+            let (code, payer) = (fee.code.clone(), fee.payer.clone());
+            Ok(CompiledFee { code, moment: fee.on, payer, amount })
         });
         let settlement_fee = terms.early_settlement.fee.as_deref().map(|source| {
             compile(source, EarlySettlement::environment(), "/terms/early_settlement/fee")
         });
+        let prepayment_fee = terms
+            .prepayment
+            .fee
+            .as_deref()
+            .map(|source| compile(source, Prepayment::environment(), "/terms/prepayment/fee"));
         Ok(Self {
             accounting: Accounting::of(&KIND, definition),
             eligibility: Eligibility::compile(definition)?,
             fees: fees.collect::<Result<_, Vec<Problem>>>()?,
             settlement_fee: settlement_fee.transpose()?,
+            prepayment_fee: prepayment_fee.transpose()?,
             definition: definition.clone(),
             terms,
         })
@@ -217,6 +269,41 @@ impl LoanProduct {
         if self.terms.term.offers(term) { Ok(()) } else { Err(OfferReject::TermNotOffered) }
     }
 
+    /// How a purchase is paid; without a down payment named, by the smallest.
+    ///
+    /// # Errors
+    /// [`OfferReject::DownPayment`].
+    pub fn finance(
+        &self,
+        price: Amount,
+        down_payment: Option<Amount>,
+    ) -> Result<Financed, OfferReject> {
+        let share = self.terms.down_payment.as_ref().map_or(Decimal::ZERO, |it| it.min_share);
+        let least = Amount::round(self.major(price) * share, self.currency(), Rounding::Up);
+        let min = least.unwrap_or(Amount::MAX);
+        let down_payment = down_payment.unwrap_or(min);
+        if down_payment < min || down_payment >= price {
+            let min = Money::new(min, self.currency());
+            return Err(OfferReject::DownPayment { min });
+        }
+        Ok(Financed { price, down_payment, principal: price - down_payment })
+    }
+
+    /// Whether part `number` (from 1) of a sum may be paid out on a day, the first one having been
+    /// on `first`.
+    ///
+    /// # Errors
+    /// [`OfferReject::TrancheNotOffered`], [`OfferReject::TrancheTooLate`].
+    pub fn offers_tranche(&self, number: u32, first: Date, day: Date) -> Result<(), OfferReject> {
+        let max = self.terms.tranches.as_ref().map_or(1, |it| it.max);
+        if number > max {
+            return Err(OfferReject::TrancheNotOffered { max });
+        }
+        let days = self.terms.tranches.as_ref().map_or(0, |it| it.days);
+        let last = later(first, days);
+        if day <= last { Ok(()) } else { Err(OfferReject::TrancheTooLate { last }) }
+    }
+
     /// The fees kept back from the sum paid out, by code.
     ///
     /// # Errors
@@ -227,10 +314,27 @@ impl LoanProduct {
         term: u32,
     ) -> Result<Vec<(&str, Amount)>, FeeError> {
         let facts = self.disbursal_facts(principal, term);
-        let fees = self.fees_at(FeeMoment::Disbursal, &facts)?;
+        let fees = self.coded_fees(FeeMoment::Disbursal, &facts)?;
         let total = fees.iter().try_fold(Amount::ZERO, |sum, (_, fee)| sum.checked_add(*fee));
         total.filter(|total| *total < principal).ok_or(FeeError::TooLarge)?;
         Ok(fees)
+    }
+
+    /// The fees a third party owes at disbursal: code, payer, amount.
+    ///
+    /// # Errors
+    /// [`FeeError`].
+    pub fn third_party_fees(
+        &self,
+        principal: Amount,
+        term: u32,
+    ) -> Result<Vec<(&str, &str, Amount)>, FeeError> {
+        let facts = self.disbursal_facts(principal, term);
+        let fees = self.fees_at(FeeMoment::Disbursal, &facts, true)?;
+        let owed = fees
+            .into_iter()
+            .filter_map(|(fee, amount)| Some((&fee.code[..], fee.payer.as_deref()?, amount)));
+        Ok(owed.collect())
     }
 
     /// The fees due with an instalment, by code; `balance` is the principal owed before it.
@@ -245,7 +349,24 @@ impl LoanProduct {
         balance: Amount,
     ) -> Result<Vec<(&str, Amount)>, FeeError> {
         let facts = self.instalment_facts(principal, term, number, balance);
-        self.fees_at(FeeMoment::Instalment, &facts)
+        self.coded_fees(FeeMoment::Instalment, &facts)
+    }
+
+    /// The fees due when so much of an instalment is unpaid so many days after its due date, by
+    /// code. An instalment becomes overdue once, and its fees are taken then.
+    ///
+    /// # Errors
+    /// [`FeeError`].
+    pub fn overdue_fees(
+        &self,
+        principal: Amount,
+        term: u32,
+        number: u32,
+        overdue: Amount,
+        days: u32,
+    ) -> Result<Vec<(&str, Amount)>, FeeError> {
+        let facts = self.overdue_facts(principal, term, number, overdue, days);
+        self.coded_fees(FeeMoment::Overdue, &facts)
     }
 
     /// The price of settling when so much principal is owed and so many instalments are paid.
@@ -269,24 +390,86 @@ impl LoanProduct {
         self.fee(fee, &facts)
     }
 
-    /// What the schedule of a loan follows from.
-    pub fn schedule_terms(&self, principal: Amount, term: u32, disbursed_on: Date) -> Terms {
+    /// The price of repaying `amount` of the principal early, when so much is owed and so many
+    /// instalments are paid.
+    ///
+    /// # Errors
+    /// [`FeeError`].
+    pub fn prepayment_fee(
+        &self,
+        principal: Amount,
+        term: u32,
+        outstanding: Amount,
+        paid: u32,
+        amount: Amount,
+    ) -> Result<Amount, FeeError> {
+        let Some(fee) = &self.prepayment_fee else { return Ok(Amount::ZERO) };
+        let facts = [
+            ("principal", self.major(principal)),
+            ("term", term.into()),
+            ("outstanding", self.major(outstanding)),
+            ("paid", paid.into()),
+            ("amount", self.major(amount)),
+        ];
+        self.fee(fee, &facts)
+    }
+
+    /// The yearly rate: the fixed one, or a floating one from the `reference` rate of the day.
+    ///
+    /// # Errors
+    /// [`ScheduleError::RateUnknown`] for a floating rate without a reference rate.
+    pub fn rate(&self, reference: Option<Decimal>) -> Result<Decimal, ScheduleError> {
+        let floating = |spread: Decimal| reference.map(|it| (it + spread).max(Decimal::ZERO));
+        let interest = &self.terms.interest;
+        let rate = interest.rate.or_else(|| floating(interest.floating.as_ref()?.spread));
+        rate.ok_or(ScheduleError::RateUnknown)
+    }
+
+    /// What the schedule of a loan follows from that runs from a day at a yearly rate.
+    pub fn schedule_terms(&self, principal: Amount, term: u32, from: Date, rate: Decimal) -> Terms {
+        let InstalmentLoan { repayment, interest, subsidy, .. } = &self.terms;
+        let (due, broken) = self.due_dates(from);
+        // The line of a broken period that is collected apart has a number too.
+        let apart = u32::from(broken == BrokenPeriod::Separate);
+        let beyond = |spared: u32| if spared == 0 { 0 } else { spared.saturating_add(apart) };
+        let subsidy = subsidy.as_ref().and_then(|it| {
+            let part = it.share.map(SubsidyPart::Share);
+            let part = part.or_else(|| it.points.map(SubsidyPart::Points))?;
+            Some(Subsidy { part, until: it.instalments.map_or(NUMBER_MAX, beyond) })
+        });
+        let free = Days { from, to: later(from, interest.free_days) };
+        let balloon = self.major(principal) * repayment.balloon.unwrap_or_default();
         Terms {
-            principal,
-            currency: self.currency(),
-            instalments: term,
-            method: self.terms.repayment.method,
-            disbursed_on,
-            first_due: None,
-            every: self.terms.repayment.every,
-            roll: self.terms.repayment.roll,
-            rate: self.terms.interest.rate,
-            day_count: self.terms.interest.day_count,
-            rounding: self.terms.interest.rounding,
+            method: repayment.method,
+            due,
+            roll: repayment.roll,
+            adjusted: repayment.adjusted,
+            day_count: interest.day_count,
+            rounding: interest.rounding,
+            multiple: repayment.multiple.map(|it| self.amount(it)),
+            balloon: self.amount(balloon),
+            grace: Grace {
+                principal: beyond(repayment.grace.principal),
+                interest: beyond(repayment.grace.interest),
+                ..repayment.grace
+            },
+            broken,
+            free: Some(free).filter(|it| it.from < it.to).into_iter().collect(),
+            subsidy,
+            ..Terms::new(principal, self.currency(), term, repayment.every, rate, from)
         }
     }
 
-    /// The schedule of a loan, with its fees.
+    /// The due dates of a loan that runs from a day, and the style of its first period.
+    fn due_dates(&self, from: Date) -> (DueDates, BrokenPeriod) {
+        let repayment = &self.terms.repayment;
+        let start = repayment.due_day.and_then(|day| day_of_month(from, day)).unwrap_or(from);
+        let broken = if start == from { BrokenPeriod::Spread } else { repayment.broken_period };
+        let number = u32::from(broken == BrokenPeriod::Separate);
+        (DueDates::Every { period: repayment.every, date: start, number }, broken)
+    }
+
+    /// The schedule of a loan at a yearly rate, with its fees.
     ///
     /// # Errors
     /// [`ScheduleError`].
@@ -294,39 +477,73 @@ impl LoanProduct {
         &self,
         principal: Amount,
         term: u32,
-        disbursed_on: Date,
+        from: Date,
+        rate: Decimal,
+        calendar: &Calendar,
+    ) -> Result<Vec<Instalment>, ScheduleError> {
+        self.plan(&self.schedule_terms(principal, term, from, rate), principal, term, calendar)
+    }
+
+    /// The schedule of any terms with the fees of a loan of so much over so many instalments.
+    ///
+    /// # Errors
+    /// [`ScheduleError`].
+    pub fn plan(
+        &self,
+        terms: &Terms,
+        principal: Amount,
+        term: u32,
         calendar: &Calendar,
     ) -> Result<Vec<Instalment>, ScheduleError> {
         let fee = |number, balance| {
             let fees = self.instalment_fees(principal, term, number, balance).ok()?;
             fees.iter().try_fold(Amount::ZERO, |sum, (_, fee)| sum.checked_add(*fee))
         };
-        schedule(&self.schedule_terms(principal, term, disbursed_on), calendar, fee)
+        schedule(terms, calendar, fee)
     }
 
     /// Makes a loan on paper: what keeps it from being made, each thing with its place.
-    pub(super) fn rehearse(&self, amount: Decimal, term: u32, day: Date) -> Vec<(String, String)> {
+    /// A floating rate has this reference rate.
+    pub(super) fn rehearse(
+        &self,
+        amount: Decimal,
+        term: u32,
+        day: Date,
+        reference: Decimal,
+    ) -> Vec<(String, String)> {
         let principal = self.amount(amount);
         let calendar = Calendar::weekends_only();
-        let terms = self.schedule_terms(principal, term, day);
+        let Ok(rate) = self.rate(Some(reference)) else { return Vec::new() };
+        let terms = self.schedule_terms(principal, term, day, rate);
         let plan = match schedule(&terms, calendar, |_, _| Some(Amount::ZERO)) {
             Ok(plan) => plan,
             Err(error) => return vec![(place_of(error).to_owned(), error.to_string())],
         };
-        let made = self.schedule(principal, term, day, calendar);
+        let made = self.plan(&terms, principal, term, calendar);
         let made = made.map_err(|error| (place_of(error).to_owned(), error.to_string()));
-        let kept_back = self.disbursal_fees(principal, term);
-        let kept_back = kept_back.map_err(|error| ("/terms/fees".to_owned(), error.to_string()));
-        let mut wrong: Vec<_> = made.err().into_iter().chain(kept_back.err()).collect();
+        let fees = self.disbursal_fees(principal, term).map(|_| ());
+        let others = plan.iter().try_for_each(|it| {
+            self.overdue_fees(principal, term, it.number, it.total(), 1).map(|_| ())
+        });
+        let others = others.and(self.third_party_fees(principal, term).map(|_| ()));
+        let fees = fees.and(others);
+        let fees = fees.map_err(|error| ("/terms/fees".to_owned(), error.to_string()));
+        let mut wrong: Vec<_> = made.err().into_iter().chain(fees.err()).collect();
         if !wrong.is_empty() {
             let fees = self.wrong_fees(principal, term, &plan);
             wrong = if fees.is_empty() { wrong } else { fees };
         }
         let settled = (0..).zip(&plan).try_for_each(|(paid, it)| {
-            self.settlement_fee(principal, term, it.balance + it.principal, paid).map(|_| ())
+            self.settlement_fee(principal, term, it.opening(), paid).map(|_| ())
         });
         if let Err(error) = settled {
             wrong.push(("/terms/early_settlement/fee".to_owned(), error.to_string()));
+        }
+        let prepaid = (0..).zip(&plan).try_for_each(|(paid, it)| {
+            self.prepayment_fee(principal, term, it.opening(), paid, it.opening()).map(|_| ())
+        });
+        if let Err(error) = prepaid {
+            wrong.push(("/terms/prepayment/fee".to_owned(), error.to_string()));
         }
         wrong
     }
@@ -358,8 +575,11 @@ impl LoanProduct {
                 self.fee(&fee.amount, &self.disbursal_facts(principal, term)).map(|_| ())
             }
             FeeMoment::Instalment => plan.iter().try_for_each(|it| {
-                let before = it.balance + it.principal;
-                let facts = self.instalment_facts(principal, term, it.number, before);
+                let facts = self.instalment_facts(principal, term, it.number, it.opening());
+                self.fee(&fee.amount, &facts).map(|_| ())
+            }),
+            FeeMoment::Overdue => plan.iter().try_for_each(|it| {
+                let facts = self.overdue_facts(principal, term, it.number, it.total(), 1);
                 self.fee(&fee.amount, &facts).map(|_| ())
             }),
         }
@@ -380,6 +600,19 @@ impl LoanProduct {
         [principal, term, ("number", number.into()), ("balance", self.major(balance))]
     }
 
+    fn overdue_facts(
+        &self,
+        principal: Amount,
+        term: u32,
+        number: u32,
+        overdue: Amount,
+        days: u32,
+    ) -> [(&'static str, Decimal); 5] {
+        let [principal, term] = self.disbursal_facts(principal, term);
+        let overdue = ("overdue", self.major(overdue));
+        [principal, term, ("number", number.into()), overdue, ("days", days.into())]
+    }
+
     /// An amount of the definition, which was checked to be one.
     fn amount(&self, major: Decimal) -> Amount {
         Amount::round(major, self.currency(), Rounding::Down).unwrap_or(Amount::MAX)
@@ -393,13 +626,26 @@ impl LoanProduct {
         amount.to_decimal(self.currency())
     }
 
-    fn fees_at(
+    /// The borrower's fees at a moment, by code.
+    fn coded_fees(
         &self,
         moment: FeeMoment,
         facts: &[(&str, Decimal)],
     ) -> Result<Vec<(&str, Amount)>, FeeError> {
+        let fees = self.fees_at(moment, facts, false)?;
+        Ok(fees.into_iter().map(|(fee, amount)| (&fee.code[..], amount)).collect())
+    }
+
+    /// The fees at a moment of the borrower, or of third parties.
+    fn fees_at(
+        &self,
+        moment: FeeMoment,
+        facts: &[(&str, Decimal)],
+        third_party: bool,
+    ) -> Result<Vec<(&CompiledFee, Amount)>, FeeError> {
         let fees = self.fees.iter().filter(|fee| fee.moment == moment);
-        fees.map(|fee| Ok((&fee.code[..], self.fee(&fee.amount, facts)?))).collect()
+        let fees = fees.filter(|fee| fee.payer.is_some() == third_party);
+        fees.map(|fee| Ok((fee, self.fee(&fee.amount, facts)?))).collect()
     }
 
     fn fee(&self, compiled: &Compiled, values: &[(&str, Decimal)]) -> Result<Amount, FeeError> {
@@ -413,6 +659,18 @@ impl LoanProduct {
         let fee = fee.map_err(|_| FeeError::TooLarge)?;
         if fee.is_negative() { Err(FeeError::Negative) } else { Ok(fee) }
     }
+}
+
+/// So many days later; the last day of the calendar beyond it.
+fn later(date: Date, days: u32) -> Date {
+    date.checked_add(jiff::Span::new().days(i64::from(days))).unwrap_or(Date::MAX)
+}
+
+/// The first such day of a month from a date on.
+fn day_of_month(from: Date, day: u32) -> Option<Date> {
+    let day = i8::try_from(day).ok()?;
+    let this = from.with().day(day).build().ok()?;
+    if this >= from { Some(this) } else { Period::MONTH.after(this, 1) }
 }
 
 fn compile(source: &str, environment: Environment, place: &str) -> Result<Compiled, Vec<Problem>> {

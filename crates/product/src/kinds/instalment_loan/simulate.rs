@@ -1,9 +1,9 @@
 //! The life of a loan whose borrower pays everything on the day it is due.
 
-use money::{Amount, Decimal};
+use money::{Amount, Currency, Decimal};
 use stdx::Date;
 
-use super::{KIND, LoanProduct};
+use super::{Financed, KIND, LoanProduct};
 use crate::{
     chart::Chart,
     definition::Definition,
@@ -19,22 +19,35 @@ pub(super) fn simulate(
 ) -> Result<Simulation, SimulationReject> {
     let product = LoanProduct::compile(definition).map_err(SimulationReject::Definition)?;
     let currency = product.currency();
-    let amount = request.amount.unwrap_or_else(|| product.terms().amount.largest());
-    let principal = Amount::exactly(amount, currency).map_err(|_| SimulationReject::Amount)?;
+    let purchase = purchase(&product, request)?;
+    let principal = match purchase {
+        Some(it) => it.principal,
+        None => {
+            let amount = request.amount.unwrap_or_else(|| product.terms().amount.largest());
+            exactly(amount, currency)?
+        }
+    };
     let term = request.term.unwrap_or_else(|| product.terms().term.chosen());
     let date = request.date.unwrap_or(definition.effective);
     product.offers(principal, term, date).map_err(SimulationReject::Offer)?;
-    let plan = product.schedule(principal, term, date, request.calendar);
+    let rate = product.rate(request.reference_rate).map_err(SimulationReject::Schedule)?;
+    let terms = product.schedule_terms(principal, term, date, rate);
+    let plan = product.plan(&terms, principal, term, request.calendar);
     let plan = plan.map_err(SimulationReject::Schedule)?;
     let fees = product.disbursal_fees(principal, term);
     let fees = fees.map_err(SimulationReject::Fee)?;
     let kept_back: Amount = fees.iter().map(|(_, fee)| *fee).sum();
+    let third_party = product.third_party_fees(principal, term).map_err(SimulationReject::Fee)?;
+    let third_party: Amount = third_party.iter().map(|(_, _, fee)| *fee).sum();
 
     let mut books = Books::new(product.accounting(), chart, currency);
-    book(&mut books, date, principal, kept_back, &plan);
+    books.book(date, "disbursal", &[("principal", principal)]);
+    books.book(date, "disbursal-fee", &[("fee", kept_back)]);
+    books.book(date, "third-party-fee", &[("fee", third_party)]);
+    books.book(date, "subsidy-received", &[("fee", third_party)]);
+    book(&mut books, &plan);
     let major = |amount: Amount| amount.to_decimal(currency);
     let lines: Vec<_> = plan.iter().map(|it| line(it, major)).collect();
-    let terms = product.schedule_terms(principal, term, date);
     let cost = annual_cost(&terms, principal - kept_back, &plan);
     Ok(Simulation {
         product: definition.product.clone(),
@@ -43,6 +56,9 @@ pub(super) fn simulate(
         currency,
         amount: major(principal),
         date,
+        price: purchase.map(|it| major(it.price)),
+        down_payment: purchase.map(|it| major(it.down_payment)),
+        rate: Some(rate),
         term: Some(term),
         totals: totals(&lines, major(kept_back)),
         periods: lines,
@@ -53,14 +69,38 @@ pub(super) fn simulate(
     })
 }
 
-/// The events of the whole life. Interest is accrued every night; here each period's is booked
-/// in one sum, when it is due.
-fn book(books: &mut Books<'_>, date: Date, principal: Amount, fee: Amount, plan: &[Instalment]) {
-    books.book(date, "disbursal", &[("principal", principal)]);
-    books.book(date, "disbursal-fee", &[("fee", fee)]);
+fn exactly(amount: Decimal, currency: Currency) -> Result<Amount, SimulationReject> {
+    Amount::exactly(amount, currency).map_err(|_| SimulationReject::Amount)
+}
+
+/// The purchase the loan pays, when its price is known.
+fn purchase(
+    product: &LoanProduct,
+    request: &Request,
+) -> Result<Option<Financed>, SimulationReject> {
+    let Some(price) = request.price else { return Ok(None) };
+    let price = exactly(price, product.currency())?;
+    let lent = request.amount.map(|it| exactly(it, product.currency())).transpose()?;
+    let down_payment = match lent {
+        Some(lent) => Some(price.checked_sub(lent).ok_or(SimulationReject::Amount)?),
+        None => None,
+    };
+    product.finance(price, down_payment).map(Some).map_err(SimulationReject::Offer)
+}
+
+/// The events of the whole life after disbursal. Interest is accrued every night; here each
+/// period's is booked in one sum, when it is due, and third parties pay what they owe at once.
+fn book(books: &mut Books<'_>, plan: &[Instalment]) {
+    let mut deferred = Amount::ZERO;
     for it in plan {
         let (interest, fee) = (("interest", it.interest), ("fee", it.fees));
-        books.book(it.due, "interest-accrual", &[interest]);
+        let subsidy = [("subsidy", it.subsidy)];
+        let earned = it.interest + it.capitalised + it.deferred - deferred;
+        deferred = it.deferred;
+        books.book(it.due, "interest-accrual", &[("interest", earned)]);
+        books.book(it.due, "subsidy-accrual", &subsidy);
+        books.book(it.due, "subsidy-received", &subsidy);
+        books.book(it.due, "interest-capitalised", &[("interest", it.capitalised)]);
         books.book(it.due, "instalment-fee", &[fee]);
         books.book(it.due, "repayment", &[fee, interest, ("principal", it.principal)]);
     }
@@ -74,6 +114,7 @@ fn line(it: &Instalment, major: impl Fn(Amount) -> Decimal) -> Line {
         days: it.days,
         principal: major(it.principal),
         interest: major(it.interest),
+        subsidy: major(it.subsidy),
         fees: major(it.fees),
         total: major(it.total()),
         balance: major(it.balance),
@@ -85,6 +126,7 @@ fn totals(lines: &[Line], kept_back: Decimal) -> Totals {
     Totals {
         principal: sum(|it| it.principal),
         interest: sum(|it| it.interest),
+        subsidy: sum(|it| it.subsidy),
         fees: sum(|it| it.fees) + kept_back,
         total: sum(|it| it.total) + kept_back,
     }

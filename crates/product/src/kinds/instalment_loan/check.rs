@@ -1,0 +1,338 @@
+//! What is wrong with the meaning of the terms of a loan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use money::{Decimal, Period};
+use stdx::Date;
+
+use super::{
+    AllocationBy, Component, EarlySettlement, Fee, FeeMoment, Grace, InstalmentLoan, KIND, Keep,
+    LoanProduct, Method, Prepayment, Slice, YEARS_MAX, allocation_default,
+};
+use crate::{
+    check::Check,
+    definition::{Definition, Text},
+    expression::Type,
+    schedule::ScheduleError,
+};
+
+/// What a rehearsal takes for the reference rate of a floating rate: far above any yet, so that
+/// what works with it works with those to come.
+const REFERENCE_RATE: Decimal = Decimal::from_parts(2, 0, 0, false, 1);
+
+pub(super) fn check(check: &mut Check<'_>) {
+    amounts(check);
+    terms(check);
+    rhythm(check);
+    repayment(check);
+    grace(check);
+    interest(check);
+    check.rate("/terms/penalty/rate");
+    fees(check);
+    subsidy(check);
+    allocation(check);
+    early_settlement(check);
+    prepayment(check);
+    share(check, "/terms/down_payment/min_share");
+    extremes(check);
+}
+
+fn amounts(check: &mut Check<'_>) {
+    let [min, max, step] =
+        ["min", "max", "step"].map(|field| check.amount(&format!("/terms/amount/{field}")));
+    let range = check.ordered("/terms/amount", min, max);
+    if let (Some((min, max)), Some(step)) = (range, step)
+        && max.checked_rem(step).is_some_and(|rest| max - rest < min)
+    {
+        let reason = format!("No amount from {min} to {max} is a multiple of {step}.");
+        check.report("/terms/amount/step", "empty-range", reason, "Lower the step.");
+    }
+}
+
+fn terms(check: &mut Check<'_>) {
+    let [min, max, default] =
+        ["min", "max", "default"].map(|field| check.get::<u32>(&format!("/terms/term/{field}")));
+    let Some((min, max)) = check.ordered("/terms/term", min, max) else { return };
+    let within = |term: u32| (min..=max).contains(&term);
+    let outside = |check: &mut Check<'_>, place: String, term: u32| {
+        let reason = format!("{term} is not in {min} to {max}.");
+        check.report(place, "outside-range", reason, "Choose one in the range.");
+    };
+    if let Some(default) = default.filter(|term| !within(*term)) {
+        outside(check, "/terms/term/default".to_owned(), default);
+    }
+    let mut seen = BTreeSet::new();
+    for index in 0..check.len("/terms/term/allowed") {
+        let place = format!("/terms/term/allowed/{index}");
+        let Some(term) = check.get::<u32>(&place) else { continue };
+        if !within(term) {
+            outside(check, place, term);
+        } else if !seen.insert(term) {
+            check.report(
+                place,
+                "duplicate-value",
+                format!("{term} is there already."),
+                "Keep one.",
+            );
+        }
+    }
+    let listed = |term: &u32| seen.is_empty() || seen.contains(term);
+    if let Some(default) = default.filter(|term| within(*term) && !listed(term)) {
+        let reason = format!("{default} is not one of the `allowed` numbers.");
+        check.report("/terms/term/default", "outside-range", reason, "Choose one of them.");
+    }
+    if default.is_none() && !listed(&max) {
+        let reason =
+            format!("`max` is the default, and {max} is not one of the `allowed` numbers.");
+        check.report("/terms/term/default", "missing", reason, "Add a `default`.");
+    }
+}
+
+/// The longest loan ends within [`YEARS_MAX`] years.
+fn rhythm(check: &mut Check<'_>) {
+    let every: Option<Period> = check.get("/terms/repayment/every");
+    let term: Option<u32> = check.get("/terms/term/max");
+    let effective: Option<Date> = check.get("/effective");
+    let (Some(every), Some(term), Some(effective)) = (every, term, effective) else { return };
+    let last = every.after(effective, term);
+    if last.is_none_or(|last| last.year().saturating_sub(effective.year()) > YEARS_MAX) {
+        let reason = format!("{term} times {every} is more than {YEARS_MAX} years.");
+        let fix = "Lower `every` or `terms.term.max`.";
+        check.report("/terms/repayment/every", "too-long", reason, fix);
+    }
+}
+
+fn repayment(check: &mut Check<'_>) {
+    let every: Option<Period> = check.get("/terms/repayment/every");
+    let due_day = "/terms/repayment/due_day";
+    if let Some(every) = every.filter(|it| check.has(due_day) && it.months().is_none()) {
+        let reason = format!("{every} later is another day of the month.");
+        check.report(due_day, "unused", reason, "Remove it, or let `every` count months.");
+    }
+    let broken = "/terms/repayment/broken_period";
+    if check.has(broken) && !check.has(due_day) {
+        let reason = "Without `due_day` no first period is broken.";
+        check.report(broken, "unused", reason, "Remove it, or add `due_day`.");
+    }
+    check.amount("/terms/repayment/multiple");
+    share(check, "/terms/repayment/balloon");
+    let method: Option<Method> = check.get("/terms/repayment/method");
+    if matches!(method, Some(Method::InterestFirst | Method::Bullet)) {
+        for place in ["/terms/repayment/multiple", "/terms/repayment/balloon"] {
+            if check.has(place) {
+                let reason = "Under this method all principal is due with the last instalment.";
+                check.report(place, "unused", reason, "Remove it, or choose another method.");
+            }
+        }
+    }
+}
+
+/// A share of something: more than nothing, less than all of it.
+fn share(check: &mut Check<'_>, place: &str) {
+    let Some(share) = check.get::<Decimal>(place) else { return };
+    if share <= Decimal::ZERO || share >= Decimal::ONE {
+        let reason = format!("{share} is not between 0 and 1.");
+        check.report(place, "outside-range", reason, "Write a fraction: 30 % is 0.3.");
+    }
+}
+
+fn grace(check: &mut Check<'_>) {
+    let Some(grace) = check.get::<Grace>("/terms/repayment/grace") else { return };
+    let fewest: Option<u32> = check.get("/terms/term/min");
+    for (name, spared) in [("principal", grace.principal), ("interest", grace.interest)] {
+        if let Some(fewest) = fewest.filter(|it| spared >= *it) {
+            let reason = format!("A loan of {fewest} instalments would spare all of them.");
+            let fix = "Lower it, or raise `terms.term.min`.";
+            check.report(format!("/terms/repayment/grace/{name}"), "outside-range", reason, fix);
+        }
+    }
+    let capitalise = "/terms/repayment/grace/capitalise";
+    if grace.capitalise && grace.interest == 0 {
+        let reason = "There is no interest that is not due.";
+        check.report(capitalise, "unused", reason, "Remove it, or add `interest`.");
+    } else if grace.capitalise && grace.interest > grace.principal {
+        let reason = "While interest becomes principal, no principal can be due.";
+        let fix = "Let `principal` be at least `interest`.";
+        check.report("/terms/repayment/grace/principal", "outside-range", reason, fix);
+    }
+}
+
+fn interest(check: &mut Check<'_>) {
+    let (rate, floating) = ("/terms/interest/rate", "/terms/interest/floating");
+    check.rate(rate);
+    if check.has(rate) && check.has(floating) {
+        let reason = "The rate is fixed and floating.";
+        check.report(floating, "unused", reason, "Remove one of `rate` and `floating`.");
+    } else if check.has("/terms/interest") && !check.has(rate) && !check.has(floating) {
+        let reason = "`rate` is missing.";
+        check.report(rate, "missing", reason, "Add `rate`, or `floating` for one that follows.");
+    }
+    let place = "/terms/interest/floating/spread";
+    if let Some(spread) = check.get::<Decimal>(place).filter(|it| it.abs() > Decimal::ONE) {
+        let percent = (spread * Decimal::ONE_HUNDRED).normalize();
+        let reason = format!("The spread {spread} is {percent} % a year.");
+        check.report(place, "absurd-rate", reason, "Write a fraction: 55 points are 0.0055.");
+    }
+}
+
+fn subsidy(check: &mut Check<'_>) {
+    let (share, points) = ("/terms/subsidy/share", "/terms/subsidy/points");
+    check.rate(points);
+    if let Some(it) = check.get::<Decimal>(share)
+        && (it <= Decimal::ZERO || it > Decimal::ONE)
+    {
+        let reason = format!("{it} is not more than 0 and at most 1.");
+        check.report(share, "outside-range", reason, "Write a fraction: all of it is 1.");
+    }
+    if check.has("/terms/subsidy") && check.has(share) == check.has(points) {
+        let reason = "The subsidy is one of `share` and `points`.";
+        check.report("/terms/subsidy", "unclear", reason, "Write one of them.");
+    }
+}
+
+fn prepayment(check: &mut Check<'_>) {
+    let fee = "/terms/prepayment/fee";
+    check.expression(fee, &Prepayment::environment(), Type::Number);
+    check.amount("/terms/prepayment/min");
+    if check.get::<bool>("/terms/prepayment/allowed") == Some(false) {
+        for place in [fee, "/terms/prepayment/min", "/terms/prepayment/keep"] {
+            if check.has(place) {
+                let reason = "It is about what is not allowed.";
+                check.report(place, "unused", reason, "Remove it, or allow prepayment.");
+            }
+        }
+    }
+    no_repeats::<Keep>(check, "/terms/prepayment/keep", "It is there already.", "Keep one.");
+}
+
+/// Reports every value of a list that was there before.
+fn no_repeats<T: Ord + serde::de::DeserializeOwned>(
+    check: &mut Check<'_>,
+    list: &str,
+    reason: &str,
+    fix: &str,
+) {
+    let mut seen = BTreeSet::new();
+    for index in 0..check.len(list) {
+        let place = format!("{list}/{index}");
+        let Some(value) = check.get::<T>(&place) else { continue };
+        if !seen.insert(value) {
+            check.report(place, "duplicate-value", reason, fix);
+        }
+    }
+}
+
+fn fees(check: &mut Check<'_>) {
+    check.distinct(&check.each("/terms/fees", "code"));
+    for index in 0..check.len("/terms/fees") {
+        let place = format!("/terms/fees/{index}");
+        // Without a known moment: the one that may read every field.
+        let moment = check.get(&format!("{place}/on")).unwrap_or(FeeMoment::Instalment);
+        check.expression(&format!("{place}/amount"), &Fee::environment(moment), Type::Number);
+        let payer = format!("{place}/payer");
+        if moment != FeeMoment::Disbursal && check.has(&payer) {
+            let reason = "Only a fee at disbursal is paid by a third party.";
+            check.report(payer, "unused", reason, "Remove it, or take the fee on `disbursal`.");
+        }
+    }
+}
+
+fn allocation(check: &mut Check<'_>) {
+    let twice = "A part is there twice, so another is never paid.";
+    let fix = "Name each of the four parts once.";
+    no_repeats::<Component>(check, "/terms/allocation", twice, fix);
+    let fix = "Name each of the eight parts once.";
+    no_repeats::<Slice>(check, "/terms/waterfall", twice, fix);
+    for place in ["/terms/allocation", "/terms/allocation_by"] {
+        if check.has("/terms/waterfall") && check.has(place) {
+            let reason = "The waterfall takes its place.";
+            check.report(place, "unused", reason, "Remove it, or the waterfall.");
+        }
+    }
+}
+
+fn early_settlement(check: &mut Check<'_>) {
+    let fee = "/terms/early_settlement/fee";
+    check.expression(fee, &EarlySettlement::environment(), Type::Number);
+    let allowed = check.get::<bool>("/terms/early_settlement/allowed");
+    if allowed == Some(false) && check.has(fee) {
+        let reason = "There is a fee for what is not allowed.";
+        check.report(fee, "unused", reason, "Remove it, or allow early settlement.");
+    }
+}
+
+/// Tries the smallest and the largest loan, over the fewest and the most instalments: each must
+/// have a schedule and fees that can be booked.
+fn extremes(check: &mut Check<'_>) {
+    let Some((product, day)) = sound_part(check) else { return };
+    let InstalmentLoan { amount, term, .. } = product.terms();
+    let mut terms = (term.min..=term.max).filter(|it| term.offers(*it));
+    let (fewest, most) = (terms.next(), terms.next_back());
+    let mut places = BTreeSet::new();
+    for amount in [amount.smallest(), amount.largest()] {
+        for term in [fewest, most].into_iter().flatten() {
+            for (place, reason) in product.rehearse(amount, term, day, REFERENCE_RATE) {
+                if places.insert(place.clone()) {
+                    let reason = format!("{amount} over {term} instalments: {reason}.");
+                    let fix = "Change the terms so that every loan they allow can be made.";
+                    check.report(place, "impossible-loan", reason, fix);
+                }
+            }
+        }
+    }
+}
+
+/// What a loan can be tried with, and the first day of the product: a mistake in a part that does
+/// not matter for it leaves the rest to be tried.
+fn sound_part(check: &Check<'_>) -> Option<(LoanProduct, Date)> {
+    let terms = InstalmentLoan {
+        amount: check.get("/terms/amount")?,
+        term: check.get("/terms/term")?,
+        repayment: check.get("/terms/repayment")?,
+        interest: check.get("/terms/interest")?,
+        fees: check.get("/terms/fees").unwrap_or_default(),
+        penalty: None,
+        subsidy: check.get("/terms/subsidy"),
+        allocation: allocation_default(),
+        allocation_by: AllocationBy::Row,
+        waterfall: Vec::new(),
+        early_settlement: check.get("/terms/early_settlement").unwrap_or_default(),
+        prepayment: check.get("/terms/prepayment").unwrap_or_default(),
+        down_payment: None,
+        tranches: None,
+    };
+    let effective = check.get("/effective")?;
+    let definition = Definition {
+        product: String::new(),
+        version: 1,
+        kind: KIND.name.to_owned(),
+        name: Text { en: String::new(), zh: String::new() },
+        description: None,
+        currency: check.get("/currency")?,
+        effective,
+        until: None,
+        facts: BTreeMap::new(),
+        eligibility: Vec::new(),
+        terms: serde_json::to_value(terms).ok()?,
+        accounting: BTreeMap::new(),
+    };
+    Some((LoanProduct::compile(&definition).ok()?, effective))
+}
+
+/// Where in the terms the cause of a schedule's error lies.
+pub(super) fn place_of(error: ScheduleError) -> &'static str {
+    match error {
+        ScheduleError::PrincipalOutOfRange | ScheduleError::TotalTooLarge => "/terms/amount",
+        ScheduleError::InstalmentsOutOfRange => "/terms/term",
+        ScheduleError::RateOutOfRange
+        | ScheduleError::RateUnknown
+        | ScheduleError::InterestNotCovered { .. } => "/terms/interest/rate",
+        ScheduleError::LevelOutOfRange => "/terms/repayment/multiple",
+        ScheduleError::BalloonOutOfRange => "/terms/repayment/balloon",
+        ScheduleError::FreeDaysNotInOrder => "/terms/interest/free_days",
+        ScheduleError::DateOutOfRange
+        | ScheduleError::DueDateMissing { .. }
+        | ScheduleError::DueDatesNotIncreasing { .. } => "/terms/repayment",
+        ScheduleError::Fee { .. } => "/terms/fees",
+    }
+}

@@ -33,6 +33,8 @@ pub struct Request {
     pub facts: BTreeMap<String, Value>,
     /// The reference rate of the day, for a product whose rate follows one.
     pub reference: Option<Decimal>,
+    /// More days past due than this suspend interest; never when absent.
+    pub suspended_after: Option<u32>,
 }
 
 /// What the rules may know of an applicant, on the day of the application.
@@ -144,7 +146,8 @@ pub fn apply(
     let decision = if reasons.is_empty() {
         let rate = product.rate(request.reference).map_err(Reject::ScheduleImpossible)?;
         let schedule = product.schedule_terms(request.amount, term, on, rate);
-        let offer = offer(product, calendar, schedule, term)?;
+        let terms = Terms::of(product, request.suspended_after);
+        let offer = offer(product, calendar, terms, schedule, term)?;
         Decision::Approved { offer: Box::new(offer) }
     } else {
         Decision::Declined { reasons }
@@ -187,13 +190,14 @@ fn asked(product: &LoanProduct, request: &Request, term: u32) -> product::Applic
 fn offer(
     product: &LoanProduct,
     calendar: &Calendar,
+    terms: Terms,
     schedule: schedule::Terms,
     term: u32,
 ) -> Result<Offer, Reject> {
     let days = jiff::Span::new().days(OFFER_DAYS);
     let valid_until = schedule.from.checked_add(days).map_err(|_| Reject::DateOutOfRange)?;
     let disclosure = disclose(product, calendar, &schedule, term)?;
-    Ok(Offer { valid_until, terms: Terms::of(product), schedule, disclosure })
+    Ok(Offer { valid_until, terms, schedule, disclosure })
 }
 
 fn events(application: &Application) -> Vec<Event> {

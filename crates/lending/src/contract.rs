@@ -6,7 +6,7 @@ use stdx::Date;
 use crate::{
     Reject,
     application::{Application, Decision, Offer},
-    fact::{Fact, What},
+    fact::{Fact, Plan, What},
     life::Life,
     loan::{Loan, Status},
     outcome::{Event, Outcome},
@@ -85,9 +85,10 @@ pub fn disburse(
         rules.product.offers_tranche(2, on, on).map_err(Reject::NotOffered)?;
     }
     let rate = loan.schedule.rate;
-    let schedule = rules.product.schedule_terms(principal, loan.term, on, rate);
-    let plan = rules.plan(loan, &schedule)?;
-    let what = What::Disbursal { principal, fees: loan.upfront_fees, schedule, plan };
+    let terms = rules.product.schedule_terms(principal, loan.term, on, rate);
+    let instalments = rules.plan(loan, &terms)?;
+    let plan = Box::new(Plan { terms, instalments });
+    let what = What::Disbursal { principal, fees: loan.upfront_fees, plan };
     let mut life = Life::signed(loan.clone(), rules);
     life.position.through = on;
     life.happen(&what)?;

@@ -107,7 +107,8 @@ impl History<'_> {
 
     /// What is to be booked so that the books are those of another life.
     fn correct(&self, after: Life<'_>, fact: &Fact) -> Result<Outcome, Reject> {
-        let before = fold(self.loan, &self.facts.iter().collect::<Vec<_>>(), self.rules, self.today)?;
+        let before =
+            fold(self.loan, &self.facts.iter().collect::<Vec<_>>(), self.rules, self.today)?;
         let known = Position { facts: self.position.facts, ..before.position.clone() };
         if known != *self.position || before.loan.plan != self.loan.plan {
             return Err(Reject::HistoryDiffers);

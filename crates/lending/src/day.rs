@@ -131,12 +131,7 @@ fn penalize(life: &mut Life<'_>, next: Date) -> Result<(), Reject> {
     Ok(())
 }
 
-fn overdue_fee(
-    loan: &Loan,
-    rules: Rules<'_>,
-    open: &Open,
-    days: i64,
-) -> Result<Amount, Reject> {
+fn overdue_fee(loan: &Loan, rules: Rules<'_>, open: &Open, days: i64) -> Result<Amount, Reject> {
     let overdue = Owed { penalty: Amount::ZERO, ..open.owed }.total();
     let days = u32::try_from(days).unwrap_or(0);
     let Loan { principal, term, .. } = *loan;

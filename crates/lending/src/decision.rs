@@ -184,7 +184,11 @@ fn rescheduling(life: &Life<'_>, it: &Rescheduling) -> Result<(), Reject> {
     if it.capitalise && life.position.suspended {
         return Err(Reject::InterestSuspended);
     }
-    if running(&life.loan, &life.position).is_none() { Err(Reject::NothingLeftToPlan) } else { Ok(()) }
+    if running(&life.loan, &life.position).is_none() {
+        Err(Reject::NothingLeftToPlan)
+    } else {
+        Ok(())
+    }
 }
 
 fn is_within(part: Owed, whole: Owed) -> bool {

@@ -41,10 +41,8 @@ pub enum What {
         principal: Amount,
         /// Fees kept back.
         fees: Amount,
-        /// What the instalments follow from.
-        schedule: schedule::Terms,
-        /// The instalments.
-        plan: Vec<Instalment>,
+        /// How it is to be paid back.
+        plan: Box<Plan>,
     },
     /// A further part of the sum was paid out.
     Drawing {
@@ -110,6 +108,16 @@ pub enum What {
         /// What was paid for it.
         price: Amount,
     },
+}
+
+/// The instalments of a loan, and what they follow from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// What they follow from.
+    pub terms: schedule::Terms,
+    /// The instalments.
+    pub instalments: Vec<Instalment>,
 }
 
 /// Why a rate changes.

@@ -45,3 +45,5 @@ pub use plan::Rules;
 pub use reject::Reject;
 pub use settlement::{Quote, quote};
 
+#[cfg(test)]
+mod tests;

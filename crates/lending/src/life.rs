@@ -21,7 +21,7 @@ use stdx::Date;
 use crate::{
     Reject,
     day::{self, running},
-    fact::{Rescheduling, What},
+    fact::{Plan, Rescheduling, What},
     loan::{Loan, Open, Owed, Position, Status},
     outcome::{Event, Outcome},
     plan::{Rules, due_from, renew},
@@ -81,11 +81,8 @@ impl<'l> Life<'l> {
     pub(crate) fn happen(&mut self, what: &What) -> Result<(), Reject> {
         let on = self.today();
         match what {
-            What::Disbursal { principal, fees, plan, schedule } => {
-                let loan = self.loan.to_mut();
-                (loan.status, loan.disbursed_on) = (Status::Active, Some(on));
-                (loan.plan, loan.schedule) = (plan.clone(), schedule.clone());
-                self.disbursed(*principal, *fees);
+            What::Disbursal { principal, fees, plan } => {
+                self.disbursed(*principal, *fees, plan);
                 Ok(())
             }
             What::Drawing { principal } => self.drawn(*principal),
@@ -137,10 +134,12 @@ impl<'l> Life<'l> {
         outcome
     }
 
-    fn disbursed(&mut self, principal: Amount, fees: Amount) {
+    fn disbursed(&mut self, principal: Amount, fees: Amount, plan: &Plan) {
         let (on, facts) = (self.today(), self.position.facts);
         let loan = self.loan.to_mut();
+        (loan.status, loan.disbursed_on) = (Status::Active, Some(on));
         (loan.drawn, loan.drawings) = (principal, 1);
+        (loan.plan, loan.schedule) = (plan.instalments.clone(), plan.terms.clone());
         self.position = Position { facts, ..Position::new(principal, on) };
         self.outcome.book("disbursal", vec![("principal", principal)]);
         self.outcome.book("disbursal-fee", vec![("fee", fees)]);
@@ -293,7 +292,7 @@ impl<'l> Life<'l> {
         let owed = self.position.due();
         let lost = self.on_books(owed);
         let mut amounts = lost.amounts();
-        amounts.push(("memo", lost.total()));
+        amounts.extend([("memo", lost.total()), ("suspended", owed.total() - lost.total())]);
         self.outcome.book("charge-off", amounts);
         self.ended(Status::ChargedOff, Event::LoanChargedOff { on: self.today(), owed });
         Ok(())
@@ -325,7 +324,11 @@ impl<'l> Life<'l> {
         let (on, owed) = (self.today(), self.owed());
         let sold = self.on_books(owed);
         let mut amounts = sold.amounts();
-        amounts.extend([("price", price), ("memo", owed.total() - sold.total())]);
+        let off_books = match self.loan.status {
+            Status::ChargedOff => "memo",
+            _ => "suspended",
+        };
+        amounts.extend([("price", price), (off_books, owed.total() - sold.total())]);
         let gain = price.checked_sub(sold.total()).ok_or(Reject::AmountTooLarge)?;
         amounts.push(match gain.checked_neg() {
             Some(loss) if gain.is_negative() => ("loss", loss),
@@ -443,12 +446,7 @@ impl<'l> Life<'l> {
     }
 
     /// Books what was earned; as long as interest is suspended, off the balance sheet.
-    pub(crate) fn book_accrual(
-        &mut self,
-        event: &'static str,
-        name: &'static str,
-        amount: Amount,
-    ) {
+    pub(crate) fn book_accrual(&mut self, event: &'static str, name: &'static str, amount: Amount) {
         match self.position.suspended {
             false => self.outcome.book(event, vec![(name, amount)]),
             true => self.outcome.book("suspended-accrual", vec![("memo", amount)]),

@@ -166,8 +166,9 @@ fn is_zero(amount: &Amount) -> bool {
 }
 
 impl Terms {
-    /// The terms of a contract made under a product.
-    pub fn of(product: &LoanProduct) -> Self {
+    /// The terms of a contract made under a product; more days past due than `suspended_after`
+    /// suspend interest.
+    pub fn of(product: &LoanProduct, suspended_after: Option<u32>) -> Self {
         let terms = product.terms();
         Self {
             penalty: terms.penalty.clone(),
@@ -175,7 +176,7 @@ impl Terms {
             allocation_by: terms.allocation_by,
             waterfall: terms.waterfall.clone(),
             early_settlement: terms.early_settlement.allowed,
-            suspended_after: None,
+            suspended_after,
         }
     }
 

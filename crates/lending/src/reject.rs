@@ -214,12 +214,18 @@ impl fmt::Display for Reject {
             Self::DateOutOfRange => "a day is outside the calendar",
             Self::AlreadySigned => "the offer was signed before",
             Self::BeyondTheSum => "the loan would pay out more than was agreed, or nothing",
-            Self::PrepaymentNotAllowed => "the contract does not allow repaying a part early in this way",
-            Self::PrepaymentTooSmall => "after what is due and the price, too little is left to repay early",
+            Self::PrepaymentNotAllowed => {
+                "the contract does not allow repaying a part early in this way"
+            }
+            Self::PrepaymentTooSmall => {
+                "after what is due and the price, too little is left to repay early"
+            }
             Self::MoreThanPrepaid => "this is more than was paid in advance",
             Self::MoreThanSubsidy => "this is more than the third party owes",
             Self::RateOutOfRange => "a rate must be a fraction from 0 to 100",
-            Self::DatesNotInOrder => "dates must be after the business date, in order, and not too many",
+            Self::DatesNotInOrder => {
+                "dates must be after the business date, in order, and not too many"
+            }
             Self::NothingLeftToPlan => "every instalment is due, so there is no plan to change",
             Self::InterestSuspended => "interest is suspended and cannot become principal",
             Self::MoreThanDue => "this is more than is due, or nothing at all",
@@ -231,7 +237,9 @@ impl fmt::Display for Reject {
             Self::NoSuchFact => "the loan has no fact of this number",
             Self::AlreadyReversed => "this was taken back before",
             Self::NotReversible => "this cannot be taken back",
-            Self::HistoryDiffers => "the facts of the loan do not give what is stored; it must be looked into",
+            Self::HistoryDiffers => {
+                "the facts of the loan do not give what is stored; it must be looked into"
+            }
         })
     }
 }

@@ -1,3 +1,4 @@
+mod corrections;
 mod life;
 mod lives;
 mod origination;

@@ -1,30 +1,38 @@
-//! A loan under test: it lives through days and payments, and keeps books of its own from the
+//! A loan under test: it lives through days and facts, and keeps books of its own from the
 //! entries, which must equal the position after every command.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use money::{Amount, Calendar, Currency, DayCount, Decimal, Period, Rounding};
+use money::{Amount, Calendar, Currency, DayCount, Decimal, Period};
 use product::{
-    kinds::instalment_loan::{Component, Method, Penalty, PenaltyBase},
-    schedule::{self, Instalment, schedule},
+    AccountCode, Definition, LoanProduct,
+    kinds::instalment_loan::{AllocationBy, Component, Method, Penalty, PenaltyBase},
+    schedule::Instalment,
 };
+use serde_json::json;
 use stdx::{Date, Id};
 
 use crate::{
-    Entry, Event, Loan, Outcome, Position, Quote, Reject, Status, close_day,
+    Event, Fact, History, Loan, Outcome, Position, Quote, Reject, Rules, Status, What, close_day,
+    correction::fold,
+    disburse, happen,
     loan::{Open, Owed, Terms},
-    repay,
-    settlement::{quote_with_fee, settle_quoted},
+    quote,
 };
 
+/// What accounts of the contract and the house hold: debits less credits.
+pub(super) type Balances = BTreeMap<AccountCode, Amount>;
+
+#[derive(Clone)]
 pub(super) struct Life {
+    pub(super) product: Arc<LoanProduct>,
     pub(super) loan: Loan,
     pub(super) position: Position,
+    pub(super) facts: Vec<Fact>,
     pub(super) events: Vec<Event>,
-    /// Balance of each contract account by name: debits less credits.
-    pub(super) books: BTreeMap<&'static str, Amount>,
-    /// Money that came in.
-    pub(super) received: Amount,
+    pub(super) books: Balances,
+    /// The business date once the loan has ended.
+    pub(super) today: Date,
 }
 
 /// What a loan under test is made of.
@@ -40,7 +48,12 @@ pub(super) struct Setup {
     pub(super) fee: Amount,
     pub(super) penalty: Option<Penalty>,
     pub(super) allocation: Vec<Component>,
+    pub(super) allocation_by: AllocationBy,
     pub(super) early_settlement: bool,
+    pub(super) settlement_fee: Amount,
+    pub(super) prepayment_fee: Option<&'static str>,
+    pub(super) overdue_fee: Amount,
+    pub(super) suspended_after: Option<u32>,
 }
 
 pub(super) fn fen(minor: i64) -> Amount {
@@ -83,87 +96,163 @@ impl Setup {
                 Component::Interest,
                 Component::Principal,
             ],
+            allocation_by: AllocationBy::Row,
             early_settlement: true,
+            settlement_fee: Amount::ZERO,
+            prepayment_fee: None,
+            overdue_fee: Amount::ZERO,
+            suspended_after: None,
         }
     }
 
-    fn schedule(&self) -> schedule::Terms {
-        let Self { principal, instalments, every, rate, on, .. } = *self;
-        schedule::Terms {
-            method: self.method,
-            day_count: self.day_count,
-            ..schedule::Terms::new(principal, Currency::CNY, instalments, every, rate, on)
-        }
+    pub(super) fn product(&self) -> LoanProduct {
+        let major = |amount: Amount| amount.to_decimal(Currency::CNY).to_string();
+        let fees = [("account", "instalment", self.fee), ("late", "overdue", self.overdue_fee)];
+        // What costs nothing is left out: an expression takes long to compile.
+        let fees = fees.into_iter().filter(|(.., fee)| fee.is_positive());
+        let fee = |(code, on, fee)| json!({ "code": code, "on": on, "amount": major(fee) });
+        let fees: Vec<_> = fees.map(fee).collect();
+        let settlement_fee = Some(self.settlement_fee).filter(|it| it.is_positive()).map(major);
+        let definition: Definition = serde_json::from_value(json!({
+            "product": "test", "version": 1, "kind": "instalment-loan", "currency": "CNY",
+            "name": { "en": "Test", "zh": "测试" }, "effective": "2000-01-01",
+            "terms": {
+                "amount": { "min": "0.01", "max": "1000000000000" },
+                "term": { "min": 1, "max": 480 },
+                "repayment": { "method": self.method, "every": self.every },
+                "interest": { "rate": self.rate, "day_count": self.day_count },
+                "fees": fees,
+                "penalty": self.penalty,
+                "allocation": self.allocation,
+                "allocation_by": self.allocation_by,
+                "early_settlement": { "allowed": self.early_settlement, "fee": settlement_fee },
+                "prepayment": { "allowed": true, "fee": self.prepayment_fee },
+                "tranches": { "max": 4, "days": 3_000 },
+            },
+        }))
+        .unwrap();
+        LoanProduct::compile(&definition).unwrap()
     }
 
-    pub(super) fn loan(&self) -> Option<Loan> {
-        Some(Loan {
+    fn signed(&self, product: &LoanProduct) -> Loan {
+        let schedule = product.schedule_terms(self.principal, self.instalments, self.on, self.rate);
+        Loan {
             borrower: Id::from_bytes([7; 16]),
             product: "test".to_owned(),
             version: 1,
-            status: Status::Active,
+            status: Status::Signed,
             currency: Currency::CNY,
             principal: self.principal,
+            drawn: Amount::ZERO,
+            drawings: 0,
             term: self.instalments,
             upfront_fees: Amount::ZERO,
-            terms: Terms {
-                method: self.method,
-                rate: self.rate,
-                day_count: self.day_count,
-                rounding: Rounding::HalfEven,
-                penalty: self.penalty.clone(),
-                allocation: self.allocation.clone(),
-                early_settlement: self.early_settlement,
-            },
+            terms: Terms::of(product, self.suspended_after),
+            schedule,
             signed_on: self.on,
-            disbursed_on: Some(self.on),
+            disbursed_on: None,
             settled_on: None,
-            schedule: self.schedule(),
-            plan: schedule(&self.schedule(), Calendar::china(), |_, _| Some(self.fee)).ok()?,
-        })
+            restructured_on: None,
+            plan: Vec::new(),
+        }
     }
+}
+
+pub(super) fn rules(product: &LoanProduct) -> Rules<'_> {
+    Rules { product, calendar: Calendar::china() }
 }
 
 impl Life {
     /// A loan on the day of its disbursal; `None` when its terms give no schedule.
     pub(super) fn new(setup: &Setup) -> Option<Self> {
-        let books = [("principal", setup.principal)].into_iter().collect();
-        Some(Self {
-            loan: setup.loan()?,
-            position: Position::new(setup.principal, setup.on),
+        Self::drawing(setup, None)
+    }
+
+    /// The same, paid out in part.
+    pub(super) fn drawing(setup: &Setup, part: Option<Amount>) -> Option<Self> {
+        let product = setup.product();
+        let loan = setup.signed(&product);
+        let paid_out = disburse(&loan, rules(&product), part, setup.on).ok()?;
+        let mut life = Self {
+            position: Position::new(Amount::ZERO, setup.on),
+            product: Arc::new(product),
+            loan,
+            facts: Vec::new(),
             events: Vec::new(),
-            books,
-            received: Amount::ZERO,
-        })
+            books: Balances::new(),
+            today: setup.on,
+        };
+        life.take(paid_out);
+        Some(life)
     }
 
     pub(super) fn close(&mut self) -> Result<(), Reject> {
-        let outcome = close_day(&self.loan, &self.position, self.position.through)?;
+        let product = Arc::clone(&self.product);
+        let day = self.position.through;
+        let outcome = close_day(&self.loan, &self.position, rules(&product), day)?;
         self.take(outcome);
+        self.today = self.position.through;
         Ok(())
     }
 
-    /// Closes days until `day` is the business date, or the loan is settled.
+    /// Closes days until `day` is the business date.
     pub(super) fn close_to(&mut self, day: Date) {
         while self.loan.status == Status::Active && self.position.through < day {
             self.close().unwrap();
         }
+        self.today = self.today.max(day);
     }
 
-    pub(super) fn pay(&mut self, amount: Amount) -> Result<(), Reject> {
-        let outcome = repay(&self.loan, &self.position, amount, self.position.through)?;
+    pub(super) fn happen(&mut self, what: What) -> Result<(), Reject> {
+        let product = Arc::clone(&self.product);
+        let today = self.today;
+        let outcome = happen(&self.loan, &self.position, rules(&product), what, today)?;
         self.take(outcome);
         Ok(())
     }
 
-    pub(super) fn settle(&mut self, amount: Amount, fee: Amount) -> Result<(), Reject> {
-        let quote = self.quote(fee)?;
-        self.take(settle_quoted(&self.loan, &self.position, amount, &quote)?);
+    pub(super) fn pay(&mut self, amount: Amount) -> Result<(), Reject> {
+        self.happen(What::Repayment { amount })
+    }
+
+    pub(super) fn settle(&mut self, amount: Amount) -> Result<(), Reject> {
+        self.happen(What::Settlement { amount, fee: Amount::ZERO })
+    }
+
+    pub(super) fn quote(&self) -> Result<Quote, Reject> {
+        quote(&self.loan, &self.position, rules(&self.product), self.position.through)
+    }
+
+    /// Books late on `on`, or on the business date.
+    pub(super) fn book(&mut self, what: What, on: Date) -> Result<(), Reject> {
+        if on == self.today {
+            return self.happen(what);
+        }
+        let outcome = self.history(&self.product).book_late(what, on)?;
+        self.take(outcome);
         Ok(())
     }
 
-    pub(super) fn quote(&self, fee: Amount) -> Result<Quote, Reject> {
-        quote_with_fee(&self.loan, &self.position, self.position.through, fee)
+    pub(super) fn reverse(&mut self, number: u32) -> Result<(), Reject> {
+        let outcome = self.history(&self.product).reverse(number)?;
+        self.take(outcome);
+        Ok(())
+    }
+
+    fn history<'h>(&'h self, product: &'h LoanProduct) -> History<'h> {
+        let Self { loan, position, facts, today, .. } = self;
+        History { loan, position, facts, rules: rules(product), today: *today }
+    }
+
+    /// What the facts give must be what is there.
+    pub(super) fn assert_follows_from_facts(&self) {
+        let facts: Vec<_> = self.facts.iter().collect();
+        let life = fold(&self.loan, &facts, rules(&self.product), self.today).unwrap();
+        let position = Position { facts: self.position.facts, ..life.position.clone() };
+        assert_eq!((&*life.loan, &position), (&self.loan, &self.position));
+        let mut books = Balances::new();
+        self.post(&mut books, &life.outcome);
+        assert_eq!(books, self.books);
     }
 
     /// What the instalments ask for in all.
@@ -171,62 +260,71 @@ impl Life {
         self.loan.plan.iter().map(Instalment::total).sum()
     }
 
+    /// Money that came in, less what went out after the disbursal.
+    pub(super) fn received(&self) -> Amount {
+        self.balance("1003") + self.loan.drawn
+    }
+
+    pub(super) fn balance(&self, code: &str) -> Amount {
+        self.books.get(&code.parse().unwrap()).copied().unwrap_or_default()
+    }
+
     fn take(&mut self, outcome: Outcome) {
-        if let Some(loan) = outcome.loan {
-            self.loan = loan;
-        }
+        let mut books = std::mem::take(&mut self.books);
+        self.post(&mut books, &outcome);
+        self.books = books;
+        self.loan = outcome.loan.unwrap_or_else(|| self.loan.clone());
         self.position = outcome.position.expect("every command on a loan moves its position");
-        outcome.entries.iter().for_each(|entry| self.book(entry));
+        for fact in outcome.facts {
+            self.facts.retain(|it| it.number != fact.number);
+            self.facts.push(fact);
+        }
+        self.facts.sort_by_key(|it| it.number);
         self.events.extend(outcome.events);
-        let settled = self.loan.status == Status::Settled;
-        assert_eq!(outcome.timer, (!settled).then_some(self.position.through));
+        let active = self.loan.status == Status::Active;
+        assert_eq!(outcome.timer, active.then_some(self.position.through));
         self.audit();
     }
 
-    /// The default postings, seen from the contract's accounts; the prepaid liability has the
-    /// opposite sign.
-    fn book(&mut self, entry: &Entry) {
-        assert!(entry.amounts.iter().any(|(_, amount)| !amount.is_zero()), "{entry:?}");
-        for (name, amount) in &entry.amounts {
-            assert!(!amount.is_negative(), "{entry:?}");
-            match entry.event {
-                "interest-accrual" | "penalty-accrual" | "instalment-fee" => {
-                    *self.books.entry(name).or_default() += *amount;
-                }
-                "repayment" => {
-                    *self.books.entry(name).or_default() -= *amount;
-                    self.received += *amount;
-                }
-                "prepayment" => {
-                    *self.books.entry("prepaid").or_default() -= *amount;
-                    self.received += *amount;
-                }
-                "prepayment-applied" => {
-                    *self.books.entry(name).or_default() -= *amount;
-                    *self.books.entry("prepaid").or_default() += *amount;
-                }
-                "settlement-fee" => self.received += *amount,
-                other => panic!("`{other}` is no event of an active loan"),
+    fn post(&self, books: &mut Balances, outcome: &Outcome) {
+        for entry in &outcome.entries {
+            assert!(entry.amounts.iter().any(|(_, amount)| !amount.is_zero()), "{entry:?}");
+            for it in self.product.accounting().postings(entry.event, &entry.amounts) {
+                *books.entry(it.debit).or_default() += it.amount;
+                *books.entry(it.credit).or_default() -= it.amount;
             }
         }
+        books.retain(|_, balance| !balance.is_zero());
     }
 
     fn audit(&self) {
         let position = &self.position;
-        let due = position.due();
-        let balance = |name: &str| self.books.get(name).copied().unwrap_or_default();
-        assert_eq!(balance("principal"), position.principal, "{position:?}");
-        assert_eq!(balance("interest"), due.interest + position.interest, "{position:?}");
-        assert_eq!(balance("fee"), due.fee, "{position:?}");
-        assert_eq!(balance("penalty"), due.penalty, "{position:?}");
-        assert_eq!(Amount::ZERO - balance("prepaid"), position.prepaid, "{position:?}");
-        assert!(due.principal <= position.principal, "{position:?}");
-        let open = u32::try_from(position.open.len()).unwrap();
-        assert_eq!(position.paid + open, position.opened, "{position:?}");
-        assert!(position.open.is_empty() || position.prepaid.is_zero(), "{position:?}");
+        let Owed { penalty, fee, interest, principal } = position.due();
+        let interest = interest + position.interest;
+        let active = self.loan.status == Status::Active;
+        let on = |it: bool, amount: Amount| if it { amount } else { Amount::ZERO };
+        let income = active && !position.suspended;
+        let charged_off = self.loan.status == Status::ChargedOff;
+        let all = penalty + fee + interest + principal;
+        let expected = [
+            ("1303", on(active, position.principal)),
+            ("1132.01", on(income, interest)),
+            ("1132.02", on(income, penalty)),
+            ("1221.01", on(active, fee)),
+            ("1132.03", position.subsidy + position.subsidy_due),
+            ("2241.01", Amount::ZERO - position.prepaid),
+            ("7001", on(active && position.suspended, interest + penalty)),
+            ("7002", on(charged_off, all)),
+            ("1221.09", Amount::ZERO),
+        ];
+        for (code, amount) in expected {
+            assert_eq!(self.balance(code), amount, "{code} {position:?}");
+        }
+        assert!(principal <= position.principal, "{position:?}");
+        assert!(position.open.is_empty() || position.prepaid.is_zero() || !active, "{position:?}");
         position.open.iter().for_each(open_is_sound);
         if self.loan.status == Status::Settled {
-            assert!(self.books.values().all(|it| it.is_zero()), "{:?}", self.books);
+            assert!(position.open.is_empty() && position.principal.is_zero(), "{position:?}");
             assert_eq!(position.days_past_due, 0);
         }
     }
@@ -237,5 +335,4 @@ fn open_is_sound(open: &Open) {
     let parts = [penalty, fee, interest, principal];
     assert!(parts.iter().all(|it| !it.is_negative()), "{open:?}");
     assert!(parts.iter().any(|it| it.is_positive()), "{open:?}");
-    assert!(penalty <= open.penalty_booked, "{open:?}");
 }

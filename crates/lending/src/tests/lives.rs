@@ -22,8 +22,8 @@ fn check(setup: &Setup, script: &str, expected: Expect) {
         let said = match words.as_slice() {
             ["day", _] => Ok(None),
             ["pay", _, amount] => life.pay(cny(amount)).map(|()| None),
-            ["settle", _, amount, fee] => life.settle(cny(amount), cny(fee)).map(|()| None),
-            ["quote", _, fee] => life.quote(cny(fee)).map(|it| Some(it.total)),
+            ["settle", _, amount] => life.settle(cny(amount)).map(|()| None),
+            ["quote", _] => life.quote().map(|it| Some(it.total)),
             other => panic!("not a line of a script: {other:?}"),
         };
         write!(shown, "{}", words.join(" ")).unwrap();
@@ -262,14 +262,14 @@ fn paid_in_advance() {
 #[test]
 fn settled_early() {
     check(
-        &Setup::usual(),
+        &Setup { settlement_fee: cny("8.04"), ..Setup::usual() },
         "
         pay 2025-02-01 408.03
         pay 2025-02-10 100.00
-        quote 2025-02-15 8.04
-        settle 2025-02-15 716.02 8.04
-        settle 2025-02-15 716.03 8.04
-        settle 2025-02-15 716.03 8.04
+        quote 2025-02-15
+        settle 2025-02-15 716.02
+        settle 2025-02-15 716.03
+        settle 2025-02-15 716.03
         pay 2025-02-15 1.00
         ",
         expect![[r#"
@@ -279,13 +279,13 @@ fn settled_early() {
             pay 2025-02-10 100.00 => repayment-received
               due
               of 803.97, accrued 2.58, prepaid 100.00, late 0 (current)
-            quote 2025-02-15 8.04 => 716.03
+            quote 2025-02-15 => 716.03
               due
               of 803.97, accrued 4.02, prepaid 100.00, late 0 (current)
-            settle 2025-02-15 716.02 8.04 => not-the-quoted-amount
-            settle 2025-02-15 716.03 8.04 => prepayment-applied, repayment-received, loan-settled
+            settle 2025-02-15 716.02 => not-the-quoted-amount
+            settle 2025-02-15 716.03 => prepayment-applied, repayment-received, loan-settled
               settled 2025-02-15
-            settle 2025-02-15 716.03 8.04 => not-active
+            settle 2025-02-15 716.03 => not-active
             pay 2025-02-15 1.00 => not-active
         "#]],
     );
@@ -293,17 +293,17 @@ fn settled_early() {
         &Setup::usual(),
         "
         day 2025-03-20
-        quote 2025-03-20 0.00
-        settle 2025-03-20 1235.63 0.00
+        quote 2025-03-20
+        settle 2025-03-20 1235.63
         ",
         expect![[r#"
             day 2025-03-20 => instalment-due, loan-overdue, instalment-due, loan-overdue
               due penalty 13.11 interest 20.04 principal 796.02
               of 1200.00, accrued 2.48, prepaid 0.00, late 46 (31-60)
-            quote 2025-03-20 0.00 => 1235.63
+            quote 2025-03-20 => 1235.63
               due penalty 13.11 interest 20.04 principal 796.02
               of 1200.00, accrued 2.48, prepaid 0.00, late 46 (31-60)
-            settle 2025-03-20 1235.63 0.00 => repayment-received, loan-cured, loan-settled
+            settle 2025-03-20 1235.63 => repayment-received, loan-cured, loan-settled
               settled 2025-03-20
         "#]],
     );
@@ -315,12 +315,12 @@ fn settled_when_all_is_due_without_a_fee() {
     check(
         &setup,
         "
-        quote 2025-03-20 9.00
-        quote 2025-05-01 9.00
+        quote 2025-03-20
+        quote 2025-05-01
         ",
         expect![[r#"
-            quote 2025-03-20 9.00 => early-settlement-not-allowed
-            quote 2025-05-01 9.00 => instalment-due, loan-overdue, 1259.96
+            quote 2025-03-20 => early-settlement-not-allowed
+            quote 2025-05-01 => instalment-due, loan-overdue, 1259.96
               due penalty 35.88 interest 24.08 principal 1200.00
               of 1200.00, accrued 0.00, prepaid 0.00, late 88 (61-90)
         "#]],
@@ -406,7 +406,7 @@ fn an_instalment_is_due_in_grace_and_overdue_after() {
         let shown = view::instalments(&life.loan, Some(&life.position));
         assert_eq!(shown[0].status, status, "{day}");
     }
-    life.settle(life.quote(Amount::ZERO).unwrap().total, Amount::ZERO).unwrap();
+    life.settle(life.quote().unwrap().total).unwrap();
     let shown = view::instalments(&life.loan, Some(&life.position));
     let statuses: Vec<_> = shown.iter().map(|it| it.status).collect();
     let dropped = view::InstalmentStatus::Dropped;

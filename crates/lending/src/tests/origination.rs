@@ -8,13 +8,13 @@ use product::{Chart, Definition, LoanProduct, OfferReject};
 use serde_json::json;
 use stdx::{Date, Id};
 
-use super::life::{cny, date, fen};
+use super::life::{cny, date, fen, rules};
 use crate::{
-    Application, Event, Loan, Outcome, Position, Reject, Status,
+    Application, Event, Loan, Outcome, Position, Reject, Status, What,
     application::{Applicant, ApplicantKind, Decision, Request},
     apply, close_day, disburse,
     disclosure::Disclosure,
-    quote, reject, settle, sign,
+    happen, quote, reject, sign,
 };
 
 const PRODUCT: &str = r#"
@@ -72,6 +72,8 @@ fn request() -> Request {
             days_past_due: 0,
         },
         facts: [("job".to_owned(), json!("skilled"))].into_iter().collect(),
+        reference: None,
+        suspended_after: None,
     }
 }
 
@@ -93,7 +95,7 @@ fn disclosure(application: &Application) -> &Disclosure {
 /// A loan of the product, disbursed on a day.
 fn active(on: Date) -> (Loan, Position) {
     let signed = sign(&approved(), date(DAY)).unwrap().loan.unwrap();
-    let outcome = disburse(&signed, &product(), Calendar::china(), on).unwrap();
+    let outcome = disburse(&signed, rules(&product()), None, on).unwrap();
     (outcome.loan.unwrap(), outcome.position.unwrap())
 }
 
@@ -225,14 +227,14 @@ fn an_offer_is_signed_once_and_in_time() {
     assert_eq!((loan.status, loan.plan.len()), (Status::Signed, 6));
     assert_eq!(&loan.plan, &disclosure(&application).plan);
     let nothing = Position::new(loan.principal, date(DAY));
-    assert_eq!(close_day(&loan, &nothing, date(DAY)), Err(Reject::NotActive));
+    assert_eq!(close_day(&loan, &nothing, rules(&product()), date(DAY)), Err(Reject::NotActive));
 }
 
 #[test]
 fn disbursal_books_the_sum_and_the_fees_and_starts_the_clock() {
     let signed = sign(&approved(), date(DAY)).unwrap().loan.unwrap();
     let disburse = |loan: &Loan, product: &LoanProduct, day: &str| {
-        disburse(loan, product, Calendar::china(), date(day))
+        disburse(loan, rules(product), None, date(day))
     };
     let outcome = disburse(&signed, &product(), "2025-03-05").unwrap();
     let booked: Vec<_> = outcome.entries.iter().map(|it| (it.event, it.amounts[0])).collect();
@@ -254,17 +256,20 @@ fn disbursal_books_the_sum_and_the_fees_and_starts_the_clock() {
 #[test]
 fn settling_asks_the_product_for_its_price() {
     let (loan, position) = active(date("2025-03-01"));
-    let quoted = quote(&loan, &position, &product(), date("2025-03-01")).unwrap();
+    let quoted = quote(&loan, &position, rules(&product()), date("2025-03-01")).unwrap();
     assert_eq!((quoted.fee, quoted.total), (cny("100.00"), cny("10100.00")));
-    let settle = |amount| settle(&loan, &position, &product(), amount, date("2025-03-01"));
+    let settle = |amount| {
+        let what = What::Settlement { amount, fee: Amount::ZERO };
+        happen(&loan, &position, rules(&product()), what, date("2025-03-01"))
+    };
     assert_eq!(settle(quoted.total - fen(1)), Err(Reject::NotTheQuotedAmount));
     let outcome = settle(quoted.total).unwrap();
     assert_eq!(outcome.loan.unwrap().status, Status::Settled);
     let booked: Vec<_> = outcome.entries.iter().map(|it| it.event).collect();
-    assert_eq!(booked, ["repayment", "settlement-fee"]);
+    assert_eq!(booked, ["settlement-fee", "repayment"]);
 
     let newer = product_with("version: 3", "version: 4");
-    let refused = quote(&loan, &position, &newer, date("2025-03-01"));
+    let refused = quote(&loan, &position, rules(&newer), date("2025-03-01"));
     assert_eq!(refused, Err(Reject::OtherProduct));
 }
 
@@ -281,20 +286,20 @@ fn the_product_books_every_entry() {
         }
     };
     for day in 0_u32.. {
-        let outcome = close_day(&loan, &position, position.through).unwrap();
+        let outcome = close_day(&loan, &position, rules(&product), position.through).unwrap();
         book(&outcome);
         position = outcome.position.unwrap();
         let on = position.through;
-        let answer = match day {
-            20 => crate::repay(&loan, &position, cny("2000.00"), on),
-            70 => crate::repay(&loan, &position, cny("1000.00"), on),
+        let what = match day {
+            20 => What::Repayment { amount: cny("2000.00") },
+            70 => What::Repayment { amount: cny("1000.00") },
             100 => {
-                let quoted = quote(&loan, &position, &product, on).unwrap();
-                settle(&loan, &position, &product, quoted.total, on)
+                let amount = quote(&loan, &position, rules(&product), on).unwrap().total;
+                What::Settlement { amount, fee: Amount::ZERO }
             }
             _ => continue,
         };
-        let outcome = answer.unwrap();
+        let outcome = happen(&loan, &position, rules(&product), what, on).unwrap();
         book(&outcome);
         position = outcome.position.unwrap();
         if let Some(settled) = outcome.loan {
@@ -320,13 +325,13 @@ fn records_survive_json() {
     let application = approved();
     let text = serde_json::to_string(&application).unwrap();
     assert_eq!(serde_json::from_str::<Application>(&text).unwrap(), application);
-    let (loan, mut position) = active(date("2025-03-01"));
+    let (product, (loan, mut position)) = (product(), active(date("2025-03-01")));
     let text = serde_json::to_string(&loan).unwrap();
     assert_eq!(serde_json::from_str::<Loan>(&text).unwrap(), loan);
     assert!(serde_json::to_string(&position).unwrap().len() < 300);
     let mut events = Vec::new();
     while position.days_past_due < 40 {
-        let outcome = close_day(&loan, &position, position.through).unwrap();
+        let outcome = close_day(&loan, &position, rules(&product), position.through).unwrap();
         position = outcome.position.unwrap();
         events.extend(outcome.events);
     }
@@ -342,7 +347,7 @@ fn records_survive_json() {
 #[test]
 fn reject_codes_are_numbered_and_distinct() {
     let numbers: Vec<_> = reject::ALL.iter().map(|(number, _)| *number).collect();
-    assert!((1_u16..=21).eq(numbers));
+    assert!((1_u16..=40).eq(numbers));
     let codes: BTreeSet<_> = reject::ALL.iter().map(|(_, code)| *code).collect();
     assert_eq!(codes.len(), reject::ALL.len());
     assert_eq!((Reject::NotActive.number(), Reject::NotActive.code()), (11, "not-active"));

@@ -3,12 +3,12 @@
 
 use money::{Amount, DayCount, Decimal};
 use product::{
-    kinds::instalment_loan::{Component, Method, Penalty, PenaltyBase},
+    kinds::instalment_loan::{AllocationBy, Component, Method, Penalty, PenaltyBase},
     schedule::Instalment,
 };
 use stdx::Prng;
 
-use super::life::{Life, Setup, fen, later};
+use super::life::{Life, Setup, fen, later, rules};
 use crate::{Event, Reject, Status, close_day, loan::Owed};
 
 const METHODS: [Method; 5] = [
@@ -19,15 +19,15 @@ const METHODS: [Method; 5] = [
     Method::Flat,
 ];
 
-fn number(prng: &mut Prng, below: u64) -> u32 {
+pub(super) fn number(prng: &mut Prng, below: u64) -> u32 {
     u32::try_from(prng.below(below)).unwrap()
 }
 
-fn amount(prng: &mut Prng, below: i64) -> Amount {
+pub(super) fn amount(prng: &mut Prng, below: i64) -> Amount {
     fen(i64::try_from(prng.below(u64::try_from(below).unwrap())).unwrap())
 }
 
-fn any_setup(prng: &mut Prng) -> Setup {
+pub(super) fn any_setup(prng: &mut Prng) -> Setup {
     let mut allocation =
         vec![Component::Penalty, Component::Fee, Component::Interest, Component::Principal];
     (1..4).for_each(|last| allocation.swap(last, usize::try_from(prng.below(4)).unwrap()));
@@ -48,10 +48,15 @@ fn any_setup(prng: &mut Prng) -> Setup {
         every: every.parse().unwrap(),
         rate: Decimal::new(i64::from(number(prng, 3_600)), 4),
         day_count: prng.pick(&DayCount::ALL).1,
-        fee: if prng.chance(50) { Amount::ZERO } else { amount(prng, 500) },
+        fee: if prng.chance(70) { Amount::ZERO } else { amount(prng, 500) },
         penalty: prng.chance(80).then_some(penalty),
         allocation,
+        allocation_by: *prng.pick(&[AllocationBy::Row, AllocationBy::Component]),
         early_settlement: prng.chance(70),
+        settlement_fee: if prng.chance(70) { Amount::ZERO } else { amount(prng, 1_000) },
+        prepayment_fee: prng.chance(20).then_some("amount * 0.01"),
+        overdue_fee: if prng.chance(70) { Amount::ZERO } else { amount(prng, 500) },
+        suspended_after: prng.chance(50).then(|| number(prng, 100)),
     }
 }
 
@@ -78,7 +83,7 @@ fn act(life: &mut Life, prng: &mut Prng) {
         0 | 1 if due.is_positive() => life.pay(due),
         2 | 3 if due.is_positive() => life.pay(fen(1) + amount(prng, due.minor())),
         4 => life.pay(fen(1) + amount(prng, life.loan.principal.minor() + 100)),
-        5 => settle(life, prng),
+        5 => settle(life),
         _ => Ok(()),
     };
     if let Err(reject) = answer {
@@ -90,17 +95,16 @@ fn act(life: &mut Life, prng: &mut Prng) {
 }
 
 /// The quote is what is booked, and one unit more or less is refused.
-fn settle(life: &mut Life, prng: &mut Prng) -> Result<(), Reject> {
-    let fee = amount(prng, 1_000);
-    let quote = life.quote(fee)?;
+fn settle(life: &mut Life) -> Result<(), Reject> {
+    let quote = life.quote()?;
     assert_eq!(quote.owed.total() + quote.fee, quote.prepaid + quote.total);
     for wrong in [fen(1), fen(-1)] {
-        let refused = life.settle(quote.total + wrong, fee);
+        let refused = life.settle(quote.total + wrong);
         assert_eq!(refused, Err(Reject::NotTheQuotedAmount));
     }
-    let before = life.received;
-    life.settle(quote.total, fee)?;
-    assert_eq!(life.received - before, quote.total);
+    let before = life.received();
+    life.settle(quote.total)?;
+    assert_eq!(life.received() - before, quote.total);
     assert_eq!(life.loan.status, Status::Settled);
     Ok(())
 }
@@ -126,7 +130,7 @@ fn check_end(life: &Life, seed: u64) {
     assert_eq!(paid.principal, life.loan.principal, "seed {seed}");
     assert_eq!(paid.penalty, penalties, "seed {seed}");
     assert!(paid.interest <= interest, "seed {seed}");
-    assert_eq!(paid.total() + settlement, life.received, "seed {seed}");
+    assert_eq!(paid.total() + settlement, life.received(), "seed {seed}");
     let early = matches!(life.events.last(), Some(Event::LoanSettled { early: true, .. }));
     assert!(early || paid.interest == interest, "seed {seed}");
 }
@@ -134,7 +138,7 @@ fn check_end(life: &Life, seed: u64) {
 #[test]
 fn every_life_balances_and_ends_at_nothing() {
     let (mut lives, mut early, mut late) = (0, 0, 0);
-    for seed in 0..2_000 {
+    for seed in 0..1_000 {
         let mut prng = Prng::stream(seed, "life");
         let Some(mut life) = Life::new(&any_setup(&mut prng)) else { continue };
         live(&mut life, &mut prng);
@@ -144,7 +148,7 @@ fn every_life_balances_and_ends_at_nothing() {
         early += has(|it| matches!(it, Event::LoanSettled { early: true, .. }));
         late += has(|it| matches!(it, Event::LoanOverdue { .. }));
     }
-    assert!(lives > 1_900 && early > 100 && late > 1_000, "{lives} {early} {late}");
+    assert!(lives > 900 && early > 50 && late > 500, "{lives} {early} {late}");
 }
 
 #[test]
@@ -163,7 +167,7 @@ fn who_pays_on_time_pays_the_plan() {
                 life.pay(life.position.due().total()).unwrap();
             }
         }
-        assert_eq!(life.received, life.planned(), "seed {seed}");
+        assert_eq!(life.received(), life.planned(), "seed {seed}");
         let unpleasant =
             |it: &Event| matches!(it, Event::LoanOverdue { .. } | Event::PenaltyAccrued { .. });
         assert!(!life.events.iter().any(unpleasant), "seed {seed}");
@@ -202,7 +206,7 @@ fn interest_within_an_instalment_follows_its_days() {
         let mut prng = Prng::stream(seed, "within");
         let Some(life) = Life::new(&any_setup(&mut prng)) else { continue };
         // A day of ACT/ACT is a little more or less than its share when a year ends within.
-        let exact = life.loan.terms.day_count != DayCount::ActAct;
+        let exact = life.loan.schedule.day_count != DayCount::ActAct;
         for planned in &life.loan.plan {
             let days = u32::try_from((planned.due - planned.from).get_days()).unwrap();
             let passed = number(&mut prng, u64::from(days) + 1);
@@ -243,7 +247,7 @@ fn naive_penalty(life: &Life, planned: &Instalment, terms: &Penalty, days: u32) 
         PenaltyBase::OverduePrincipal => planned.principal,
         PenaltyBase::OverdueInstalment => planned.principal + planned.interest,
     };
-    let years: Decimal = match life.loan.terms.day_count {
+    let years: Decimal = match life.loan.schedule.day_count {
         DayCount::Thirty360 | DayCount::Act360 => Decimal::from(days) / Decimal::from(360),
         DayCount::Act365Fixed => Decimal::from(days) / Decimal::from(365),
         DayCount::ActAct => (0..days)
@@ -251,14 +255,15 @@ fn naive_penalty(life: &Life, planned: &Instalment, terms: &Penalty, days: u32) 
             .sum(),
     };
     let exact = base.to_decimal(life.loan.currency) * terms.rate * years;
-    Amount::round(exact, life.loan.currency, life.loan.terms.rounding).unwrap()
+    Amount::round(exact, life.loan.currency, life.loan.schedule.rounding).unwrap()
 }
 
 #[test]
 fn the_oldest_instalment_and_its_first_component_come_first() {
     for seed in 0..500 {
         let mut prng = Prng::stream(seed, "allocation");
-        let Some(mut life) = Life::new(&any_setup(&mut prng)) else { continue };
+        let setup = Setup { allocation_by: AllocationBy::Row, ..any_setup(&mut prng) };
+        let Some(mut life) = Life::new(&setup) else { continue };
         let last = life.loan.matures_on().unwrap();
         life.close_to(later(last, 20));
         let due = life.position.due().total();
@@ -270,7 +275,8 @@ fn the_oldest_instalment_and_its_first_component_come_first() {
         // Nothing behind the first unpaid component of the oldest instalment has moved.
         let Some(oldest) = life.position.open.first() else { continue };
         let same = before.open.iter().skip_while(|it| it.number <= oldest.number);
-        assert!(same.eq(life.position.open.iter().skip(1)), "seed {seed}");
+        let same = same.map(|it| it.owed);
+        assert!(same.eq(life.position.open.iter().skip(1).map(|it| it.owed)), "seed {seed}");
         let was = before.open.iter().find(|it| it.number == oldest.number).unwrap();
         let (mut was, mut is) = (was.owed, oldest.owed);
         let order = &life.loan.terms.allocation;
@@ -286,8 +292,8 @@ fn a_day_closes_once() {
     let mut life = Life::new(&Setup::usual()).unwrap();
     let first = life.position.through;
     life.close().unwrap();
-    let again = close_day(&life.loan, &life.position, first);
+    let again = close_day(&life.loan, &life.position, rules(&life.product), first);
     assert_eq!(again, Err(Reject::DayAlreadyClosed));
-    let ahead = close_day(&life.loan, &life.position, later(first, 2));
+    let ahead = close_day(&life.loan, &life.position, rules(&life.product), later(first, 2));
     assert_eq!(ahead, Err(Reject::DayNotReached));
 }

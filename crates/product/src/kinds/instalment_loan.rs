@@ -137,6 +137,123 @@ const EVENTS: &[Event] = &[
         title: Title { en: "The price of repaying a part early", zh: "部分提前还款费用" },
         postings: &[("fee", "1003", "6021.01")],
     },
+    Event {
+        name: "refund",
+        title: Title { en: "What was paid too much is given back", zh: "退还多收款项" },
+        postings: &[("prepaid", "2241.01", "1003")],
+    },
+    Event {
+        name: "capitalisation",
+        title: Title { en: "What is due becomes principal of a new plan", zh: "欠款转本金" },
+        postings: &[("interest", "1303", "1132.01"), ("fee", "1303", "1221.01")],
+    },
+    Event {
+        name: "waiver",
+        title: Title { en: "A part of what is due is given up", zh: "减免" },
+        postings: &[
+            ("penalty", "6011.02", "1132.02"),
+            ("fee", "6021.01", "1221.01"),
+            ("interest", "6011.01", "1132.01"),
+            ("principal", "1304.02", "1303"),
+        ],
+    },
+    Event {
+        name: "interest-suspension",
+        title: Title {
+            en: "Unpaid interest leaves income", zh: "转为非应计，冲回应收利息"
+        },
+        postings: &[
+            ("interest", "6011.01", "1132.01"),
+            ("penalty", "6011.02", "1132.02"),
+            ("memo", "7001", "7009"),
+        ],
+    },
+    Event {
+        name: "interest-resumption",
+        title: Title { en: "Unpaid interest is income again", zh: "恢复应计" },
+        postings: &[
+            ("interest", "1132.01", "6011.01"),
+            ("penalty", "1132.02", "6011.02"),
+            ("memo", "7009", "7001"),
+        ],
+    },
+    Event {
+        name: "suspended-accrual",
+        title: Title { en: "Interest of a day, not income before it is paid", zh: "表外计息" },
+        postings: &[("memo", "7001", "7009")],
+    },
+    Event {
+        name: "suspended-repayment",
+        title: Title { en: "Suspended interest is paid", zh: "收回表外利息" },
+        postings: &[
+            ("interest", "1003", "6011.01"),
+            ("penalty", "1003", "6011.02"),
+            ("memo", "7009", "7001"),
+        ],
+    },
+    Event {
+        name: "suspended-prepayment-applied",
+        title: Title {
+            en: "What was paid ahead pays suspended interest",
+            zh: "预存款抵扣表外利息",
+        },
+        postings: &[
+            ("interest", "2241.01", "6011.01"),
+            ("penalty", "2241.01", "6011.02"),
+            ("memo", "7009", "7001"),
+        ],
+    },
+    Event {
+        name: "suspended-waiver",
+        title: Title { en: "Suspended interest is given up", zh: "减免表外利息" },
+        postings: &[("memo", "7009", "7001")],
+    },
+    Event {
+        name: "charge-off",
+        title: Title { en: "The loan leaves the balance sheet as lost", zh: "贷款核销" },
+        postings: &[
+            ("penalty", "1304.02", "1132.02"),
+            ("fee", "1304.02", "1221.01"),
+            ("interest", "1304.02", "1132.01"),
+            ("principal", "1304.02", "1303"),
+            ("memo", "7002", "7009"),
+            ("suspended", "7002", "7001"),
+        ],
+    },
+    Event {
+        name: "recovery",
+        title: Title {
+            en: "Something comes in on a loan charged off", zh: "已核销贷款收回"
+        },
+        postings: &[("amount", "1003", "1304.02"), ("memo", "7009", "7002")],
+    },
+    Event {
+        name: "write-off",
+        title: Title { en: "The claim is given up", zh: "终止追索" },
+        postings: &[("memo", "7009", "7002")],
+    },
+    Event {
+        name: "sale",
+        title: Title { en: "The loan is sold", zh: "贷款转让" },
+        postings: &[
+            ("price", "1003", "1221.09"),
+            ("penalty", "1221.09", "1132.02"),
+            ("fee", "1221.09", "1221.01"),
+            ("interest", "1221.09", "1132.01"),
+            ("principal", "1221.09", "1303"),
+            ("gain", "1221.09", "6111"),
+            ("loss", "6111", "1221.09"),
+            ("memo", "7009", "7002"),
+            ("suspended", "7009", "7001"),
+        ],
+    },
+    Event {
+        name: "provision",
+        title: Title {
+            en: "The allowance for a loss on the loan is adjusted", zh: "计提专项准备"
+        },
+        postings: &[("amount", "6701.01", "1304.02")],
+    },
 ];
 
 /// A loan's accounts are empty when what was lent or accrued is paid, at once or from what was

@@ -207,7 +207,8 @@ fn repaying_a_part_keeps_the_instalment_or_the_term() {
         }
         let (index, day) = any_day(&mut prng, &plan[..plan.len() - 1]);
         let mut rest = terms.rest(&plan[index], day);
-        let paid = 1 + i64::try_from(prng.below(rest.principal.minor() as u64 - 1)).unwrap();
+        let owed = u64::try_from(rest.principal.minor()).unwrap();
+        let paid = 1 + i64::try_from(prng.below(owed - 1)).unwrap();
         rest.principal = Amount::from_minor(rest.principal.minor() - paid);
         let kept_term = schedule(&rest, Calendar::china(), no_fee);
         let level = terms.level_of(&plan[plan.len() - 2]).unwrap();

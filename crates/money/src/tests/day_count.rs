@@ -2,7 +2,7 @@ use jiff::ToSpan;
 use stdx::{Date, Prng, table};
 
 use super::{any_date, date};
-use crate::{DayCount, Decimal, Period, Unit};
+use crate::{DayCount, Decimal, Period, Unit, YearFraction};
 
 /// Ends of months and Februaries, by the formula of the 2006 ISDA Definitions, 4.16(f).
 #[test]
@@ -176,4 +176,21 @@ fn the_longest_time_is_counted_too() {
         let scaled = basis.years(Date::MIN, Date::MAX).of(Decimal::from(i64::MAX));
         assert!(scaled > Decimal::from(i64::MAX));
     }
+}
+
+#[test]
+fn what_is_left_of_a_part_of_a_year_is_exact() {
+    let [from, middle, to] =
+        ["2023-11-20", "2024-02-10", "2024-03-01"].map(|it| it.parse().unwrap());
+    for (name, count) in DayCount::ALL {
+        let left = count.years(from, to).less(count.years(from, middle));
+        if count != DayCount::Thirty360 {
+            let rest = count.years(middle, to);
+            assert_eq!(left.to_decimal(), rest.to_decimal(), "{name}");
+        }
+        let none = count.years(from, to).less(count.years(from, to));
+        assert!(none.to_decimal().is_zero(), "{name}");
+    }
+    let quarter = YearFraction::new(1, 2).less(YearFraction::new(1, 4));
+    assert_eq!(quarter.to_decimal(), "0.25".parse().unwrap());
 }

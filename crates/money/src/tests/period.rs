@@ -104,4 +104,6 @@ fn months_keep_the_day_or_take_the_last() {
         assert_eq!(year, Period::new(1, Unit::Year).unwrap().after(start, n));
     }
     assert_eq!(Period::MONTH.after(date("2024-02-29"), 12), Some(date("2025-02-28")));
+    assert_eq!(Period::MONTH.before(date("2024-03-31"), 1), Some(date("2024-02-29")));
+    assert_eq!(Period::MONTH.before(date("2024-03-31"), 2), Some(date("2024-01-31")));
 }

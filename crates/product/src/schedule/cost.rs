@@ -11,8 +11,8 @@ use crate::kinds::instalment_loan::{BrokenPeriod, Method};
 /// Where periods make up a year it is the rate of a period, times them or compounded over them,
 /// as the example of 中国人民银行公告〔2021〕第3号 counts; rolls to business days are not seen.
 /// Other periods compound by actual days over 365, and their simple rate is that of a period times
-/// the periods of 365 days. A broken first period counts by days as well, and dates that are not
-/// one period apart have the day for a period.
+/// the periods of 365 days. A broken first period counts by days as well, and the simple rate is
+/// the one that compounds to that; dates that are not one period apart have the day for a period.
 pub fn annual_cost(terms: &Terms, paid_out: Amount, plan: &[Instalment]) -> Option<AnnualCost> {
     let major = |amount: Amount| amount.to_decimal(terms.currency);
     let repaid = plan.iter().map(|it| -major(it.total()));
@@ -23,11 +23,22 @@ pub fn annual_cost(terms: &Terms, paid_out: Amount, plan: &[Instalment]) -> Opti
     }
     let dated = plan.iter().map(|it| it.due).zip(repaid);
     let flows: Vec<_> = std::iter::once((terms.from, major(paid_out))).chain(dated).collect();
-    let simple = match period {
-        Some(every) => money::simple_rate(&regular, periods_of_a_year(every))?,
-        None => money::simple_rate(&daily_flows(&flows), 365.into())?,
+    let compound = money::xirr(&flows)?;
+    let simple = match (period, period.and_then(Period::per_year)) {
+        (_, Some(periods)) => nominal(compound, periods)?,
+        (Some(every), None) => money::simple_rate(&regular, periods_of_a_year(every))?,
+        (None, None) => money::simple_rate(&daily_flows(&flows), 365.into())?,
     };
-    Some(AnnualCost { simple, compound: money::xirr(&flows)? })
+    Some(AnnualCost { simple, compound })
+}
+
+/// The rate that compounds to a yearly one over so many periods: what one lent now and repaid
+/// with it in a year costs.
+fn nominal(compound: Decimal, periods: u32) -> Option<Decimal> {
+    let mut flows = vec![Decimal::ZERO; periods as usize + 1];
+    flows[0] = Decimal::ONE;
+    flows[periods as usize] = -Decimal::ONE - compound;
+    money::simple_rate(&flows, periods.into())
 }
 
 /// Whether the first instalment is due one period after disbursal.

@@ -18,7 +18,7 @@ impl Terms {
     /// For an instalment and terms no schedule was made of, when the result has more than 28
     /// digits.
     pub fn exact_interest(&self, it: &Instalment, to: Date) -> Decimal {
-        let own = self.simple(&Span::of(it), self.base(it), self.borrower_rate(it.number), to);
+        let own = self.own(it, self.borrower_rate(it.number), to);
         it.carried.interest + it.carried.deferred + own
     }
 
@@ -28,8 +28,7 @@ impl Terms {
     /// # Panics
     /// As there.
     pub fn exact_subsidy(&self, it: &Instalment, to: Date) -> Decimal {
-        let rate = self.subsidy_rate(it.number);
-        it.carried.subsidy + self.simple(&Span::of(it), self.base(it), rate, to)
+        it.carried.subsidy + self.own(it, self.subsidy_rate(it.number), to)
     }
 
     /// Interest earned by the start of `to` that is not due yet, in minor units; `rest` are the
@@ -83,6 +82,7 @@ impl Terms {
     /// After the last day of the instalment's interest, which may be before its due date, they
     /// are those of the last day.
     pub fn rest(&self, running: &Instalment, on: Date) -> Self {
+        let on = if on >= running.due { running.to } else { on };
         let on = on.clamp(running.from, running.to);
         let first = running.number == self.first_number;
         let passed = running.number.saturating_sub(self.first_number);
@@ -169,6 +169,13 @@ impl Terms {
             Method::Flat => self.flat_on.unwrap_or(self.principal),
             _ => it.opening(),
         }
+    }
+
+    /// Interest of an instalment from its first day to `to`. Of one that is due before the regular
+    /// date its interest runs to, all is earned on the due date.
+    fn own(&self, it: &Instalment, rate: Decimal, to: Date) -> Decimal {
+        let to = if to >= it.due { it.to } else { to };
+        self.simple(&Span::of(it), self.base(it), rate, to)
     }
 
     /// Interest on `base` from the first day of a span to `to`, or the end of the span.

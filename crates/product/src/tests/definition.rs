@@ -132,7 +132,7 @@ accounting:
             line 28, accounting.repayment: `interest` of `repayment` is not booked. Add a posting with `amount: interest`. (unbooked-amount)
             line 28, accounting.repayment: `penalty` of `repayment` is not booked. Add a posting with `amount: penalty`. (unbooked-amount)
             line 29, accounting.repayment[0].debit: A text is needed, not the number 1003. Put it in quotes: "1003". (wrong-type)
-            line 30, accounting.repaiment: There is no field `repaiment` here. Remove it; the fields here are: disbursal, disbursal-fee, interest-accrual, penalty-accrual, instalment-fee, repayment, prepayment, prepayment-applied, settlement-fee. (unknown-field)"#]],
+            line 30, accounting.repaiment: There is no field `repaiment` here. Remove it; the fields here are: disbursal, disbursal-fee, interest-accrual, subsidy-accrual, third-party-fee, subsidy-received, interest-capitalised, penalty-accrual, instalment-fee, overdue-fee, repayment, prepayment, prepayment-applied, settlement-fee, prepayment-fee. (unknown-field)"#]],
     );
 }
 
@@ -169,6 +169,42 @@ fn one_mistake() {
             "terms.term.allowed=[6, 12]\n terms.fees[0].amount=1 / (term - 3)\n until=2021-01-01",
         ),
         (loan, "terms.allocation=[principal]"),
+        (loan, "terms.interest.floating={reference: lpr-1y, spread: 0.01, reset: anniversary}"),
+        (loan, "terms.interest={day_count: 30/360}"),
+        (
+            loan,
+            "terms.interest={floating: {reference: lpr-2y, spread: 55, reset: never}, \
+            day_count: 30/360}",
+        ),
+        (
+            loan,
+            "terms.interest={floating: {reference: lpr-5y, spread: 55, reset: 1-january}, \
+            day_count: 30/360}",
+        ),
+        (loan, "terms.subsidy={payer: The Shop, share: 1.5}"),
+        (loan, "terms.subsidy={payer: merchant}"),
+        (loan, "terms.subsidy={payer: merchant, share: 1, points: 2}"),
+        (loan, "terms.repayment.due_day=31"),
+        (loan, "terms.repayment.due_day=8\n terms.repayment.every=2 weeks"),
+        (loan, "terms.repayment.broken_period=separate"),
+        (loan, "terms.repayment.grace={principal: 3, interest: 9}"),
+        (loan, "terms.repayment.grace={capitalise: true}"),
+        (loan, "terms.repayment.grace={principal: 1, interest: 2, capitalise: true}"),
+        (loan, "terms.repayment.balloon=1"),
+        (loan, "terms.repayment.multiple=0.001\n terms.repayment.method=bullet"),
+        (loan, "terms.repayment.multiple=1000000"),
+        (loan, "terms.down_payment={min_share: 20}"),
+        (loan, "terms.tranches={max: 1, days: 0}"),
+        (loan, "terms.fees[0]={code: a, on: overdue, amount: balance, payer: merchant}"),
+        (loan, "terms.fees[0]={code: a, on: overdue, amount: days - 5}"),
+        (loan, "terms.prepayment={allowed: false, fee: amount}"),
+        (loan, "terms.prepayment={allowed: true, keep: [term, term], min: 0, fee: paid - 1}"),
+        (loan, "terms.waterfall=[overdue-fee]"),
+        (
+            loan,
+            "terms.waterfall=[overdue-fee, due-fee, overdue-fee, due-interest, \
+            overdue-interest, due-principal, overdue-principal, due-penalty]",
+        ),
         (loan, "eligibility[1].rule=applicant.age"),
         (loan, "eligibility[1].rule=facts.job == 'skiled'"),
         (loan, "facts.job.type=txt\n eligibility[1].rule=facts.job == 1 && aplicant.age > 1"),
@@ -212,6 +248,41 @@ fn one_mistake() {
         terms.early_settlement.fee: 200 over 3 instalments: a fee is negative. Change the terms so that every loan they allow can be made. (impossible-loan)
         until: The last day, 2021-01-01, is before the first, 2022-01-01. Move one of them. (ends-before-it-begins)
         terms.allocation: The list has 1 items; it needs 4. Add what is missing. (too-few)
+        terms.interest.floating: The rate is fixed and floating. Remove one of `rate` and `floating`. (unused)
+        terms.interest.rate: `rate` is missing. Add `rate`, or `floating` for one that follows. (missing)
+        terms.interest.floating.reference: `lpr-2y` is not one of the choices. Did you mean `lpr-1y`? (unknown-value)
+        terms.interest.floating.spread: The spread 55 is 5500 % a year. Write a fraction: 55 points are 0.0055. (absurd-rate)
+        terms.interest.floating.reset: `never` is not one of the choices. Write one of: 1-january, anniversary, each-fixing. (unknown-value)
+        terms.interest.floating.spread: The spread 55 is 5500 % a year. Write a fraction: 55 points are 0.0055. (absurd-rate)
+        terms.subsidy.payer: `The Shop` is not a code. Write lower-case letters, digits and `-`, like `service-fee`. (malformed-code)
+        terms.subsidy.share: 1.5 is not more than 0 and at most 1. Write a fraction: all of it is 1. (outside-range)
+        terms.subsidy: The subsidy is one of `share` and `points`. Write one of them. (unclear)
+        terms.subsidy: The subsidy is one of `share` and `points`. Write one of them. (unclear)
+        terms.subsidy.points: The rate 2 is 200 % a year. Write a fraction: 9.6 % is 0.096. (absurd-rate)
+        terms.repayment.due_day: 31 is not in 1 to 28. Choose a number in that range. (out-of-range)
+        terms.repayment.due_day: 2 weeks later is another day of the month. Remove it, or let `every` count months. (unused)
+        terms.repayment.broken_period: Without `due_day` no first period is broken. Remove it, or add `due_day`. (unused)
+        terms.repayment.grace.principal: A loan of 3 instalments would spare all of them. Lower it, or raise `terms.term.min`. (outside-range)
+        terms.repayment.grace.interest: A loan of 3 instalments would spare all of them. Lower it, or raise `terms.term.min`. (outside-range)
+        terms.repayment.grace.capitalise: There is no interest that is not due. Remove it, or add `interest`. (unused)
+        terms.repayment.grace.principal: While interest becomes principal, no principal can be due. Let `principal` be at least `interest`. (outside-range)
+        terms.repayment.balloon: 1 is not between 0 and 1. Write a fraction: 30 % is 0.3. (outside-range)
+        terms.repayment.multiple: 0.001 has more decimals than CNY. Write at most 2 decimals. (too-many-decimals)
+        terms.repayment.multiple: Under this method all principal is due with the last instalment. Remove it, or choose another method. (unused)
+        terms.interest.rate: 200 over 3 instalments: equal instalments do not cover the interest of instalment 1. Change the terms so that every loan they allow can be made. (impossible-loan)
+        terms.down_payment.min_share: 20 is not between 0 and 1. Write a fraction: 30 % is 0.3. (outside-range)
+        terms.tranches.max: 1 is not in 2 to 100. Choose a number in that range. (out-of-range)
+        terms.tranches.days: 0 is not in 1 to 3660. Choose a number in that range. (out-of-range)
+        terms.fees[0].amount: At 1:1: There is no field `balance`. There are `days`, `number`, `overdue` and others. (unknown-field)
+        terms.fees[0].payer: Only a fee at disbursal is paid by a third party. Remove it, or take the fee on `disbursal`. (unused)
+        terms.fees[0].amount: 200 over 3 instalments: a fee is negative. Change the terms so that every loan they allow can be made. (impossible-loan)
+        terms.prepayment.fee: It is about what is not allowed. Remove it, or allow prepayment. (unused)
+        terms.prepayment.keep[1]: It is there already. Keep one. (duplicate-value)
+        terms.prepayment.min: 0 is not more than 0. Raise it. (not-positive)
+        terms.allocation: The waterfall takes its place. Remove it, or the waterfall. (unused)
+        terms.waterfall: The list has 1 items; it needs 8. Add what is missing. (too-few)
+        terms.allocation: The waterfall takes its place. Remove it, or the waterfall. (unused)
+        terms.waterfall[2]: A part is there twice, so another is never paid. Name each of the eight parts once. (duplicate-value)
         eligibility[1].rule: At 1:1: This place takes a bool; this is a number. Compare it with something. (type-mismatch)
         eligibility[1].rule: At 1:14: `facts.job` is never "skiled". Did you mean "skilled"? (value-not-allowed)
         facts.job.type: `txt` is not one of the choices. Did you mean `text`? (unknown-value)

@@ -115,6 +115,43 @@ fn fees_are_computed() {
 }
 
 #[test]
+fn fees_of_others_and_of_the_late_are_apart() {
+    let product = LoanProduct::compile(&definition("merchant-instalment")).unwrap();
+    assert_eq!(product.disbursal_fees(yuan("1000"), 6), Ok(vec![]));
+    let owed = product.third_party_fees(yuan("1000"), 6);
+    assert_eq!(owed, Ok(vec![("service", "merchant", yuan("6.00"))]));
+    let late = |overdue| product.overdue_fees(yuan("1000"), 6, 2, yuan(overdue), 4).unwrap();
+    assert_eq!(late("99.99"), [("reminder", Amount::ZERO)]);
+    assert_eq!(late("100.00"), [("reminder", yuan("5.00"))]);
+    let car = LoanProduct::compile(&definition("car-loan")).unwrap();
+    let fee =
+        |paid, amount| car.prepayment_fee(yuan("50000"), 36, yuan("40000"), paid, yuan(amount));
+    assert_eq!(fee(11, "5000"), Ok(yuan("100.00")));
+    assert_eq!(fee(12, "5000"), Ok(Amount::ZERO));
+}
+
+#[test]
+fn parts_are_paid_out_while_they_may_be() {
+    let product = LoanProduct::compile(&definition("farm-season")).unwrap();
+    let text = "
+        number first      on         => code
+        1      2022-03-01 2022-03-01    -
+        4      2022-03-01 2022-08-28    -
+        4      2022-03-01 2022-08-29    tranche-too-late
+        5      2022-03-01 2022-03-02    tranche-not-offered
+    ";
+    for row in table::parse(text) {
+        let offered = product.offers_tranche(row.get("number"), row.get("first"), row.get("on"));
+        let code = offered.err().map(|it| it.code().to_owned());
+        assert_eq!(code, row.option::<String>("code"), "line {}", row.line);
+    }
+    let at_once = LoanProduct::compile(&definition("car-loan")).unwrap();
+    let day = Date::constant(2022, 3, 1);
+    assert!(at_once.offers_tranche(1, day, day).is_ok());
+    assert!(at_once.offers_tranche(2, day, day).is_err());
+}
+
+#[test]
 fn interest_of_an_account() {
     let product = AccountProduct::compile(&definition("wallet")).unwrap();
     // 10,000.00 for 90 days at 0.05 % over 360.

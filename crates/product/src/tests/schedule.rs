@@ -596,7 +596,10 @@ fn the_annual_cost_counts_what_is_kept_back() {
     // A broken first period of a year counts by its days; nothing paid out has no cost.
     let year = "2024-01-01".parse().unwrap();
     let broken = Terms { due: DueDates::starting(year, Period::MONTH), ..usual.clone() };
-    assert_eq!(cost(&broken, "1000").unwrap().compound, Decimal::new(1, 1));
+    let of_year = cost(&broken, "1000").unwrap();
+    assert_eq!(of_year.compound, Decimal::new(1, 1));
+    // 12 × (1.1^(1/12) − 1).
+    assert_eq!(of_year.simple.round_dp(6), "0.095690".parse().unwrap());
     assert_eq!(cost(&broken, "0"), None);
     // Dates of one's own have the day for a period: 0.1 = (1 + r)³⁶⁵ − 1, 365 × r = 0.0953….
     let listed = Terms { due: DueDates::On(vec![year]), ..usual };

@@ -46,6 +46,9 @@ fn render(simulation: &Simulation) -> String {
             it.balance
         )
         .unwrap();
+        if !it.subsidy.is_zero() {
+            writeln!(text, "{:>38} by a third party", it.subsidy).unwrap();
+        }
     }
     for it in &simulation.accounts {
         writeln!(
@@ -113,6 +116,111 @@ fn examples_are_simulated() {
         6411.01      4.72      0.00      4.72 Demand deposit interest expense
     "#]]
     .assert_eq(&render(&wallet));
+}
+
+#[test]
+fn what_third_parties_pay_is_not_the_borrowers() {
+    // The buyer pays sixths. The shop pays 10.8 % on the balance, for the broken first period
+    // 6,000 × 0.108 × (28 + 30) ÷ 360 by 30/360, and 0.6 % as a fee.
+    let merchant = run("merchant-instalment", &request("6000", Some(6), "2022-04-10")).unwrap();
+    expect![[r#"
+         1 2022-04-10 2022-06-08  58   1000.00    0.00   0.00   1000.00   5000.00
+                                        104.40 by a third party
+         2 2022-06-08 2022-07-08  30   1000.00    0.00   0.00   1000.00   4000.00
+                                         45.00 by a third party
+         3 2022-07-08 2022-08-08  30   1000.00    0.00   0.00   1000.00   3000.00
+                                         36.00 by a third party
+         4 2022-08-08 2022-09-08  30   1000.00    0.00   0.00   1000.00   2000.00
+                                         27.00 by a third party
+         5 2022-09-08 2022-10-08  30   1000.00    0.00   0.00   1000.00   1000.00
+                                         18.00 by a third party
+         6 2022-10-08 2022-11-08  30   1000.00    0.00   0.00   1000.00      0.00
+                                          9.00 by a third party
+        1003   6275.40   6000.00    275.40 Balances with the central bank
+        1132.03    239.40    239.40      0.00 Interest subsidies receivable
+        1221.02     36.00     36.00      0.00 Third-party fees receivable
+        1303   6000.00   6000.00      0.00 Loans
+        6011.03      0.00    239.40   -239.40 Interest subsidy income
+        6021.01      0.00     36.00    -36.00 Loan fee income
+        simple 0 compound 0
+    "#]]
+    .assert_eq(&render(&merchant));
+    assert_eq!(merchant.totals.interest, Decimal::ZERO);
+    assert_eq!(merchant.periods[0].subsidy, "104.40".parse().unwrap());
+    let one = merchant.annual_cost.unwrap();
+    assert_eq!((one.simple, one.compound), (Decimal::ZERO, Decimal::ZERO));
+}
+
+#[test]
+fn a_floating_rate_is_a_reference_rate_and_a_spread() {
+    let asked = request("40000", Some(4), "2022-03-01");
+    assert_eq!(run("farm-season", &asked).unwrap_err().code(), "rate-unknown");
+    let reference_rate = Some("0.037".parse().unwrap());
+    let farm = run("farm-season", &Request { reference_rate, ..asked }).unwrap();
+    assert_eq!(farm.rate, Some("0.0425".parse().unwrap()));
+    // 20 days to 21 March; two quarters of interest; two of 20,000.00. The borrower pays 2.25 %,
+    // the government 2 %.
+    expect![[r#"
+         1 2022-03-01 2022-03-21  20      0.00   50.00   0.00     50.00  40000.00
+                                         44.44 by a third party
+         2 2022-03-21 2022-06-21  92      0.00  230.00   0.00    230.00  40000.00
+                                        204.44 by a third party
+         3 2022-06-21 2022-09-21  92      0.00  230.00   0.00    230.00  40000.00
+                                        204.44 by a third party
+         4 2022-09-21 2022-12-21  91  20000.00  227.50   0.00  20227.50  20000.00
+                                        202.22 by a third party
+         5 2022-12-21 2023-03-21  90  20000.00  112.50   0.00  20112.50      0.00
+                                        100.00 by a third party
+        1003  41605.54  40000.00   1605.54 Balances with the central bank
+        1132.01    850.00    850.00      0.00 Loan interest receivable
+        1132.03    755.54    755.54      0.00 Interest subsidies receivable
+        1303  40000.00  40000.00      0.00 Loans
+        6011.01      0.00    850.00   -850.00 Loan interest income
+        6011.03      0.00    755.54   -755.54 Interest subsidy income
+        simple 0.022751 compound 0.023011
+    "#]]
+    .assert_eq(&render(&farm));
+}
+
+#[test]
+fn a_purchase_is_paid_by_a_down_payment_and_a_loan() {
+    let car = |amount: Option<&str>, price: &str| {
+        let amount = amount.map(|it| it.parse().unwrap());
+        let price = Some(price.parse().unwrap());
+        let request = Request { amount, price, ..request("0", Some(12), "2022-01-10") };
+        run("car-loan", &request)
+    };
+    // 20 % of 62,500.01, rounded up.
+    let smallest = car(None, "62500.01").unwrap();
+    assert_eq!(smallest.down_payment, Some("12500.01".parse().unwrap()));
+    assert_eq!(smallest.amount, Decimal::from(50_000));
+    // 40 days by 30/360, shared by 41, of which 15 are free: 50,000 × 0.0599 × 40 × 26 ÷ 41 ÷ 360
+    // is 211.03. Whole yuan from the second instalment on, and 15,000 at the end.
+    expect![[r#"
+         1 2022-01-10 2022-02-20  40   2874.67  211.03   0.00   3085.70  47125.33
+         2 2022-02-20 2022-03-20  30   2848.77  235.23   0.00   3084.00  44276.56
+         3 2022-03-20 2022-04-20  30   2862.99  221.01   0.00   3084.00  41413.57
+         4 2022-04-20 2022-05-20  30   2877.28  206.72   0.00   3084.00  38536.29
+         5 2022-05-20 2022-06-20  30   2891.64  192.36   0.00   3084.00  35644.65
+         6 2022-06-20 2022-07-20  30   2906.07  177.93   0.00   3084.00  32738.58
+         7 2022-07-20 2022-08-20  30   2920.58  163.42   0.00   3084.00  29818.00
+         8 2022-08-20 2022-09-20  30   2935.16  148.84   0.00   3084.00  26882.84
+         9 2022-09-20 2022-10-20  30   2949.81  134.19   0.00   3084.00  23933.03
+        10 2022-10-20 2022-11-20  30   2964.53  119.47   0.00   3084.00  20968.50
+        11 2022-11-20 2022-12-20  30   2979.33  104.67   0.00   3084.00  17989.17
+        12 2022-12-20 2023-01-20  30  17989.17   89.80   0.00  18078.97      0.00
+        1003  52004.67  50000.00   2004.67 Balances with the central bank
+        1132.01   2004.67   2004.67      0.00 Loan interest receivable
+        1303  50000.00  50000.00      0.00 Loans
+        6011.01      0.00   2004.67  -2004.67 Loan interest income
+        simple 0.058745 compound 0.058041
+    "#]]
+    .assert_eq(&render(&smallest));
+    let chosen = car(Some("30000"), "62500").unwrap();
+    assert_eq!(chosen.down_payment, Some(Decimal::from(32_500)));
+    assert_eq!(car(Some("50001"), "62500").unwrap_err().code(), "down-payment");
+    assert_eq!(car(Some("62501"), "62500").unwrap_err().code(), "down-payment");
+    assert_eq!(car(None, "9000").unwrap_err().code(), "amount-too-small");
 }
 
 #[test]

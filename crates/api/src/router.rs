@@ -85,6 +85,7 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .merge(routes::products::routes())
         .merge(routes::applications::routes())
         .merge(routes::loans::routes())
+        .merge(routes::loan_facts::routes())
         .merge(routes::accounts::routes())
         .merge(routes::ledger_accounts::routes())
         .merge(routes::ledger_transfers::routes())

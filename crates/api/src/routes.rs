@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod keys;
 pub(crate) mod ledger_accounts;
 pub(crate) mod ledger_transfers;
+pub(crate) mod loan_facts;
 pub(crate) mod loans;
 pub(crate) mod parties;
 pub(crate) mod products;

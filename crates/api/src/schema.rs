@@ -67,8 +67,28 @@ schemas! {
         Status::Suspended,
         Status::Retired,
     ];
-    LoanStatus: "Where a loan stands." =
-        [lending::Status::Signed, lending::Status::Active, lending::Status::Settled];
+    LoanStatus: "Where a loan stands." = [
+        lending::Status::Signed,
+        lending::Status::Active,
+        lending::Status::Settled,
+        lending::Status::ChargedOff,
+        lending::Status::WrittenOff,
+        lending::Status::Sold,
+    ];
+    Keep: "What stays as it was when a part is repaid early." = {
+        use product::kinds::instalment_loan::Keep;
+        [Keep::Term, Keep::Instalment]
+    };
+    ReschedulingKind: "What a new plan is, for reports." = {
+        use lending::fact::ReschedulingKind as Kind;
+        [
+            Kind::Extension,
+            Kind::ReAging,
+            Kind::ReAmortisation,
+            Kind::RateReduction,
+            Kind::Restructuring,
+        ]
+    };
     InstalmentStatus: "Where an instalment stands." = [
         Instalment::Paid,
         Instalment::Due,

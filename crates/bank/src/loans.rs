@@ -3,23 +3,25 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use lending::{
-    Application, Loan, Outcome, Owed, Position, Quote, Status,
+    Application, Fact, History, Loan, Outcome, Owed, Position, Quote, Rules, Status, What,
     application::{Decision, Request},
 };
-use money::{Amount, Currency, Money};
-use product::LoanProduct;
+use ledger::InstitutionId;
+use money::{Amount, Currency, Decimal, Money};
+use product::{LoanProduct, kinds::instalment_loan::Reference};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stdx::{Date, Id};
-use store::{Commit, Due, Page, Stored, Versioned};
+use store::{Commit, Due, PAGE_MAX, Page, Stored, Versioned};
 
 use crate::{
     Bank, Call, Caller, Done, Refusal, Right,
     books::Books,
     days::CLOSE_LOAN_DAY,
+    institutions::Institution,
     tables::{
-        APPLICATIONS, ApplicationId, INSTITUTIONS, LOANS, LoanId, PARTIES, POSITIONS, PartyId,
-        borrower, party_lane,
+        APPLICATIONS, ApplicationId, INSTITUTIONS, LOAN_FACTS, LOANS, LoanFact, LoanId, PARTIES,
+        POSITIONS, PartyId, borrower, party_lane,
     },
 };
 
@@ -91,6 +93,26 @@ pub struct LoanState {
     pub version: u64,
 }
 
+/// Something that is to happen to a loan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Happening {
+    /// What.
+    pub what: What,
+    /// The currency of its amounts, if it has any.
+    pub currency: Option<Currency>,
+    /// The value date; the business date when absent.
+    pub on: Option<Date>,
+}
+
+/// What a command would do to a loan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoanPreview {
+    /// The loan as it would stand.
+    pub state: LoanState,
+    /// What would be booked: event, name of the amount, amount; less than was booked is negative.
+    pub entries: Vec<(&'static str, &'static str, Money)>,
+}
+
 /// A loan as a command finds it.
 struct Found {
     id: LoanId,
@@ -98,6 +120,7 @@ struct Found {
     /// What is owed; nothing before the loan is paid out.
     position: Option<Versioned<Position>>,
     product: Arc<LoanProduct>,
+    institution: Versioned<Institution>,
 }
 
 impl Bank {
@@ -122,6 +145,8 @@ impl Bank {
                 term: apply.term,
                 applicant: self.applicant(call, &party.record, product.currency(), today).await?,
                 facts: apply.facts.clone(),
+                reference: reference(&product, today),
+                suspended_after: suspended_after(today),
             };
             let outcome =
                 lending::application::apply(&product, institution.calendar(), request, today)?;
@@ -163,25 +188,29 @@ impl Bank {
         .await
     }
 
-    /// Pays a signed loan out.
+    /// Pays a signed loan out, or of a product that pays in parts the first part.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`], [`Refusal::Lending`], [`Refusal::Ledger`].
-    pub async fn disburse(&self, call: &Call, id: LoanId) -> Result<Done<LoanMoved>, Refusal> {
+    /// [`Refusal::NotFound`], [`Refusal::OtherCurrency`], [`Refusal::Lending`],
+    /// [`Refusal::Ledger`].
+    pub async fn disburse(
+        &self,
+        call: &Call,
+        id: LoanId,
+        part: Option<Money>,
+    ) -> Result<Done<LoanMoved>, Refusal> {
         call.caller.must(Right::Payments)?;
         let of = call.caller.institution;
         self.carry_out(call, move || async move {
-            let institution = self.institution(&call.caller).await?;
-            let today = institution.record.business_date;
             let found = self.find_loan(&call.caller, id).await?;
-            let loan = &found.loan.record;
-            let calendar = institution.record.calendar();
-            let outcome = lending::contract::disburse(loan, &found.product, calendar, today)?;
+            let (loan, today) = (&found.loan.record, found.today());
+            let part = part.map(|it| in_currency(it, loan.currency)).transpose()?;
+            let outcome = lending::disburse(loan, found.rules(), part, today)?;
             let mut commit = call.commit("disburse", found.loan.lane, today);
             // The business date must not move under the first day of interest.
-            commit.expect(&INSTITUTIONS, of, institution.version);
+            commit.expect(&INSTITUTIONS, of, found.institution.version);
             found.record(call, &mut commit, &outcome);
-            let paid_out = loan.principal - loan.upfront_fees;
+            let paid_out = part.unwrap_or(loan.principal) - loan.upfront_fees;
             commit.answer(&found.moved(&outcome, paid_out, today));
             Ok(commit)
         })
@@ -191,52 +220,170 @@ impl Bank {
     /// Takes a payment.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`], [`Refusal::OtherCurrency`], [`Refusal::Lending`],
-    /// [`Refusal::Ledger`].
+    /// As [`Bank::loan_happens`].
     pub async fn repay(
         &self,
         call: &Call,
         id: LoanId,
         payment: Money,
     ) -> Result<Done<LoanMoved>, Refusal> {
-        call.caller.must(Right::Payments)?;
-        self.move_loan(call, "repay", id, |found| {
-            let (loan, position) = found.active()?;
-            let amount = in_currency(payment, loan.currency)?;
-            Ok((lending::repay(loan, position, amount, position.through)?, amount))
-        })
-        .await
+        let what = |amount| What::Repayment { amount };
+        self.pay(call, "repay", id, payment, what).await
     }
 
-    /// What settles a loan today.
+    /// What settles a loan on a day; today when absent.
     ///
     /// # Errors
     /// [`Refusal::NotFound`], [`Refusal::Lending`].
-    pub async fn settlement_quote(&self, caller: &Caller, id: LoanId) -> Result<Quote, Refusal> {
+    pub async fn settlement_quote(
+        &self,
+        caller: &Caller,
+        id: LoanId,
+        on: Option<Date>,
+    ) -> Result<Quote, Refusal> {
         caller.must(Right::Read)?;
         let found = self.find_loan(caller, id).await?;
         let (loan, position) = found.active()?;
-        Ok(lending::quote(loan, position, &found.product, position.through)?)
+        Ok(lending::quote(loan, position, found.rules(), on.unwrap_or(position.through))?)
     }
 
     /// Settles a loan with exactly the quoted amount.
     ///
     /// # Errors
-    /// As [`Bank::repay`].
+    /// As [`Bank::loan_happens`].
     pub async fn settle(
         &self,
         call: &Call,
         id: LoanId,
         payment: Money,
     ) -> Result<Done<LoanMoved>, Refusal> {
+        let what = |amount| What::Settlement { amount, fee: Amount::ZERO };
+        self.pay(call, "settle", id, payment, what).await
+    }
+
+    async fn pay(
+        &self,
+        call: &Call,
+        command: &'static str,
+        id: LoanId,
+        payment: Money,
+        what: impl Fn(Amount) -> What,
+    ) -> Result<Done<LoanMoved>, Refusal> {
         call.caller.must(Right::Payments)?;
-        self.move_loan(call, "settle", id, |found| {
+        let what = &what;
+        self.move_loan(call, command, id, |found| {
             let (loan, position) = found.active()?;
             let amount = in_currency(payment, loan.currency)?;
-            let on = position.through;
-            Ok((lending::settle(loan, position, &found.product, amount, on)?, amount))
+            let on = found.business_date();
+            Ok((lending::happen(loan, position, found.rules(), what(amount), on)?, amount))
         })
         .await
+    }
+
+    /// Lets something happen to a loan, on an earlier value date if one is named.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::OtherCurrency`], [`Refusal::Lending`],
+    /// [`Refusal::Ledger`].
+    pub async fn loan_happens(
+        &self,
+        call: &Call,
+        id: LoanId,
+        happening: &Happening,
+    ) -> Result<Done<LoanMoved>, Refusal> {
+        call.caller.must(right_for(&happening.what))?;
+        let of = call.caller.institution;
+        self.carry_out(call, move || async move {
+            let found = self.find_loan(&call.caller, id).await?;
+            let outcome = self.decide(of, &found, happening).await?;
+            Ok(found.commit(call, "loan-fact", &outcome))
+        })
+        .await
+    }
+
+    /// What [`Bank::loan_happens`] would do now.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn preview_loan(
+        &self,
+        caller: &Caller,
+        id: LoanId,
+        happening: &Happening,
+    ) -> Result<LoanPreview, Refusal> {
+        caller.must(Right::Read)?;
+        let found = self.find_loan(caller, id).await?;
+        let outcome = self.decide(caller.institution, &found, happening).await?;
+        Ok(found.preview(outcome))
+    }
+
+    /// Takes back what happened to a loan.
+    ///
+    /// # Errors
+    /// As [`Bank::loan_happens`].
+    pub async fn reverse_loan_fact(
+        &self,
+        call: &Call,
+        id: LoanId,
+        number: u32,
+    ) -> Result<Done<LoanMoved>, Refusal> {
+        call.caller.must(Right::Approve)?;
+        let of = call.caller.institution;
+        self.carry_out(call, move || async move {
+            let found = self.find_loan(&call.caller, id).await?;
+            let (loan, position) = found.active()?;
+            let facts = self.all_facts(of, id).await?;
+            let (rules, today) = (found.rules(), found.business_date());
+            let history = History { loan, position, facts: &facts, rules, today };
+            Ok(found.commit(call, "reverse-loan-fact", &history.reverse(number)?))
+        })
+        .await
+    }
+
+    /// What happened to a loan, in the order in which it was booked.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::Store`].
+    pub async fn loan_facts(&self, caller: &Caller, id: LoanId) -> Result<Vec<Fact>, Refusal> {
+        caller.must(Right::Read)?;
+        self.need(&LOANS, caller.institution, id, "loan").await?;
+        self.all_facts(caller.institution, id).await
+    }
+
+    async fn all_facts(&self, of: InstitutionId, id: LoanId) -> Result<Vec<Fact>, Refusal> {
+        let (mut facts, mut after) = (Vec::new(), None);
+        loop {
+            let link = ("loan", &*id.to_string());
+            let page = self.store().find(&LOAN_FACTS, of, link, after, PAGE_MAX).await?;
+            facts.extend(page.data.into_iter().map(|(_, it)| it.record.fact));
+            after = page.next;
+            if after.is_none() {
+                facts.sort_by_key(|it| it.number);
+                return Ok(facts);
+            }
+        }
+    }
+
+    async fn decide(
+        &self,
+        of: InstitutionId,
+        found: &Found,
+        happening: &Happening,
+    ) -> Result<Outcome, Refusal> {
+        let (loan, position) = found.active()?;
+        let Happening { what, currency, on } = happening;
+        if currency.is_some_and(|it| it != loan.currency) {
+            return Err(Refusal::OtherCurrency);
+        }
+        let (rules, today) = (found.rules(), found.business_date());
+        match on.filter(|on| *on != today) {
+            None => Ok(lending::happen(loan, position, rules, what.clone(), today)?),
+            Some(on) => {
+                let facts = self.all_facts(of, found.id).await?;
+                let history = History { loan, position, facts: &facts, rules, today };
+                Ok(history.book_late(what.clone(), on)?)
+            }
+        }
     }
 
     /// A command that moves an active loan on its business date, which is that of the institution
@@ -252,7 +399,7 @@ impl Bank {
         self.carry_out(call, move || async move {
             let found = self.find_loan(&call.caller, id).await?;
             let (outcome, amount) = decide(&found)?;
-            let on = found.active()?.1.through;
+            let on = found.business_date();
             let mut commit = call.commit(command, found.loan.lane, on);
             found.record(call, &mut commit, &outcome);
             commit.answer(&found.moved(&outcome, amount, on));
@@ -272,7 +419,7 @@ impl Bank {
         let done = self.carry_out::<Option<Date>, _>(call, move || async move {
             let found = self.find_loan(&call.caller, id).await?;
             let (loan, position) = found.active()?;
-            let outcome = lending::close_day(loan, position, day)?;
+            let outcome = lending::close_day(loan, position, found.rules(), day)?;
             let mut commit = call.commit("close-loan-day", found.loan.lane, day);
             found.record(call, &mut commit, &outcome);
             commit.answer(&outcome.timer);
@@ -287,11 +434,12 @@ impl Bank {
 
     async fn find_loan(&self, caller: &Caller, id: LoanId) -> Result<Found, Refusal> {
         let of = caller.institution;
+        let institution = self.institution(caller).await?;
         let loan = self.need(&LOANS, of, id, "loan").await?;
         let position = self.store().get(&POSITIONS, of, id).await?;
         let Loan { product, version, .. } = &loan.record;
         let product = self.pinned_product(caller, product, *version).await?.loan()?;
-        Ok(Found { id, loan, position, product })
+        Ok(Found { id, loan, position, product, institution })
     }
 
     /// A loan.
@@ -379,6 +527,46 @@ impl Bank {
     }
 }
 
+/// Facts of a loan lie together.
+fn fact_id(loan: LoanId, number: u32) -> Id<LoanFact> {
+    Id::derived_beside(loan.cast::<()>(), &[&number.to_be_bytes()])
+}
+
+/// Money is moved by those who move money; what is given up or agreed anew needs other eyes.
+fn right_for(what: &What) -> Right {
+    match what {
+        What::Disbursal { .. }
+        | What::Drawing { .. }
+        | What::Repayment { .. }
+        | What::Prepayment { .. }
+        | What::Settlement { .. }
+        | What::Refund { .. }
+        | What::Subsidy { .. } => Right::Payments,
+        What::RateChange { .. }
+        | What::InterestPause { .. }
+        | What::Rescheduling(_)
+        | What::Waiver { .. }
+        | What::ChargeOff
+        | What::WriteOff
+        | What::Sale { .. } => Right::Approve,
+    }
+}
+
+/// The reference rate of a day, for a product whose rate follows one.
+fn reference(product: &LoanProduct, day: Date) -> Option<Decimal> {
+    let floating = product.terms().interest.floating.as_ref()?;
+    let key = match floating.reference {
+        Reference::Lpr1y => "lpr-1y",
+        Reference::Lpr5y => "lpr-over-5y",
+    };
+    compliance::cn::lpr().on(key, day).map(|fixing| fixing.value.0)
+}
+
+/// After how many days past due interest is not income before it is paid.
+fn suspended_after(day: Date) -> Option<u32> {
+    compliance::cn::non_accrual().on("interest", day).map(|rule| rule.value.over_days)
+}
+
 fn in_currency(money: Money, currency: Currency) -> Result<Amount, Refusal> {
     if money.currency == currency { Ok(money.amount) } else { Err(Refusal::OtherCurrency) }
 }
@@ -390,6 +578,48 @@ fn tell<I>(commit: &mut Commit, subject: Id<I>, outcome: &Outcome) {
 }
 
 impl Found {
+    fn rules(&self) -> Rules<'_> {
+        Rules { product: &self.product, calendar: self.institution.record.calendar() }
+    }
+
+    /// The business date of the institution.
+    fn today(&self) -> Date {
+        self.institution.record.business_date
+    }
+
+    /// The loan's own, which is ahead while days are being closed; of a loan that has ended, the
+    /// institution's.
+    fn business_date(&self) -> Date {
+        let through = self.position.as_ref().map(|it| it.record.through);
+        match self.loan.record.status {
+            Status::Active => through.unwrap_or(self.today()),
+            _ => through.map_or(self.today(), |through| through.max(self.today())),
+        }
+    }
+
+    /// The commit of something that happened.
+    fn commit(&self, call: &Call, command: &'static str, outcome: &Outcome) -> Commit {
+        let on = self.business_date();
+        let mut commit = call.commit(command, self.loan.lane, on);
+        self.record(call, &mut commit, outcome);
+        let amount = outcome.facts.iter().map(|fact| fact.what.amount()).sum();
+        commit.answer(&self.moved(outcome, amount, on));
+        commit
+    }
+
+    fn preview(&self, outcome: Outcome) -> LoanPreview {
+        let currency = self.loan.record.currency;
+        let entries = outcome.entries.iter().flat_map(|entry| {
+            let some = entry.amounts.iter().filter(|(_, amount)| !amount.is_zero());
+            some.map(|(name, amount)| (entry.event, *name, Money::new(*amount, currency)))
+        });
+        let entries = entries.collect();
+        let loan = outcome.loan.unwrap_or_else(|| self.loan.record.clone());
+        let (id, version) = (self.id, self.loan.version);
+        let state = LoanState { id, loan, position: outcome.position, version };
+        LoanPreview { state, entries }
+    }
+
     /// The contract and what is owed on it.
     fn active(&self) -> Result<(&Loan, &Position), Refusal> {
         let position = self.position.as_ref().ok_or(lending::Reject::NotActive)?;
@@ -401,12 +631,16 @@ impl Found {
     /// A contract that is paid out changes only together with its position. So the version of the
     /// position guards both, and the daily commit leaves the contract, which is long, alone.
     fn record(&self, call: &Call, commit: &mut Commit, outcome: &Outcome) {
-        let Self { id, loan, position, product } = self;
+        let Self { id, loan, position, product, .. } = self;
         if let Some(after) = &outcome.loan {
             commit.put(&LOANS, *id, loan.version, after);
         }
         if let Some(after) = &outcome.position {
             commit.put(&POSITIONS, *id, position.as_ref().map_or(0, |it| it.version), after);
+        }
+        for fact in &outcome.facts {
+            let (fact_id, version) = (fact_id(*id, fact.number), u64::from(fact.reversed_on.is_some()));
+            commit.put(&LOAN_FACTS, fact_id, version, &LoanFact { loan: *id, fact: fact.clone() });
         }
         let (accounting, currency) = (product.accounting(), loan.record.currency);
         let books = Books { accounting, currency, contract: id.cast(), limited: None };
@@ -416,7 +650,8 @@ impl Found {
             books.book(commit, entry.event, &entry.amounts, value_date, &mut prng);
         }
         tell(commit, *id, outcome);
-        let timer = position.as_ref().map(|it| it.record.through);
+        let active = self.loan.record.status == Status::Active;
+        let timer = position.as_ref().map(|it| it.record.through).filter(|_| active);
         if timer != outcome.timer {
             if let Some(day) = timer {
                 commit.clear_timer(Due::Day(day), CLOSE_LOAN_DAY, *id);

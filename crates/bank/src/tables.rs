@@ -1,7 +1,7 @@
 //! The records there are, and what finds them.
 
 use ledger::{InstitutionId, LaneId};
-use lending::{Application, Loan, Position, loan::Borrower};
+use lending::{Application, Fact, Loan, Position, loan::Borrower};
 use party::Party;
 use product::life::ProductVersion;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -16,6 +16,16 @@ pub type LoanId = Id<Loan>;
 pub type ApplicationId = Id<Application>;
 /// Names a party.
 pub type PartyId = Id<Party>;
+/// Something that happened to a loan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LoanFact {
+    /// To which.
+    pub loan: LoanId,
+    /// What.
+    #[serde(flatten)]
+    pub fact: Fact,
+}
+
 /// Names a current account contract.
 pub type CurrentAccountId = Id<CurrentAccount>;
 
@@ -56,6 +66,9 @@ pub const APPLICATIONS: Table<Application> =
 /// Loan contracts, by borrower.
 pub const LOANS: Table<Loan> =
     Table::new("loan", |loan| vec![("borrower", loan.borrower.to_string())]);
+/// What happened to loans, by loan.
+pub const LOAN_FACTS: Table<LoanFact> =
+    Table::new("loan-fact", |it| vec![("loan", it.loan.to_string())]);
 /// What is owed on a loan, under the loan's id.
 pub const POSITIONS: Table<Position> = Table::new("position", |_| Vec::new());
 /// Current accounts, by holder.

@@ -185,6 +185,26 @@ impl What {
         }
     }
 
+    /// The money that moved between the institution and somebody else; nothing when none did.
+    pub fn amount(&self) -> Amount {
+        match self {
+            Self::Disbursal { principal: amount, .. }
+            | Self::Drawing { principal: amount }
+            | Self::Repayment { amount }
+            | Self::Prepayment { amount, .. }
+            | Self::Settlement { amount, .. }
+            | Self::Refund { amount }
+            | Self::Subsidy { amount }
+            | Self::Sale { price: amount } => *amount,
+            Self::RateChange { .. }
+            | Self::InterestPause { .. }
+            | Self::Rescheduling(_)
+            | Self::Waiver { .. }
+            | Self::ChargeOff
+            | Self::WriteOff => Amount::ZERO,
+        }
+    }
+
     /// Whether it can be taken back: what moved money in, or was agreed, can; what ended the
     /// loan's life on the books, or paid out, cannot.
     pub fn is_reversible(&self) -> bool {

@@ -63,10 +63,32 @@ pub(crate) struct Payment {
     pub(crate) amount: Money,
 }
 
+/// How much of the sum is paid out; all of it when absent.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({}))]
+struct Part {
+    /// The first part.
+    #[serde(default)]
+    amount: Option<Money>,
+}
+
+/// On which day.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct QuoteOn {
+    /// The business date, or a later day up to which nothing is paid; the business date when
+    /// absent.
+    #[serde(default)]
+    #[param(value_type = Option<String>, format = Date)]
+    on: Option<Day>,
+}
+
 /// A loan contract and what is owed on it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Loan)]
-struct LoanBody {
+pub(crate) struct LoanBody {
     id: Name,
     /// Who owes it.
     party: Name,
@@ -97,7 +119,7 @@ struct LoanBody {
     position: Option<PositionBody>,
 }
 
-/// What a loan costs and how it is served, as signed. Rates are fractions of a year.
+/// What a loan costs and how it is served now. Rates are fractions of a year.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LoanTerms)]
 struct TermsBody {
@@ -161,7 +183,7 @@ struct PositionBody {
 /// An amount for each component, in major units of the loan's currency.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Owed)]
-struct OwedBody {
+pub(crate) struct OwedBody {
     /// Penalty interest.
     penalty: Major,
     /// Fees.
@@ -228,7 +250,7 @@ struct ScheduleBody {
 /// What moved a loan.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LoanMoved)]
-struct MovedBody {
+pub(crate) struct MovedBody {
     /// Which loan.
     loan: Name,
     /// The business date it was booked on.
@@ -307,15 +329,22 @@ async fn schedule(State(api): State<Api>, By(caller): By, At(id): At<LoanId>) ->
 
 /// Disburse a loan
 ///
-/// Pays a signed loan out, less the fees kept back. Interest runs from the business date.
+/// Pays a signed loan out, less the fees kept back. Interest runs from the business date. Of a
+/// product that pays in parts, `amount` is the first one; the others are facts.
 #[utoipa::path(
     post, path = "/v1/loans/{loan}/disburse", tag = "loans", operation_id = "disburse",
     params(("loan" = Name, Path, description = "The loan's id.")),
+    request_body = Part,
     responses((status = 200, description = "Disbursed.", body = MovedBody)),
     security(("key" = ["payments"])),
 )]
-async fn disburse(State(api): State<Api>, At(id): At<LoanId>, command: Command<Nothing>) -> Answer {
-    done(api.bank.disburse(&command.call, id).await?, moved)
+async fn disburse(
+    State(api): State<Api>,
+    At(id): At<LoanId>,
+    part: Command<Json<Part>>,
+) -> Answer {
+    let amount = part.body.0.amount.map(|it| it.read("/amount")).transpose()?;
+    done(api.bank.disburse(&part.call, id, amount).await?, moved)
 }
 
 /// Take a repayment
@@ -340,16 +369,22 @@ async fn repay(
 
 /// Quote an early settlement
 ///
-/// What settles the loan on its business date, and on that day alone.
+/// What settles the loan on its business date, or on a later day if nothing is paid until then. It
+/// is good for that day alone.
 #[utoipa::path(
     get, path = "/v1/loans/{loan}/settlement-quote", tag = "loans",
     operation_id = "quote_settlement",
-    params(("loan" = Name, Path, description = "The loan's id.")),
+    params(("loan" = Name, Path, description = "The loan's id."), QuoteOn),
     responses((status = 200, description = "The quote.", body = QuoteBody)),
     security(("key" = ["read"])),
 )]
-async fn settlement_quote(State(api): State<Api>, By(caller): By, At(id): At<LoanId>) -> Answer {
-    let quote = api.bank.settlement_quote(&caller, id).await?;
+async fn settlement_quote(
+    State(api): State<Api>,
+    By(caller): By,
+    At(id): At<LoanId>,
+    day: Asked<QuoteOn>,
+) -> Answer {
+    let quote = api.bank.settlement_quote(&caller, id, day.0.on.map(|it| it.0)).await?;
     let currency = api.bank.loan(&caller, id).await?.loan.currency;
     ok(quoted(id, quote, currency))
 }
@@ -373,7 +408,7 @@ async fn settle(
     done(api.bank.settle(&payment.call, id, amount).await?, moved)
 }
 
-fn view(state: LoanState) -> LoanBody {
+pub(crate) fn view(state: LoanState) -> LoanBody {
     let LoanState { id, loan, position, .. } = state;
     let currency = loan.currency;
     LoanBody {
@@ -397,9 +432,9 @@ fn view(state: LoanState) -> LoanBody {
 fn terms(loan: &Loan) -> TermsBody {
     let terms = &loan.terms;
     TermsBody {
-        method: terms.method,
-        rate: terms.rate.to_string(),
-        day_count: terms.day_count,
+        method: loan.schedule.method,
+        rate: loan.schedule.rate.to_string(),
+        day_count: loan.schedule.day_count,
         penalty: terms.penalty.clone().map(penalty),
         allocation: terms.allocation.clone(),
         early_settlement: terms.early_settlement,
@@ -425,7 +460,7 @@ fn standing(position: &Position, currency: Currency) -> PositionBody {
     }
 }
 
-fn owed(owed: &Owed, currency: Currency) -> OwedBody {
+pub(crate) fn owed(owed: &Owed, currency: Currency) -> OwedBody {
     let major = |amount| Major::of(amount, currency);
     OwedBody {
         penalty: major(owed.penalty),
@@ -460,7 +495,7 @@ fn scheduled(view: &InstalmentView, currency: Currency) -> ScheduledBody {
     }
 }
 
-fn moved(moved: LoanMoved) -> MovedBody {
+pub(crate) fn moved(moved: LoanMoved) -> MovedBody {
     let LoanMoved { loan, on, status, amount, due, principal } = moved;
     let due = owed(&due, amount.currency);
     let (amount, principal) = (amount.into(), principal.into());

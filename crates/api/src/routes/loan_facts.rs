@@ -1,0 +1,400 @@
+//! What happens to a loan: list it, let it happen, preview it, take it back.
+
+use axum::extract::State;
+use bank::{
+    loans::{Happening, LoanPreview},
+    tables::LoanId,
+};
+use lending::{
+    Fact, Owed, What,
+    fact::{RateReason, Rescheduling, ReschedulingKind},
+};
+use money::{Amount, Currency, Decimal};
+use product::kinds::instalment_loan::Keep;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::loans::{LoanBody, MovedBody, OwedBody, moved, owed, view};
+use crate::{
+    answer::{Answer, done, ok},
+    problem::{ApiError, Fault},
+    request::{At, By, Command, Json, Nothing},
+    router::Api,
+    schema,
+    wire::{Day, Major, Money, Name},
+};
+
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(list, happen))
+        .routes(routes!(preview))
+        .routes(routes!(reverse))
+}
+
+/// Something that happens to a loan.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = LoanHappening, example = json!({
+    "on": "2025-01-28",
+    "fact": { "what": "repayment", "amount": { "amount": "1015.00", "currency": "CNY" } },
+}))]
+struct HappeningBody {
+    /// The value date: the business date, or an earlier one; the business date when absent. What
+    /// is booked late is booked as a correction on the business date.
+    #[serde(default)]
+    on: Option<Day>,
+    /// What happens.
+    fact: FactBody,
+}
+
+/// What can happen to a loan.
+#[derive(Deserialize, ToSchema)]
+#[serde(
+    tag = "what",
+    rename_all = "kebab-case",
+    rename_all_fields = "snake_case",
+    deny_unknown_fields
+)]
+#[schema(as = LoanFactAsked)]
+enum FactBody {
+    /// A further part of the sum is paid out (分次放款).
+    Drawing {
+        /// How much.
+        amount: Money,
+    },
+    /// The borrower pays what is due, or in advance; on a loan charged off, a recovery.
+    Repayment {
+        /// How much.
+        amount: Money,
+    },
+    /// The borrower pays a part of the principal early (部分提前还款). What is due is paid first,
+    /// then the price.
+    Prepayment {
+        /// How much.
+        amount: Money,
+        /// Whether the number of instalments stays, or the instalment.
+        #[schema(value_type = schema::Keep)]
+        keep: Keep,
+    },
+    /// What was paid too much is given back.
+    Refund {
+        /// How much.
+        amount: Money,
+    },
+    /// The third party that pays a part of the interest pays.
+    Subsidy {
+        /// How much.
+        amount: Money,
+    },
+    /// Another rate counts from here on.
+    RateChange {
+        /// Of a year, as a fraction.
+        #[schema(example = "0.045")]
+        rate: String,
+    },
+    /// No interest is taken for a while; the due dates stay.
+    InterestPause {
+        /// The first day that bears interest again.
+        until: Day,
+    },
+    /// What is not due is to be paid on other days (展期、重组).
+    Rescheduling {
+        /// Which kind, for reports.
+        #[schema(value_type = schema::ReschedulingKind)]
+        kind: ReschedulingKind,
+        /// The due dates from here on.
+        due: Vec<Day>,
+        /// The rate from here on; as it was, when absent.
+        #[serde(default)]
+        rate: Option<String>,
+        /// Whether what is due and unpaid becomes principal. Penalty stays due.
+        #[serde(default)]
+        capitalise: bool,
+        /// Whether it eases terms that the borrower could not keep.
+        #[serde(default)]
+        distressed: bool,
+    },
+    /// A part of what is due is given up (减免).
+    Waiver {
+        /// Of penalty interest.
+        #[serde(default)]
+        penalty: Option<Money>,
+        /// Of fees.
+        #[serde(default)]
+        fee: Option<Money>,
+        /// Of interest.
+        #[serde(default)]
+        interest: Option<Money>,
+        /// Of principal.
+        #[serde(default)]
+        principal: Option<Money>,
+    },
+    /// The loan leaves the balance sheet as lost (核销).
+    ChargeOff {},
+    /// The claim on what was charged off is given up.
+    WriteOff {},
+    /// The loan is sold.
+    Sale {
+        /// For how much.
+        price: Money,
+    },
+}
+
+/// Something that happened to a loan.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LoanFact)]
+struct FactView {
+    /// Its place in the order in which the loan's facts were booked, from 0.
+    number: u32,
+    /// What it was.
+    what: &'static str,
+    /// The business date on which it counts.
+    on: Day,
+    /// The business date on which it was booked.
+    booked_on: Day,
+    /// The business date on which it was taken back.
+    reversed_on: Option<Day>,
+    /// The money that moved.
+    amount: Money,
+    /// The price that was a part of it.
+    fee: Option<Money>,
+    /// The rate that it set.
+    rate: Option<String>,
+    /// The due dates that it set.
+    due: Option<Vec<Day>>,
+    /// What was given up.
+    waived: Option<OwedBody>,
+}
+
+/// What happened to a loan.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LoanFacts)]
+struct FactsBody {
+    /// The loan.
+    loan: Name,
+    /// In the order in which it was booked.
+    facts: Vec<FactView>,
+}
+
+/// What something would do to a loan. Nothing is booked.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LoanPreview)]
+struct PreviewBody {
+    /// The loan as it would stand.
+    loan: LoanBody,
+    /// The instalments as they would be planned.
+    plan: Vec<super::loans::InstalmentBody>,
+    /// What would be booked.
+    entries: Vec<EntryBody>,
+}
+
+/// An amount of an accounting event; less than was booked before is negative.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LoanEntry)]
+struct EntryBody {
+    /// The event, such as `repayment`.
+    event: &'static str,
+    /// Which amount of it, such as `principal`.
+    name: &'static str,
+    /// How much, in major units of the loan's currency.
+    amount: Major,
+}
+
+/// List what happened to a loan
+#[utoipa::path(
+    get, path = "/v1/loans/{loan}/facts", tag = "loans", operation_id = "list_loan_facts",
+    params(("loan" = Name, Path, description = "The loan's id.")),
+    responses((status = 200, description = "What happened.", body = FactsBody)),
+    security(("key" = ["read"])),
+)]
+async fn list(State(api): State<Api>, By(caller): By, At(id): At<LoanId>) -> Answer {
+    let facts = api.bank.loan_facts(&caller, id).await?;
+    let currency = api.bank.loan(&caller, id).await?.loan.currency;
+    let facts = facts.into_iter().map(|fact| fact_view(fact, currency)).collect();
+    ok(FactsBody { loan: id.into(), facts })
+}
+
+/// Let something happen to a loan
+///
+/// Payments need the right `payments`; what changes the contract or gives something up needs
+/// `approve`. With a value date in the past everything that followed is made as if it had been
+/// known, and the difference is booked.
+#[utoipa::path(
+    post, path = "/v1/loans/{loan}/facts", tag = "loans", operation_id = "add_loan_fact",
+    params(("loan" = Name, Path, description = "The loan's id.")),
+    request_body = HappeningBody,
+    responses((status = 200, description = "It happened.", body = MovedBody)),
+    security(("key" = ["payments"]), ("key" = ["approve"])),
+)]
+async fn happen(
+    State(api): State<Api>,
+    At(id): At<LoanId>,
+    asked: Command<Json<HappeningBody>>,
+) -> Answer {
+    let happening = asked.body.0.read()?;
+    done(api.bank.loan_happens(&asked.call, id, &happening).await?, moved)
+}
+
+/// Preview what something would do to a loan
+///
+/// The same code as for what happens; nothing is booked.
+#[utoipa::path(
+    post, path = "/v1/loans/{loan}/facts/preview", tag = "loans",
+    operation_id = "preview_loan_fact",
+    params(("loan" = Name, Path, description = "The loan's id.")),
+    request_body = HappeningBody,
+    responses((status = 200, description = "What would be.", body = PreviewBody)),
+    security(("key" = ["read"])),
+)]
+async fn preview(
+    State(api): State<Api>,
+    By(caller): By,
+    At(id): At<LoanId>,
+    asked: Json<HappeningBody>,
+) -> Answer {
+    let happening = asked.0.read()?;
+    let LoanPreview { state, entries } = api.bank.preview_loan(&caller, id, &happening).await?;
+    let currency = state.loan.currency;
+    let plan = state.loan.plan.iter().map(|it| super::loans::instalment(it, currency)).collect();
+    let entries = entries.into_iter().map(|(event, name, money)| EntryBody {
+        event,
+        name,
+        amount: Major::of(money.amount, currency),
+    });
+    let entries = entries.collect();
+    ok(PreviewBody { loan: view(state), plan, entries })
+}
+
+/// Take back what happened to a loan
+///
+/// What followed from it has not happened; the difference is booked.
+#[utoipa::path(
+    post, path = "/v1/loans/{loan}/facts/{number}/reversal", tag = "loans",
+    operation_id = "reverse_loan_fact",
+    params(
+        ("loan" = Name, Path, description = "The loan's id."),
+        ("number" = u32, Path, description = "The fact's number."),
+    ),
+    responses((status = 200, description = "Taken back.", body = MovedBody)),
+    security(("key" = ["approve"])),
+)]
+async fn reverse(
+    State(api): State<Api>,
+    At((id, number)): At<(LoanId, u32)>,
+    command: Command<Nothing>,
+) -> Answer {
+    done(api.bank.reverse_loan_fact(&command.call, id, number).await?, moved)
+}
+
+impl HappeningBody {
+    fn read(&self) -> Result<Happening, ApiError> {
+        let mut reader = Reader { currency: None };
+        let what = reader.what(&self.fact)?;
+        Ok(Happening { what, currency: reader.currency, on: self.on.map(|it| it.0) })
+    }
+}
+
+/// Reads money of one currency.
+struct Reader {
+    currency: Option<Currency>,
+}
+
+impl Reader {
+    fn amount(&mut self, money: &Money, name: &str) -> Result<Amount, ApiError> {
+        let pointer = format!("/fact/{name}");
+        let money = money.read(&pointer)?;
+        if *self.currency.get_or_insert(money.currency) != money.currency {
+            let detail = "All amounts are of one currency.";
+            return Err(ApiError::malformed_body(Fault::at(pointer, "other-currency", detail)));
+        }
+        Ok(money.amount)
+    }
+
+    fn maybe(&mut self, money: Option<&Money>, name: &str) -> Result<Amount, ApiError> {
+        money.map_or(Ok(Amount::ZERO), |money| self.amount(money, name))
+    }
+
+    fn what(&mut self, fact: &FactBody) -> Result<What, ApiError> {
+        let fee = Amount::ZERO;
+        Ok(match fact {
+            FactBody::Drawing { amount } => {
+                What::Drawing { principal: self.amount(amount, "amount")? }
+            }
+            FactBody::Repayment { amount } => {
+                What::Repayment { amount: self.amount(amount, "amount")? }
+            }
+            FactBody::Prepayment { amount, keep } => {
+                What::Prepayment { amount: self.amount(amount, "amount")?, fee, keep: *keep }
+            }
+            FactBody::Refund { amount } => What::Refund { amount: self.amount(amount, "amount")? },
+            FactBody::Subsidy { amount } => {
+                What::Subsidy { amount: self.amount(amount, "amount")? }
+            }
+            FactBody::RateChange { rate } => {
+                What::RateChange { rate: read_rate(rate)?, reason: RateReason::Agreed }
+            }
+            FactBody::InterestPause { until } => What::InterestPause { until: until.0 },
+            FactBody::Rescheduling { kind, due, rate, capitalise, distressed } => {
+                What::Rescheduling(Rescheduling {
+                    kind: *kind,
+                    due: due.iter().map(|day| day.0).collect(),
+                    rate: rate.as_deref().map(read_rate).transpose()?,
+                    capitalise: *capitalise,
+                    distressed: *distressed,
+                })
+            }
+            FactBody::Waiver { penalty, fee, interest, principal } => What::Waiver {
+                waived: Owed {
+                    penalty: self.maybe(penalty.as_ref(), "penalty")?,
+                    fee: self.maybe(fee.as_ref(), "fee")?,
+                    interest: self.maybe(interest.as_ref(), "interest")?,
+                    principal: self.maybe(principal.as_ref(), "principal")?,
+                },
+            },
+            FactBody::ChargeOff {} => What::ChargeOff,
+            FactBody::WriteOff {} => What::WriteOff,
+            FactBody::Sale { price } => What::Sale { price: self.amount(price, "price")? },
+        })
+    }
+}
+
+fn read_rate(text: &str) -> Result<Decimal, ApiError> {
+    let detail = "It is not a fraction such as `0.045`.";
+    Decimal::from_str_exact(text)
+        .map_err(|_| ApiError::malformed_body(Fault::at("/fact/rate", "malformed-rate", detail)))
+}
+
+fn fact_view(fact: Fact, currency: Currency) -> FactView {
+    let Fact { number, on, booked_on, reversed_on, what } = fact;
+    let money = |amount| Money::of(amount, currency);
+    let fee = match &what {
+        What::Disbursal { fees: fee, .. }
+        | What::Prepayment { fee, .. }
+        | What::Settlement { fee, .. } => Some(money(*fee)),
+        _ => None,
+    };
+    let (rate, due) = match &what {
+        What::RateChange { rate, .. } => (Some(rate.to_string()), None),
+        What::Rescheduling(it) => {
+            (it.rate.map(|rate| rate.to_string()), Some(it.due.iter().copied().map(Day).collect()))
+        }
+        _ => (None, None),
+    };
+    let waived = match &what {
+        What::Waiver { waived } => Some(owed(waived, currency)),
+        _ => None,
+    };
+    FactView {
+        number,
+        what: what.name(),
+        on: Day(on),
+        booked_on: Day(booked_on),
+        reversed_on: reversed_on.map(Day),
+        amount: money(what.amount()),
+        fee,
+        rate,
+        due,
+        waived,
+    }
+}

@@ -21,7 +21,7 @@ use crate::{
 /// as they can pay for, and enough that what a start has to enter again is little.
 const PAGES_FLUSHED_MIN: usize = if cfg!(test) { 1 } else { 128 };
 /// For so many transfers one more page.
-const TRANSFERS_PER_PAGE: usize = 48;
+const TRANSFERS_PER_PAGE: usize = 72;
 /// The most pages read at once.
 const PAGES_READ_MAX: usize = if cfg!(test) { 2 } else { 1_024 };
 

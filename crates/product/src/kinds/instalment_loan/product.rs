@@ -1,6 +1,6 @@
 //! A loan product ready for use: compiled once, evaluated at every command.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use money::{Amount, Calendar, Currency, Decimal, Money, Rounding};
 use stdx::Date;
@@ -8,6 +8,7 @@ use stdx::Date;
 use super::{EarlySettlement, Fee, FeeMoment, InstalmentLoan, KIND, place_of};
 use crate::{
     accounting::Accounting,
+    chart::Chart,
     check::unforeseen,
     definition::Definition,
     eligibility::{Application, Eligibility, Failure},
@@ -159,6 +160,12 @@ impl LoanProduct {
             definition: definition.clone(),
             terms,
         })
+    }
+
+    /// The same, booked on the chart of an institution.
+    #[must_use]
+    pub fn on(self, chart: &Arc<Chart>) -> Self {
+        Self { accounting: self.accounting.on(chart), ..self }
     }
 
     /// What it was compiled from.

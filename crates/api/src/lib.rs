@@ -13,6 +13,7 @@
 
 mod access;
 mod answer;
+mod csv;
 mod decode;
 mod docs;
 mod observe;

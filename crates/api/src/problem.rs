@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use bank::{Refusal, StoreError};
+use bank::{Refusal, StoreError, periods::Hanging};
 use problem_details::ProblemDetails;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -322,6 +322,23 @@ fn status_and_hint(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::DayIncomplete(_) => {
             (S::UNPROCESSABLE_ENTITY, "Mend what `errors` names and close the same date again.")
         }
+        Refusal::InSuspense(_) => (
+            S::UNPROCESSABLE_ENTITY,
+            "Assign what `errors` names, or close with `suspense` as `may-hang`.",
+        ),
+        Refusal::PeriodOpen(_) => {
+            (S::UNPROCESSABLE_ENTITY, "Close the period first; see `/v1/periods`.")
+        }
+        Refusal::OwnPreparation => (S::UNPROCESSABLE_ENTITY, "Let somebody else approve it."),
+        Refusal::FromAfterThrough => {
+            (S::UNPROCESSABLE_ENTITY, "Send the earlier day as the first.")
+        }
+        Refusal::Chart(_) => {
+            (S::UNPROCESSABLE_ENTITY, "Correct it; `/v1/chart` shows one that is well formed.")
+        }
+        Refusal::ChartInUse => {
+            (S::UNPROCESSABLE_ENTITY, "A chart is brought before the first product is published.")
+        }
         Refusal::ContractAccount => {
             (S::UNPROCESSABLE_ENTITY, "Use the commands of the loan or the current account.")
         }
@@ -401,6 +418,7 @@ fn faults(refusal: &Refusal) -> Vec<Fault> {
         }
         Refusal::NotEligible(reasons) => reasons.iter().map(reason_fault).collect(),
         Refusal::DayIncomplete(unclosed) => unclosed.iter().map(unclosed_fault).collect(),
+        Refusal::InSuspense(hanging) => hanging.iter().map(hanging_fault).collect(),
         Refusal::Party(party::Reject::Fields(fields)) => fields.iter().map(field_fault).collect(),
         _ => Vec::new(),
     }
@@ -419,6 +437,14 @@ fn field_fault(field: &party::BadField) -> Fault {
 fn reason_fault(failure: &product::Failure) -> Fault {
     let detail = format!("{} {}", failure.reason.en, failure.reason.zh);
     Fault { code: failure.code.clone(), detail, ..Fault::default() }
+}
+
+fn hanging_fault(hanging: &Hanging) -> Fault {
+    let Hanging { account, lane, code, currency, balance, oldest } = hanging;
+    let since = oldest.map(|(id, date)| format!(", since transfer {id} of {date}"));
+    let (balance, since) = (balance.text(*currency), since.unwrap_or_default());
+    let detail = format!("{code}: {balance} {currency} on {account} of lane {lane}{since}.");
+    Fault { code: "not-zero".to_owned(), detail, ..Fault::default() }
 }
 
 fn unclosed_fault(unclosed: &bank::refusal::Unclosed) -> Fault {

@@ -90,7 +90,9 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .merge(routes::ledger_accounts::routes())
         .merge(routes::ledger_transfers::routes())
         .merge(routes::days::routes())
+        .merge(routes::periods::routes())
         .merge(routes::reports::routes())
+        .merge(routes::statements::routes())
         .merge(routes::events::routes())
         .merge(routes::keys::routes())
 }

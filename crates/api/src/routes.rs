@@ -10,6 +10,8 @@ pub(crate) mod ledger_transfers;
 pub(crate) mod loan_facts;
 pub(crate) mod loans;
 pub(crate) mod parties;
+pub(crate) mod periods;
 pub(crate) mod products;
 pub(crate) mod reports;
 pub(crate) mod service;
+pub(crate) mod statements;

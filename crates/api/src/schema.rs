@@ -121,6 +121,18 @@ schemas! {
         use ledger::Balancing as B;
         [B::None, B::Debit, B::Credit, B::Both]
     };
+    AccountClass: "What an account stands for in the statements." = {
+        use product::chart::Class as C;
+        [C::Asset, C::Liability, C::Common, C::Equity, C::Income, C::Expense, C::Memo]
+    };
+    AccountPer: "How many accounts of a code there are." = {
+        use product::chart::Per;
+        [Per::Contract, Per::Lane]
+    };
+    Suspense: "What becomes of a period while something is in suspense." = {
+        use bank::periods::Suspense as S;
+        [S::MustBeZero, S::MayHang]
+    };
     Role: "What a key is to the institution." = bank::Role::TABLE.map(|(role, _, _)| role);
     Right: "What a key may do." = bank::Right::TABLE.map(|(_, name)| name);
 }

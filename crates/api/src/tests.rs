@@ -2,6 +2,7 @@
 
 mod access;
 mod bad_input;
+mod books;
 mod conform;
 mod edits;
 mod isolation;

@@ -13,12 +13,10 @@ use ledger::{
 use money::{Amount, Currency};
 use product::{
     AccountCode, Accounting,
-    chart::{Per, Side as NormalSide},
+    chart::{ChartAccount, Per, Side as NormalSide},
 };
 use stdx::{Date, Id, Prng};
 use store::{AccountChange, Commit};
-
-use crate::institutions::chart;
 
 /// The books of one contract, as a commit writes to them.
 pub struct Books<'a> {
@@ -77,7 +75,8 @@ impl Books<'_> {
     }
 
     fn open(&self, commit: &mut Commit, code: AccountCode, limits: Option<Limits>) -> AccountId {
-        let listed = chart().get(code).expect("a checked product books on the chart");
+        let listed = self.accounting.account(code);
+        let listed = listed.expect("a checked product books on the chart");
         let owner = match listed.per {
             Per::Contract => self.contract,
             Per::Lane => commit.lane.cast(),
@@ -92,10 +91,7 @@ impl Books<'_> {
             slot: 0,
             code: code.to_string().parse().expect("an account code is short and plain"),
             currency: self.currency,
-            side: match listed.side {
-                NormalSide::Debit => Side::Debit,
-                NormalSide::Credit => Side::Credit,
-            },
+            side: side_of(listed),
             state: AccountState::Open,
             balances: Balances::default(),
             limits: limits.map(Box::new),
@@ -112,6 +108,14 @@ impl Books<'_> {
 }
 
 /// The accounts of a contract lie together, and near those of its lane: a commit moves both.
-fn account_id(owner: Id<()>, code: AccountCode, currency: Currency) -> AccountId {
+pub(crate) fn account_id(owner: Id<()>, code: AccountCode, currency: Currency) -> AccountId {
     Id::derived_beside(owner, &[&code.number().to_be_bytes(), currency.code().as_bytes()])
+}
+
+/// The side on which an account of the chart grows.
+pub(crate) fn side_of(listed: &ChartAccount) -> Side {
+    match listed.side {
+        NormalSide::Debit => Side::Debit,
+        NormalSide::Credit => Side::Credit,
+    }
 }

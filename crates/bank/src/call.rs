@@ -51,6 +51,8 @@ pub enum Right {
     Ledger,
     /// Close business days and periods.
     Days,
+    /// Approve what somebody else prepared: the close of a year.
+    Approve,
     /// Make and revoke API keys.
     Keys,
     /// Read parties, products, contracts.
@@ -61,7 +63,7 @@ pub enum Right {
 
 impl Right {
     /// Every right with its name in messages and in the reference of the API.
-    pub const TABLE: [(Self, &'static str); 10] = [
+    pub const TABLE: [(Self, &'static str); 11] = [
         (Self::Parties, "parties"),
         (Self::Contracts, "contracts"),
         (Self::Payments, "payments"),
@@ -69,6 +71,7 @@ impl Right {
         (Self::ReleaseProducts, "release-products"),
         (Self::Ledger, "ledger"),
         (Self::Days, "days"),
+        (Self::Approve, "approve"),
         (Self::Keys, "keys"),
         (Self::Read, "read"),
         (Self::Audit, "audit"),
@@ -111,7 +114,7 @@ impl Role {
         (
             Self::Approver,
             "approver",
-            &[Right::ReleaseProducts, Right::Keys, Right::Read, Right::Audit],
+            &[Right::ReleaseProducts, Right::Approve, Right::Keys, Right::Read, Right::Audit],
         ),
         (Self::Auditor, "auditor", &[Right::Read, Right::Audit]),
         (Self::Partner, "partner", &[Right::Parties, Right::Contracts, Right::Read]),

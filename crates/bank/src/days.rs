@@ -188,34 +188,6 @@ impl Bank {
         }
         Ok(ran)
     }
-
-    /// Closes the books through a day: no value date on or before it from now on.
-    ///
-    /// # Errors
-    /// [`Refusal::Ledger`] when the day is not over or is closed already;
-    /// [`Refusal::DayIncomplete`] while contracts still have to book in the period.
-    pub async fn close_period(&self, call: &Call, through: Date) -> Result<Done<Date>, Refusal> {
-        call.caller.must(Right::Days)?;
-        let of = call.caller.institution;
-        self.carry_out(call, move || async move {
-            let today = self.institution(&call.caller).await?.record.business_date;
-            // None is added later: contracts begin on the business date, and go forward from there.
-            let behind = self.store().timers(of, Due::Day(through), None, UNCLOSED_MAX).await?;
-            if through < today && !behind.data.is_empty() {
-                let unclosed = behind.data.into_iter().map(|timer| Unclosed {
-                    subject: timer.subject,
-                    why: format!("{through}: the contract's day is not closed"),
-                });
-                return Err(Refusal::DayIncomplete(unclosed.collect()));
-            }
-            let mut commit = call.commit("close-period", institution_lane(of), today);
-            commit.close_period = Some(through);
-            commit.tell("period-closed", of, &through);
-            commit.answer(&through);
-            Ok(commit)
-        })
-        .await
-    }
 }
 
 /// The business date after `date`, which must be the one being worked on.

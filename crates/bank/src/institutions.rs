@@ -1,5 +1,7 @@
 //! Institutions: tenants, their business date, their calendar, their chart of accounts.
 
+use std::sync::Arc;
+
 use ledger::{InstitutionId, LaneId};
 use money::Calendar;
 use product::Chart;
@@ -8,8 +10,8 @@ use stdx::Date;
 use store::{PAGE_MAX, Versioned};
 
 use crate::{
-    Bank, Call, Caller, Done, Refusal,
-    tables::{INSTITUTIONS, PLATFORM, TENANTS, Tenant},
+    Bank, Call, Caller, Done, Refusal, Right,
+    tables::{CHARTS, INSTITUTIONS, PLATFORM, TENANTS, Tenant},
 };
 
 /// An institution.
@@ -33,9 +35,23 @@ impl Institution {
     }
 }
 
-/// The chart of accounts of every institution: the one that comes with the platform.
-pub fn chart() -> &'static Chart {
-    Chart::china()
+/// The chart of accounts an institution has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChartInUse {
+    /// Its own; the one that comes with the platform when absent.
+    pub own: Option<Chart>,
+    /// Whether a product was published, so that contracts may book on it: then it stays.
+    pub fixed: bool,
+}
+
+/// The answer to bringing a chart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChartBrought {
+    /// The rule it says it follows.
+    pub source: String,
+    /// How many accounts it has.
+    pub accounts: usize,
 }
 
 /// The lane of what belongs to the institution itself: products, the business date.
@@ -98,6 +114,53 @@ impl Bank {
                 return Ok(all);
             }
         }
+    }
+
+    /// The chart of accounts of the caller's institution.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`], [`Refusal::Store`].
+    pub async fn chart(&self, caller: &Caller) -> Result<Arc<Chart>, Refusal> {
+        caller.must(Right::Read)?;
+        self.chart_of(caller.institution).await
+    }
+
+    pub(crate) async fn chart_of(&self, of: InstitutionId) -> Result<Arc<Chart>, Refusal> {
+        let own = self.store().get(&CHARTS, of, of).await?.and_then(|it| it.record.own);
+        Ok(own.map_or_else(|| Chart::china().clone(), Arc::new))
+    }
+
+    /// Gives the institution a chart of its own, in YAML or JSON, in place of the platform's or of
+    /// an earlier one. Drafts are checked against it when they are published.
+    ///
+    /// # Errors
+    /// [`Refusal::Chart`] when it is none; [`Refusal::ChartInUse`] once a product was published
+    /// or an account opened.
+    pub async fn bring_chart(
+        &self,
+        call: &Call,
+        text: &str,
+    ) -> Result<Done<ChartBrought>, Refusal> {
+        call.caller.must(Right::DraftProducts)?;
+        let of = call.caller.institution;
+        self.carry_out(call, move || async move {
+            let today = self.institution(&call.caller).await?.record.business_date;
+            let chart = Chart::parse(text).map_err(Refusal::Chart)?;
+            let before = self.store().get(&CHARTS, of, of).await?;
+            let (version, before) = before.map(|it| (it.version, it.record)).unwrap_or_default();
+            let opened = !self.store().accounts(of, None, 1).await?.data.is_empty();
+            if before.fixed || opened {
+                return Err(Refusal::ChartInUse);
+            }
+            let (source, accounts) = (chart.source().to_owned(), chart.accounts().count());
+            let mut commit = call.commit("bring-chart", institution_lane(of), today);
+            commit.put(&CHARTS, of, version, &ChartInUse { own: Some(chart), fixed: false });
+            let brought = ChartBrought { source, accounts };
+            commit.tell("chart-brought", of, &brought);
+            commit.answer(&brought);
+            Ok(commit)
+        })
+        .await
     }
 
     /// The caller's institution, which any caller may know.

@@ -16,10 +16,12 @@ pub mod institutions;
 pub mod keys;
 pub mod loans;
 pub mod parties;
+pub mod periods;
 pub mod plain;
 pub mod products;
 pub mod refusal;
 pub mod reports;
+pub mod statements;
 pub mod tables;
 
 use std::{

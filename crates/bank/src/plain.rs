@@ -17,6 +17,7 @@ use store::{
 use crate::{
     Bank, CONFLICT_RETRIES_MAX, Call, Caller, Done, Refusal, Right,
     days::EXPIRE_HOLD,
+    periods::books_lane,
     tables::{INSTITUTIONS, PARTIES},
 };
 
@@ -208,10 +209,14 @@ impl Bank {
         Ok(self.store().lanes_of(of, &Vec::from_iter(accounts)).await?)
     }
 
-    /// Refuses the lanes of parties. What is in them belongs to contracts: moved past its
-    /// contract, an account would no longer say what the contract says.
+    /// Refuses the lanes of parties, and that of the year-end close. What is in the former belongs
+    /// to contracts: moved past its contract, an account would no longer say what the contract
+    /// says. The latter is what the statements leave out.
     async fn must_be_plain(&self, call: &Call, lanes: BTreeSet<LaneId>) -> Result<(), Refusal> {
         for lane in lanes {
+            if lane == books_lane(call.caller.institution) {
+                return Err(Refusal::ContractAccount);
+            }
             if self.store().get(&PARTIES, call.caller.institution, lane).await?.is_some() {
                 return Err(Refusal::ContractAccount);
             }

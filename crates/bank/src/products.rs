@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ledger::InstitutionId;
 use product::{
-    Definition, Document, LoanProduct, Problem,
+    Chart, Definition, Document, LoanProduct, Problem,
     kinds::{
         current_account::{self, AccountProduct},
         instalment_loan,
@@ -14,12 +14,12 @@ use product::{
 };
 use serde::{Deserialize, Serialize};
 use stdx::{Date, Id, Timestamp};
-use store::{Page, Stored, Versioned};
+use store::{Commit, Page, Stored, Versioned};
 
 use crate::{
     Bank, Call, Caller, Done, PRODUCTS_CACHED_MAX, Refusal, Right,
-    institutions::{chart, institution_lane},
-    tables::PRODUCTS,
+    institutions::{ChartInUse, institution_lane},
+    tables::{CHARTS, PRODUCTS},
 };
 
 /// The most versions of one product.
@@ -83,15 +83,15 @@ impl Bank {
     /// All problems of a definition; none is good.
     ///
     /// # Errors
-    /// [`Refusal::Forbidden`].
+    /// [`Refusal::Forbidden`], [`Refusal::Store`].
     pub async fn check_product(
         &self,
         caller: &Caller,
         text: &str,
     ) -> Result<Vec<Problem>, Refusal> {
-        caller.must(Right::Read)?;
+        let chart = self.chart(caller).await?;
         Ok(match Document::parse(text) {
-            Ok(document) => product::check::check(&document, chart()),
+            Ok(document) => product::check::check(&document, &chart),
             Err(problem) => vec![problem],
         })
     }
@@ -106,9 +106,9 @@ impl Bank {
         text: &str,
         request: &Request,
     ) -> Result<Result<Simulation, SimulationReject>, Refusal> {
-        caller.must(Right::Read)?;
-        let definition = Definition::parse(text, chart()).map_err(Refusal::Definition)?;
-        Ok(product::simulate::simulate(&definition, request, chart()))
+        let chart = self.chart(caller).await?;
+        let definition = Definition::parse(text, &chart).map_err(Refusal::Definition)?;
+        Ok(product::simulate::simulate(&definition, request, &chart))
     }
 
     /// Drafts a version and has it checked. A draft or checked version of the same number is
@@ -126,7 +126,8 @@ impl Bank {
         let of = call.caller.institution;
         self.carry_out(call, move || async move {
             let today = self.institution(&call.caller).await?.record.business_date;
-            let definition = Definition::parse(text, chart()).map_err(Refusal::Definition)?;
+            let chart = self.chart_of(of).await?;
+            let definition = Definition::parse(text, &chart).map_err(Refusal::Definition)?;
             let versions = self.versions(&call.caller, &definition.product).await?;
             let known: Vec<_> = versions.iter().map(|(_, it)| it.record.clone()).collect();
             let before = versions
@@ -162,7 +163,8 @@ impl Bank {
     ///
     /// # Errors
     /// [`Refusal::NotFound`], [`Refusal::Product`] when the step does not lead on from where the
-    /// version stands or the same person would be both pairs of eyes.
+    /// version stands or the same person would be both pairs of eyes; [`Refusal::Definition`]
+    /// when it is published and the institution's chart has changed too much since it was checked.
     pub async fn step_product(
         &self,
         call: &Call,
@@ -179,6 +181,9 @@ impl Bank {
             let before = self.need(&PRODUCTS, of, id, "product version").await?;
             let after = step.take(before.record, &call.caller.actor, today, call.now)?;
             let mut commit = call.commit(command, institution_lane(of), today);
+            if matches!(step, Step::Publish(_)) {
+                self.fix_chart(&mut commit, &after.definition).await?;
+            }
             commit.put(&PRODUCTS, id, before.version, &after);
             let (product, status) = (name.to_owned(), after.status);
             let answer = ProductChanged { product, version: number, status };
@@ -187,6 +192,22 @@ impl Bank {
             Ok(commit)
         })
         .await
+    }
+
+    /// Checks a definition once more on the chart that from now on stays as it is.
+    async fn fix_chart(&self, commit: &mut Commit, definition: &Definition) -> Result<(), Refusal> {
+        let of = commit.institution;
+        let chart = self.store().get(&CHARTS, of, of).await?;
+        let (version, chart) = chart.map(|it| (it.version, it.record)).unwrap_or_default();
+        if chart.fixed {
+            return Ok(());
+        }
+        if let Some(own) = &chart.own {
+            let written = serde_json::to_value(definition).expect("a definition is plain data");
+            Definition::from_value(written, own).map_err(Refusal::Definition)?;
+        }
+        commit.put(&CHARTS, of, version, &ChartInUse { fixed: true, ..chart });
+        Ok(())
     }
 
     /// A version of a product.
@@ -240,7 +261,7 @@ impl Bank {
         let versions: Vec<_> = versions.into_iter().map(|(_, it)| it.record).collect();
         let version = in_force(&versions, day).ok_or(Refusal::NotFound("product in force"))?;
         let definition = &version.definition;
-        self.compiled(&key(caller, name, definition.version), definition)
+        self.compiled(&key(caller, name, definition.version), definition).await
     }
 
     /// The version of a product under which a contract was made.
@@ -256,15 +277,15 @@ impl Bank {
         }
         let id = version_id(name, number);
         let version = self.need(&PRODUCTS, caller.institution, id, "product version").await?;
-        self.compiled(&key, &version.record.definition)
+        self.compiled(&key, &version.record.definition).await
     }
 
-    /// Compiles a version that is or was published, once: it never changes.
-    fn compiled(&self, key: &Key, definition: &Definition) -> Result<Compiled, Refusal> {
+    /// Compiles a version that is or was published, once: neither it nor the chart changes.
+    async fn compiled(&self, key: &Key, definition: &Definition) -> Result<Compiled, Refusal> {
         if let Some(compiled) = self.cached(key) {
             return Ok(compiled);
         }
-        let compiled = Compiled::compile(definition)?;
+        let compiled = Compiled::compile(definition, &self.chart_of(key.0).await?)?;
         if let Ok(mut products) = self.0.products.lock() {
             if products.len() >= PRODUCTS_CACHED_MAX {
                 products.clear();
@@ -286,22 +307,24 @@ pub(crate) enum Compiled {
     Account(Arc<AccountProduct>),
 }
 
-type Compile = fn(&Definition) -> Result<Compiled, Vec<Problem>>;
+type Compile = fn(&Definition, &Arc<Chart>) -> Result<Compiled, Vec<Problem>>;
 
 impl Compiled {
     /// How products of each kind are made ready. A kind that has contracts is a variant and a line
     /// here; a test compares with [`product::kinds::ALL`].
     pub(crate) const KINDS: [(&str, Compile); 2] = [
-        (instalment_loan::KIND.name, |it| Ok(Self::Loan(Arc::new(LoanProduct::compile(it)?)))),
-        (current_account::KIND.name, |it| {
-            Ok(Self::Account(Arc::new(AccountProduct::compile(it)?)))
+        (instalment_loan::KIND.name, |it, chart| {
+            Ok(Self::Loan(Arc::new(LoanProduct::compile(it)?.on(chart))))
+        }),
+        (current_account::KIND.name, |it, chart| {
+            Ok(Self::Account(Arc::new(AccountProduct::compile(it)?.on(chart))))
         }),
     ];
 
-    fn compile(definition: &Definition) -> Result<Self, Refusal> {
+    fn compile(definition: &Definition, chart: &Arc<Chart>) -> Result<Self, Refusal> {
         let kind = Self::KINDS.iter().find(|(name, _)| *name == definition.kind);
         let (_, compile) = kind.ok_or(Refusal::OtherKind)?;
-        compile(definition).map_err(Refusal::Definition)
+        compile(definition, chart).map_err(Refusal::Definition)
     }
 
     /// The product of a loan.

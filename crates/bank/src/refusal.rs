@@ -5,7 +5,7 @@ use std::fmt;
 use product::Problem;
 use store::StoreError;
 
-use crate::Right;
+use crate::{Right, periods::Hanging};
 
 /// A refusal. Nothing changed.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +36,18 @@ pub enum Refusal {
     NotTheBusinessDate(stdx::Date),
     /// Contracts whose day could not be closed; the business date stays.
     DayIncomplete(Vec<Unclosed>),
+    /// Suspense accounts that are not zero; the period stays open.
+    InSuspense(Vec<Hanging>),
+    /// The day must be closed first, with its period.
+    PeriodOpen(stdx::Date),
+    /// Who prepared it cannot approve it.
+    OwnPreparation,
+    /// The first day of a report is after its last.
+    FromAfterThrough,
+    /// What is brought is not a chart of accounts.
+    Chart(product::chart::ChartError),
+    /// The books are kept on the chart there is.
+    ChartInUse,
     /// The account belongs to a contract, which alone may move it.
     ContractAccount,
     /// Too many items in one request.
@@ -83,6 +95,12 @@ impl Refusal {
             Self::NotEligible(_) => "not-eligible",
             Self::NotTheBusinessDate(_) => "not-the-business-date",
             Self::DayIncomplete(_) => "day-incomplete",
+            Self::InSuspense(_) => "in-suspense",
+            Self::PeriodOpen(_) => "period-open",
+            Self::OwnPreparation => "own-preparation",
+            Self::FromAfterThrough => "from-after-through",
+            Self::Chart(error) => error.code(),
+            Self::ChartInUse => "chart-in-use",
             Self::ContractAccount => "contract-account",
             Self::TooMany(..) => "too-many",
             Self::Party(reject) => reject.code(),
@@ -123,6 +141,14 @@ impl fmt::Display for Refusal {
             Self::DayIncomplete(unclosed) => {
                 write!(f, "The day of {} contracts could not be closed.", unclosed.len())
             }
+            Self::InSuspense(hanging) => {
+                write!(f, "{} suspense accounts are not zero.", hanging.len())
+            }
+            Self::PeriodOpen(date) => write!(f, "The books are not closed through {date}."),
+            Self::OwnPreparation => f.write_str("Who prepared it cannot approve it."),
+            Self::FromAfterThrough => f.write_str("The first day is after the last."),
+            Self::Chart(error) => error.fmt(f),
+            Self::ChartInUse => f.write_str("The books are kept on the chart there is."),
             Self::ContractAccount => f.write_str("The account belongs to a contract."),
             Self::TooMany(limit, max) => write!(f, "More than {limit}, which is {max}."),
             Self::Party(reject) => reject.fmt(f),

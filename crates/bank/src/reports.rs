@@ -146,7 +146,7 @@ impl Bank {
 }
 
 /// A sum over accounts, which are each within range.
-fn amount(sum: i128) -> Result<Amount, Refusal> {
+pub(crate) fn amount(sum: i128) -> Result<Amount, Refusal> {
     let minor = i64::try_from(sum).map_err(|_| ledger::Reject::BalanceOverflow)?;
     Ok(Amount::from_minor(minor))
 }

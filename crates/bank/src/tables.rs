@@ -8,7 +8,13 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use stdx::{Id, Timestamp};
 use store::{Table, Versioned};
 
-use crate::{Bank, Refusal, accounts::CurrentAccount, institutions::Institution, keys::ApiKey};
+use crate::{
+    Bank, Refusal,
+    accounts::CurrentAccount,
+    institutions::{ChartInUse, Institution},
+    keys::ApiKey,
+    periods::YearCloses,
+};
 
 /// Names a loan contract.
 pub type LoanId = Id<Loan>;
@@ -48,6 +54,10 @@ pub const API_KEYS: Table<ApiKey> =
     Table::new("api-key", |key| vec![("institution", key.institution.to_string())]);
 /// The institution itself: one record, under its own id.
 pub const INSTITUTIONS: Table<Institution> = Table::new("institution", |_| Vec::new());
+/// Its chart of accounts, under the institution's id.
+pub const CHARTS: Table<ChartInUse> = Table::new("chart", |_| Vec::new());
+/// The closes of its years, under the institution's id.
+pub const YEAR_CLOSES: Table<YearCloses> = Table::new("year-closes", |_| Vec::new());
 /// Product versions, by product.
 pub const PRODUCTS: Table<ProductVersion> =
     Table::new("product", |it| vec![("product", it.definition.product.clone())]);

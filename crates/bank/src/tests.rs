@@ -3,15 +3,18 @@
 
 mod access;
 mod accounts;
+mod charts;
 mod command;
 mod days;
 mod keys;
 mod loans;
 mod parties;
+mod periods;
 mod plain;
 mod products;
 mod random;
 mod replays;
+mod statements;
 mod world;
 
 use crate::{Bank, Call, loans::Apply};

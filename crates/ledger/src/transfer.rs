@@ -112,6 +112,11 @@ impl Kind {
         }
     }
 
+    /// Whether this moves what is posted, rather than holding or releasing.
+    pub fn posts(self) -> bool {
+        matches!(self, Self::Plain | Self::Post(_) | Self::Reversal(_))
+    }
+
     /// Whether this is a hold.
     pub fn is_hold(self) -> bool {
         matches!(self, Self::Hold { .. })

@@ -1,4 +1,5 @@
-//! Amounts, currencies, rounding, day counts, periods, business calendars, rates of return.
+//! Amounts, their words, currencies, rounding, day counts, periods, business calendars, rates of
+//! return.
 //!
 //! Nothing here is a float. An [`Amount`] is a whole number of minor units with checked
 //! arithmetic; anything finer is a [`Decimal`] until it is rounded by a named [`Rounding`].
@@ -14,6 +15,7 @@ mod day_count;
 mod name;
 mod period;
 mod rounding;
+pub mod words;
 
 pub use amount::{Amount, AmountError, Money, MoneyError};
 pub use calendar::{Calendar, DayKind, Roll, SpecialDay};

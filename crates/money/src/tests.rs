@@ -6,6 +6,7 @@ mod cash_flow;
 mod day_count;
 mod name;
 mod period;
+mod words;
 
 use stdx::{Date, Prng};
 

@@ -5,14 +5,14 @@
 //! balance by form; the checks here are that every amount of an event is booked once, and that
 //! no round trip (lent and repaid, accrued and paid) leaves something in a contract's account.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use money::Amount;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    chart::{AccountCode, Chart, Per},
+    chart::{AccountCode, Chart, ChartAccount, Per},
     definition::Definition,
     kinds::{Event, Kind},
     schema,
@@ -47,6 +47,7 @@ pub struct Posting {
 /// The accounting of a product: for each event of its kind, how its amounts are booked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accounting {
+    chart: Arc<Chart>,
     rules: BTreeMap<&'static str, Vec<PostingRule>>,
 }
 
@@ -62,7 +63,19 @@ impl Accounting {
             let rules = own.get(event.name).cloned();
             (event.name, rules.unwrap_or_else(|| event.default_rules()))
         });
-        Self { rules: rules.collect() }
+        Self { chart: Chart::china().clone(), rules: rules.collect() }
+    }
+
+    /// The same on the chart of an institution.
+    #[must_use]
+    pub fn on(self, chart: &Arc<Chart>) -> Self {
+        Self { chart: chart.clone(), ..self }
+    }
+
+    /// What the chart says of an account that is booked on; the platform's chart, where the
+    /// institution's lacks an account that a kind uses without a rule.
+    pub fn account(&self, code: AccountCode) -> Option<&ChartAccount> {
+        self.chart.get(code).or_else(|| Chart::china().get(code))
     }
 
     /// What an event books. Nothing is booked for an amount of zero; a negative amount (a

@@ -16,7 +16,7 @@ use stdx::Date;
 
 use crate::{
     accounting::{Accounting, PostingRule},
-    chart::Chart,
+    chart::{Chart, Class},
     definition::FactType,
     document::Document,
     eligibility,
@@ -327,7 +327,11 @@ impl<'a> Check<'a> {
     fn accounting(&mut self, kind: &Kind) {
         let before = self.problems.len();
         for event in kind.events {
-            self.event(event, &join("/accounting", event.name));
+            let place = join("/accounting", event.name);
+            self.event(event, &place);
+            if !self.has(&place) {
+                self.by_default(event);
+            }
         }
         let own: Option<BTreeMap<String, Vec<PostingRule>>> = self.get("/accounting");
         if let Some(own) = own.filter(|_| self.problems.len() == before) {
@@ -364,6 +368,18 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// An event that is booked as its kind does: an institution's own chart may lack the accounts.
+    fn by_default(&mut self, event: &Event) {
+        let codes = event.default_rules().into_iter().flat_map(|rule| [rule.debit, rule.credit]);
+        let missing: BTreeSet<_> = codes.filter(|code| self.chart.get(*code).is_none()).collect();
+        for code in missing {
+            let reason =
+                format!("`{}` is booked on {code}, which the chart does not have.", event.name);
+            let fix = format!("Book `{}` on accounts of the chart.", event.name);
+            self.report("/accounting", "unknown-account", reason, fix);
+        }
+    }
+
     /// The two accounts of one posting.
     fn accounts(&mut self, place: &str) {
         let [debit, credit] = ["debit", "credit"].map(|side| join(place, side));
@@ -384,7 +400,14 @@ impl<'a> Check<'a> {
         let same = self.get::<String>(&debit).zip(self.get::<String>(&credit));
         if same.is_some_and(|(debit, credit)| debit == credit) {
             let reason = "Debit and credit are the same account.";
-            self.report(credit, "same-account", reason, "A posting moves an amount between two.");
+            let fix = "A posting moves an amount between two.";
+            self.report(credit.clone(), "same-account", reason, fix);
+        }
+        let is_memo = |side: &str| Some(self.chart.get(self.get(side)?)?.class == Class::Memo);
+        if is_memo(&debit).zip(is_memo(&credit)).is_some_and(|(debit, credit)| debit != credit) {
+            let reason = "A memo account is booked against one of the balance sheet.";
+            let fix = "Book memo accounts against memo accounts.";
+            self.report(credit, "memo-mixed", reason, fix);
         }
     }
 

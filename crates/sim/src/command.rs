@@ -5,6 +5,7 @@ use bank::{
     accounts::OpenAccount,
     keys::{ApiKey, NewKey},
     loans::Apply,
+    periods::Suspense,
     plain::NewAccount,
     products::Step,
     tables::{ApplicationId, CurrentAccountId, LoanId, PartyId},
@@ -187,7 +188,9 @@ impl Command {
                 Ok(Answer { body: json!(ran), replayed: false, secret: None })
             }
             Self::CloseDate(date) => given(bank.close_business_date(call, *date).await),
-            Self::ClosePeriod(through) => given(bank.close_period(call, *through).await),
+            Self::ClosePeriod(through) => {
+                given(bank.close_period(call, *through, Suspense::MustBeZero).await)
+            }
             Self::CreateKey(new) => {
                 let made = bank.create_key(call, new).await?;
                 let (id, text) = made.answer;

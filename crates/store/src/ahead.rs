@@ -339,12 +339,14 @@ impl Read for Ahead<'_> {
         self.stored().older_days(of, account, through)
     }
 
-    fn older_days_after(
+    fn older_days_from(
         &self,
         of: InstitutionId,
-        day: Date,
-    ) -> Result<Vec<(AccountId, Sums)>, StoreError> {
-        self.stored().older_days_after(of, day)
+        accounts: &[AccountId],
+        from: Date,
+        rest: Date,
+    ) -> Result<Vec<(AccountId, Date, Sums)>, StoreError> {
+        self.stored().older_days_from(of, accounts, from, rest)
     }
 
     fn log(&self, of: InstitutionId, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError> {

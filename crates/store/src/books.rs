@@ -17,9 +17,11 @@ use crate::{
     page,
 };
 
-/// The most pages of one lane that a batch stores: about as many as a batch of transfers in a
-/// large lane can pay for.
-pub(crate) const PAGES_FLUSHED_MAX: usize = if cfg!(test) { 1 } else { 128 };
+/// So many pages of each lane a batch stores, and more when it has many transfers: about as many
+/// as they can pay for, and enough that what a start has to enter again is little.
+const PAGES_FLUSHED_MIN: usize = if cfg!(test) { 1 } else { 128 };
+/// For so many transfers one more page.
+const TRANSFERS_PER_PAGE: usize = 72;
 /// The most pages read at once.
 const PAGES_READ_MAX: usize = if cfg!(test) { 2 } else { 1_024 };
 
@@ -93,14 +95,16 @@ impl Lane {
         !self.dirty.is_empty()
     }
 
-    /// Takes pages to be stored as of a head, and says in the head how far the lane then is.
+    /// Takes pages to be stored as of a head, with a batch of so many transfers, and says in the
+    /// head how far the lane then is.
     pub(crate) fn flush(
         &mut self,
         lane: LaneOf,
         ledger: &Ledger,
         head: &mut LaneHead,
+        transfers: usize,
     ) -> Vec<PageRow> {
-        let due = self.dirty.len().min(PAGES_FLUSHED_MAX);
+        let due = PAGES_FLUSHED_MIN.max(transfers / TRANSFERS_PER_PAGE).min(self.dirty.len());
         let mut rows = Vec::with_capacity(due);
         for (number, _) in self.dirty.drain(..due) {
             let page = self.pages[number as usize].as_mut().expect("dirty pages are loaded");
@@ -170,12 +174,28 @@ impl Books {
 
     fn load_all_pages(&mut self, read: &dyn Read, of: LaneOf) -> Result<(), StoreError> {
         let (lane, _) = self.lane_and_ledger(of);
+        if lane.pages.is_empty() {
+            return self.load_lane(read, of);
+        }
         let pages = 0..lane.head.accounts.div_ceil(page::ACCOUNTS);
         let missing: Vec<u32> = pages.filter(|number| !lane.has_page(*number)).collect();
         for numbers in missing.chunks(PAGES_READ_MAX) {
             self.load_pages(read, of, numbers)?;
         }
         Ok(())
+    }
+
+    /// Loads a lane of which nothing is loaded yet, one page after the other.
+    fn load_lane(&mut self, read: &dyn Read, of: LaneOf) -> Result<(), StoreError> {
+        self.load_pages(read, of, &[0])?;
+        let mut last = 0;
+        loop {
+            let mut rows = read.pages_after(of.0, Some((of.1, last)), PAGES_READ_MAX)?;
+            rows.retain(|row| row.lane == of);
+            let Some(row) = rows.last() else { return Ok(()) };
+            last = row.number;
+            self.enter_pages(of, &rows)?;
+        }
     }
 
     /// Loads pages of a known lane that are not loaded yet.
@@ -185,16 +205,21 @@ impl Books {
         of: LaneOf,
         numbers: &[u32],
     ) -> Result<(), StoreError> {
-        let ledger = self.ledgers.entry(of.0).or_default();
-        let lane = self.lanes.get_mut(&of).expect("loaded before");
+        let (lane, _) = self.lane_and_ledger(of);
         let missing: Vec<u32> = numbers.iter().copied().filter(|it| !lane.has_page(*it)).collect();
         if missing.is_empty() {
             return Ok(());
         }
-        for row in read.pages(of, &missing)? {
+        self.enter_pages(of, &read.pages(of, &missing)?)
+    }
+
+    fn enter_pages(&mut self, of: LaneOf, rows: &[PageRow]) -> Result<(), StoreError> {
+        let ledger = self.ledgers.entry(of.0).or_default();
+        let lane = self.lanes.get_mut(&of).expect("loaded before");
+        for row in rows {
             let page = lane.page(row.number);
             (page.as_of, page.loaded_as_of) = (row.as_of, row.as_of);
-            for account in page_accounts(&row)? {
+            for account in page_accounts(row)? {
                 let id = account.id;
                 ledger.load_account(account);
                 page.accounts.extend(ledger.index_of(id));

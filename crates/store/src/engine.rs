@@ -272,12 +272,15 @@ pub(crate) trait Read {
         account: AccountId,
         through: Date,
     ) -> Result<Sums, StoreError>;
-    /// The same of all accounts, with value dates after a day, in order of account.
-    fn older_days_after(
+    /// The same of some accounts, each value date from one on by itself, and those from `rest` on
+    /// together as of `rest`; in order of account and date when the accounts are.
+    fn older_days_from(
         &self,
         of: InstitutionId,
-        day: Date,
-    ) -> Result<Vec<(AccountId, Sums)>, StoreError>;
+        accounts: &[AccountId],
+        from: Date,
+        rest: Date,
+    ) -> Result<Vec<(AccountId, Date, Sums)>, StoreError>;
 
     fn log_row(&self, of: InstitutionId, position: u64) -> Result<Option<LogRow>, StoreError>;
     /// The place in its lane of a row, and the position of the row before it there.

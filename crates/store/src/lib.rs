@@ -37,7 +37,7 @@ pub use commit::{
 pub use engine::mem::{Fault, Memory};
 pub use error::StoreError;
 pub use log::{LogBody, LogRow, RecordEntry, Told};
-pub use query::{AccountMove, BookLine, Page, Stored, Versioned};
+pub use query::{AccountMove, BookDays, BookLine, Page, Standing, Stored, Versioned};
 pub use table::{RecordKey, Table};
 pub use verify::{Chains, Verified};
 

@@ -317,7 +317,7 @@ impl Writer {
         for of in lanes {
             let (lane, ledger) = self.books.lane_and_ledger(*of);
             let mut head = lane.head;
-            batch.pages.extend(lane.flush(*of, ledger, &mut head));
+            batch.pages.extend(lane.flush(*of, ledger, &mut head, 0));
             lane.head = head;
             batch.lanes.insert(*of, head);
         }
@@ -487,9 +487,10 @@ impl Writer {
                 *sums = (sums.0 + day.debits, sums.1 + day.credits);
             }
         }
+        let transfers = batch.log.iter().map(|row| row.transfers.len() / POSTED_BYTES).sum();
         for (of, head) in &mut batch.lanes {
             let (lane, ledger) = self.books.lane_and_ledger(*of);
-            batch.pages.extend(lane.flush(*of, ledger, head));
+            batch.pages.extend(lane.flush(*of, ledger, head, transfers));
         }
     }
 

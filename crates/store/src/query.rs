@@ -64,6 +64,28 @@ pub struct BookLine {
     pub credits: Amount,
 }
 
+/// The books of a code through time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BookDays {
+    /// The book.
+    pub currency: Currency,
+    /// The code in the chart of accounts.
+    pub code: Code,
+    /// Debits and credits posted with value dates before the first day.
+    pub opening: Sums,
+    /// The same of each value date from it on, of those on which something was posted.
+    pub days: BTreeMap<Date, Sums>,
+}
+
+/// An account with what was posted to it through a value date.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// The account.
+    pub account: Account,
+    /// Debits and credits posted.
+    pub moved: Sums,
+}
+
 /// One line of an account's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountMove {
@@ -72,6 +94,9 @@ pub struct AccountMove {
     /// What became of it.
     pub resolution: Option<Resolution>,
 }
+
+/// Of how many accounts the days are read together.
+const ACCOUNTS_AT_ONCE: usize = if cfg!(test) { 3 } else { 1_024 };
 
 /// The receipt of a key used before and the digest of the request it was used for.
 type Answered = Option<(Digest, Receipt)>;
@@ -321,6 +346,74 @@ impl Store {
         book(self.snapshot(of)?.read(), of, through)
     }
 
+    /// The books from one value date through another, in order of currency and code. Accounts of
+    /// the lane `but` are left out.
+    ///
+    /// # Errors
+    /// As [`Store::book`].
+    pub async fn book_days(
+        &self,
+        of: InstitutionId,
+        from: Date,
+        through: Date,
+        but: Option<LaneId>,
+    ) -> Result<Vec<BookDays>, StoreError> {
+        book_days(self.snapshot(of)?.read(), of, (from, through), but)
+    }
+
+    /// Accounts of these codes whose debits and credits through a value date differ, in order of
+    /// id: `limit` of them when there are more.
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub async fn unbalanced(
+        &self,
+        of: InstitutionId,
+        codes: &BTreeSet<Code>,
+        through: Date,
+        limit: usize,
+    ) -> Result<Vec<Standing>, StoreError> {
+        let limit = page_limit(limit)?;
+        let (snapshot, mut found) = (self.snapshot(of)?, Vec::new());
+        let wanted = |account: &Account| codes.contains(&account.code);
+        each_dated(snapshot.read(), of, Span::after(through), wanted, |account, later| {
+            let moved = through_before(account, later);
+            if moved.0 != moved.1 && found.len() < limit {
+                found.push(Standing { account: account.clone(), moved });
+            }
+            Ok(())
+        })?;
+        found.sort_unstable_by_key(|it| it.account.id);
+        Ok(found)
+    }
+
+    /// Debits and credits posted to an account, as it was read, with a value date.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn moved_on(
+        &self,
+        of: InstitutionId,
+        account: &Account,
+        day: Date,
+    ) -> Result<Sums, StoreError> {
+        if account.newest.date <= day {
+            let newest = (account.newest.debits, account.newest.credits);
+            return Ok(if account.newest.date == day { newest } else { Sums::default() });
+        }
+        let rest = day.tomorrow().unwrap_or(Date::MAX);
+        let found = self.snapshot(of)?.read().older_days_from(of, &[account.id], day, rest)?;
+        Ok(found.iter().find(|it| it.1 == day).map(|it| it.2).unwrap_or_default())
+    }
+
+    /// The day through which the books are closed.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn closed_through(&self, of: InstitutionId) -> Result<Option<Date>, StoreError> {
+        self.snapshot(of)?.read().closed_through(of)
+    }
+
     /// The event log after a position, oldest first.
     ///
     /// # Errors
@@ -423,23 +516,113 @@ fn book(
     of: InstitutionId,
     through: Option<Date>,
 ) -> Result<Vec<BookLine>, StoreError> {
-    let later = through.map(|day| read.older_days_after(of, day)).transpose()?;
-    let later: BTreeMap<AccountId, Sums> = later.unwrap_or_default().into_iter().collect();
     let mut lines = BTreeMap::<(Currency, Code), Sums>::new();
-    books::each_account(read, of, |account| {
-        let mut less = later.get(&account.id).copied().unwrap_or_default();
-        if through.is_some_and(|day| account.newest.date > day) {
-            less = (less.0 + account.newest.debits, less.1 + account.newest.credits);
-        }
-        let posted = [account.balances.debits_posted, account.balances.credits_posted];
-        let line = lines.entry((account.currency, account.code)).or_default();
-        for (sum, more) in [(&mut line.0, posted[0] - less.0), (&mut line.1, posted[1] - less.1)] {
-            *sum = sum.checked_add(more).ok_or_else(sum_too_large)?;
-        }
-        Ok(())
-    })?;
+    each_dated(
+        read,
+        of,
+        through.and_then(Span::after),
+        |_| true,
+        |account, later| {
+            let line = lines.entry((account.currency, account.code)).or_default();
+            add(line, through_before(account, later))
+        },
+    )?;
     let line = |((currency, code), (debits, credits))| BookLine { currency, code, debits, credits };
     Ok(lines.into_iter().map(line).collect())
+}
+
+fn book_days(
+    read: &dyn Read,
+    of: InstitutionId,
+    (from, through): (Date, Date),
+    but: Option<LaneId>,
+) -> Result<Vec<BookDays>, StoreError> {
+    let mut lines = BTreeMap::<(Currency, Code), BookDays>::new();
+    let span = Span { from, rest: through.tomorrow().unwrap_or(Date::MAX) };
+    let wanted = |account: &Account| but != Some(account.lane);
+    each_dated(read, of, Some(span), wanted, |account, days| {
+        let (currency, code) = (account.currency, account.code);
+        let line = lines.entry((currency, code)).or_insert_with(|| {
+            let (opening, days) = (Sums::default(), BTreeMap::new());
+            BookDays { currency, code, opening, days }
+        });
+        add(&mut line.opening, through_before(account, days))?;
+        let mut days = days.iter().filter(|(day, _)| *day <= through);
+        days.try_for_each(|(day, moved)| add(line.days.entry(*day).or_default(), *moved))
+    })?;
+    Ok(lines.into_values().collect())
+}
+
+/// Value dates from one on, of which those from `rest` on are taken together.
+#[derive(Clone, Copy)]
+struct Span {
+    from: Date,
+    rest: Date,
+}
+
+impl Span {
+    /// All after a day, together.
+    fn after(day: Date) -> Option<Self> {
+        let from = day.tomorrow().ok()?;
+        Some(Self { from, rest: from })
+    }
+}
+
+/// Goes through the wanted accounts of an institution with what was posted to them in the span.
+fn each_dated(
+    read: &dyn Read,
+    of: InstitutionId,
+    span: Option<Span>,
+    wanted: impl Fn(&Account) -> bool,
+    mut see: impl FnMut(&Account, &[(Date, Sums)]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut dated = Vec::new();
+    books::each_account(read, of, |account| {
+        if !wanted(account) {
+            return Ok(());
+        }
+        let Some(span) = span.filter(|span| span.from <= account.newest.date) else {
+            return see(account, &[]);
+        };
+        dated.push(account.clone());
+        let is_full = dated.len() == ACCOUNTS_AT_ONCE;
+        if is_full { see_dated(read, of, span, &mut dated, &mut see) } else { Ok(()) }
+    })?;
+    span.map_or(Ok(()), |span| see_dated(read, of, span, &mut dated, &mut see))
+}
+
+fn see_dated(
+    read: &dyn Read,
+    of: InstitutionId,
+    span: Span,
+    accounts: &mut Vec<Account>,
+    see: &mut impl FnMut(&Account, &[(Date, Sums)]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let ids: Vec<AccountId> = accounts.iter().map(|account| account.id).collect();
+    let mut older = BTreeMap::<AccountId, Vec<(Date, Sums)>>::new();
+    for (account, day, moved) in read.older_days_from(of, &ids, span.from, span.rest)? {
+        older.entry(account).or_default().push((day, moved));
+    }
+    for account in accounts.drain(..) {
+        let mut days = older.remove(&account.id).unwrap_or_default();
+        days.push((account.newest.date, (account.newest.debits, account.newest.credits)));
+        see(&account, &days)?;
+    }
+    Ok(())
+}
+
+/// What was posted to an account, without these later days.
+fn through_before(account: &Account, later: &[(Date, Sums)]) -> Sums {
+    let posted = (account.balances.debits_posted, account.balances.credits_posted);
+    later.iter().fold(posted, |sums, (_, moved)| (sums.0 - moved.0, sums.1 - moved.1))
+}
+
+/// Adds to a sum over accounts.
+fn add(sums: &mut Sums, more: Sums) -> Result<(), StoreError> {
+    for (sum, more) in [(&mut sums.0, more.0), (&mut sums.1, more.1)] {
+        *sum = sum.checked_add(more).ok_or_else(sum_too_large)?;
+    }
+    Ok(())
 }
 
 fn page_limit(limit: usize) -> Result<usize, StoreError> {

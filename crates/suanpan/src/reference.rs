@@ -34,6 +34,7 @@ pub(crate) fn pages() -> anyhow::Result<Vec<(String, String)>> {
         ("expressions.md".to_owned(), product::expression::reference()),
         ("openapi.json".to_owned(), api::openapi()),
         ("authorization.md".to_owned(), api::authorization()),
+        ("packs.md".to_owned(), compliance::reference()),
     ];
     for kind in kinds::ALL {
         let schema = serde_json::to_string_pretty(&product::schema::schema(kind))? + "\n";

@@ -118,8 +118,12 @@ impl Postgres {
 
     /// The URL of the same database here.
     pub fn url(&self, database: &str) -> String {
-        let (_, name) = database.rsplit_once('/').unwrap_or(("", database));
-        url(&self.folder, name)
+        url(&[&self.folder], name_of(database))
+    }
+
+    /// The URL of the same database here or there, wherever it may be written.
+    pub fn url_with(&self, other: &Self, database: &str) -> String {
+        url(&[&self.folder, &other.folder], name_of(database))
     }
 
     /// Ends all processes of the server at once, as `kill -9` does.
@@ -161,17 +165,37 @@ impl Postgres {
     /// When this one is not running, or the copy does not start.
     pub fn standby(&self) -> Result<Self> {
         let mut made = Self::in_new_folder()?;
+        made.follow(self)?;
+        Ok(made)
+    }
+
+    /// Becomes a copy of another that is running, as [`Postgres::standby`] makes one; what it had
+    /// is removed.
+    ///
+    /// # Errors
+    /// When this one is running, or the other one is not.
+    pub fn follow(&mut self, primary: &Self) -> Result<()> {
+        if self.server.is_some() {
+            return Err(other("the server is running"));
+        }
+        if self.data().exists() {
+            fs::remove_dir_all(self.data())?;
+        }
         let flags = ["--checkpoint=fast", "--no-sync", "--write-recovery-conf", "-D"];
-        run(client("pg_basebackup", &self.folder)?.args(flags).arg(made.data()))?;
-        made.restart()?;
-        self.configure("synchronous_standby_names = '*'\n")?;
-        self.control("reload", &[])?;
-        let show = ["--no-align", "--tuples-only", "--command=SHOW synchronous_standby_names"];
+        run(client("pg_basebackup", &primary.folder)?.args(flags).arg(self.data()))?;
+        // Whom the other one waits for, this one shall not wait for when it takes over.
+        self.configure("synchronous_standby_names = ''\n")?;
+        self.restart()?;
+        primary.configure("synchronous_standby_names = '*'\n")?;
+        primary.control("reload", &[])?;
+        let ask = |statement: &str| {
+            let flags = ["--no-align", "--tuples-only", "--command", statement];
+            run(client("psql", &primary.folder)?.args(flags))
+        };
         for _ in 0..RELOADS_MAX {
-            if run(client("psql", &self.folder)?.args(show))?.trim() == "*" {
+            if ask("SHOW synchronous_standby_names")?.trim() == "*" {
                 // Its commit waits until the copy has said for the first time that it has it.
-                run(client("createuser", &self.folder)?.args(["--no-login", "followed"]))?;
-                return Ok(made);
+                return ask(&format!("COMMENT ON ROLE {OWNER} IS 'followed'")).map(drop);
             }
         }
         Err(other("the server does not see its new configuration"))
@@ -276,12 +300,17 @@ fn create_database(folder: &Path) -> Result<String> {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let name = format!("test_{}_{number}", std::process::id());
     run(client("createdb", folder)?.args(["--owner", OWNER, &name]))?;
-    Ok(url(folder, &name))
+    Ok(url(&[folder], &name))
 }
 
-fn url(folder: &Path, database: &str) -> String {
-    let folder = folder.display().to_string().replace('/', "%2F");
-    format!("postgres://{OWNER}@{folder}/{database}")
+fn url(folders: &[&Path], database: &str) -> String {
+    let hosts = folders.iter().map(|it| it.display().to_string().replace('/', "%2F"));
+    format!("postgres://{OWNER}@{}/{database}", hosts.collect::<Vec<_>>().join(","))
+}
+
+/// The last part of a URL.
+fn name_of(database: &str) -> &str {
+    database.rsplit_once('/').map_or(database, |(_, name)| name)
 }
 
 /// A program that speaks to a server, as the superuser.

@@ -1,3 +1,5 @@
+use std::mem::swap;
+
 use crate::{OWNER, Postgres, SUPERUSER, database, is_alive, program, run};
 
 /// What a statement prints, by somebody, in a database.
@@ -44,22 +46,25 @@ fn what_was_committed_survives_a_kill_and_a_restart() {
 }
 
 #[test]
-fn a_copy_takes_over_with_all_that_was_answered() {
-    let mut first = Postgres::start().unwrap();
-    let url = first.database().unwrap();
-    let second = first.standby().unwrap();
-    ask(&url, "CREATE SCHEMA answered").unwrap();
-    let there = second.url(&url);
-    assert_eq!(ask(&there, "SHOW transaction_read_only").unwrap(), "on");
-    first.kill().unwrap();
-    second.promote().unwrap();
-    ask(&there, "CREATE SCHEMA answered").unwrap_err();
-    ask(&there, "CREATE SCHEMA later").unwrap();
+fn a_copy_takes_over_with_all_that_was_answered_and_back() {
+    let mut primary = Postgres::start().unwrap();
+    let url = primary.database().unwrap();
+    let mut copy = primary.standby().unwrap();
     // Whoever names both finds the one that may be written.
-    let (_, host) = there.split_once('@').unwrap();
-    let both = url.replace("/test", &format!(",{}/test", host.split_once('/').unwrap().0));
-    let both = format!("{both}?target_session_attrs=read-write");
-    assert_eq!(ask(&both, "SHOW transaction_read_only").unwrap(), "off");
+    let both = primary.url_with(&copy, &url) + "?target_session_attrs=read-write";
+    for round in 0..2 {
+        ask(&both, &format!("CREATE SCHEMA answered_{round}")).unwrap();
+        let there = copy.url(&url);
+        assert_eq!(ask(&there, "SHOW transaction_read_only").unwrap(), "on");
+        primary.kill().unwrap();
+        copy.promote().unwrap();
+        ask(&there, &format!("CREATE SCHEMA answered_{round}")).unwrap_err();
+        ask(&there, &format!("CREATE SCHEMA later_{round}")).unwrap();
+        assert_eq!(ask(&both, "SHOW transaction_read_only").unwrap(), "off");
+        copy.follow(&primary).unwrap_err();
+        swap(&mut primary, &mut copy);
+        copy.follow(&primary).unwrap();
+    }
 }
 
 #[test]

@@ -6,7 +6,8 @@ use super::{File, crates, exists, files, none, read};
 use crate::root;
 
 /// Pure crates: values in, values out.
-const DOMAIN: &[&str] = &["stdx", "audit", "money", "ledger", "product", "lending", "party"];
+const DOMAIN: &[&str] =
+    &["stdx", "audit", "money", "ledger", "product", "lending", "party", "documents", "compliance"];
 
 /// Words that may not stand in the code of some crates. Comments may speak of them.
 struct Ban {
@@ -63,7 +64,15 @@ const BANS: &[Ban] = &[
     Ban {
         words: &["f32", "f64"],
         in_crates: Scope::Only(&[
-            "stdx", "money", "ledger", "product", "lending", "party", "store", "bank",
+            "stdx",
+            "money",
+            "ledger",
+            "product",
+            "lending",
+            "party",
+            "compliance",
+            "store",
+            "bank",
         ]),
         in_tests: true,
         why: "no float near money: use `Decimal` or `Amount`",

@@ -1,4 +1,4 @@
-//! The business date and the accounting periods.
+//! The business date.
 
 use axum::extract::State;
 use bank::days::DayClosed;
@@ -15,10 +15,7 @@ use crate::{
 };
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new()
-        .routes(routes!(business_date))
-        .routes(routes!(close_business_date))
-        .routes(routes!(close_period))
+    OpenApiRouter::new().routes(routes!(business_date)).routes(routes!(close_business_date))
 }
 
 /// The day being worked on.
@@ -54,22 +51,6 @@ struct ClosedBody {
     state_hash: Digest,
 }
 
-/// The period to close.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({ "through": "2024-12-31" }))]
-struct ClosePeriod {
-    /// Its last day.
-    through: Day,
-}
-
-/// The period that was closed.
-#[derive(Serialize, ToSchema)]
-struct PeriodClosed {
-    /// Its last day: no value date on or before it from now on.
-    through: Day,
-}
-
 /// Read the business date
 #[utoipa::path(
     get, path = "/v1/business-date", tag = "days", operation_id = "get_business_date",
@@ -96,20 +77,6 @@ async fn business_date(State(api): State<Api>, By(caller): By) -> Answer {
 )]
 async fn close_business_date(State(api): State<Api>, close: Command<Json<CloseDate>>) -> Answer {
     done(api.bank.close_business_date(&close.call, close.body.0.date.0).await?, closed)
-}
-
-/// Close an accounting period
-///
-/// No posting may have a value date in it from then on.
-#[utoipa::path(
-    post, path = "/v1/periods/close", tag = "days", operation_id = "close_period",
-    request_body = ClosePeriod,
-    responses((status = 200, description = "Closed.", body = PeriodClosed)),
-    security(("key" = ["days"])),
-)]
-async fn close_period(State(api): State<Api>, close: Command<Json<ClosePeriod>>) -> Answer {
-    let closed = api.bank.close_period(&close.call, close.body.0.through.0).await?;
-    done(closed, |through| PeriodClosed { through: Day(through) })
 }
 
 fn closed(closed: DayClosed) -> ClosedBody {

@@ -124,7 +124,8 @@ struct StateHash {
     security(("key" = ["audit"])),
 )]
 async fn trial_balance(State(api): State<Api>, By(caller): By, asked: Asked<Through>) -> Answer {
-    ok(balance(api.bank.trial_balance(&caller, asked.0.through).await?))
+    let report = api.bank.trial_balance(&caller, asked.0.through).await?;
+    ok(balance(report, &*api.bank.chart(&caller).await?))
 }
 
 /// Read the portfolio
@@ -151,19 +152,19 @@ async fn state_hash(State(api): State<Api>, By(caller): By) -> Answer {
     ok(StateHash { state_hash: api.bank.state_hash(&caller).await? })
 }
 
-fn balance(report: TrialBalance) -> BalanceBody {
+fn balance(report: TrialBalance, chart: &Chart) -> BalanceBody {
     let difference = report.difference.into_iter();
     BalanceBody {
         through: report.through.map(Day),
-        lines: report.lines.iter().map(line).collect(),
+        lines: report.lines.iter().map(|it| line(it, chart)).collect(),
         difference: difference.map(|(currency, it)| Money::of(it, currency)).collect(),
     }
 }
 
-fn line(line: &BookLine) -> LineBody {
+fn line(line: &BookLine, chart: &Chart) -> LineBody {
     let major = |amount| Major::of(amount, line.currency);
     let code = line.code.as_str().parse::<AccountCode>().ok();
-    let listed = code.and_then(|it| Chart::china().get(it));
+    let listed = code.and_then(|it| chart.get(it));
     LineBody {
         currency: Iso(line.currency),
         code: Short(line.code),

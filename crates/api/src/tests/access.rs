@@ -47,7 +47,7 @@ async fn the_bank_agrees_with_the_table() {
                 if !right.is_none_or(|right| role.has(right)) {
                     continue;
                 }
-                let (method, path) = (method.to_uppercase(), named(path));
+                let (method, path) = (method.to_uppercase(), named(path) + &query(operation));
                 let ask = Ask::new(&method, &path).header("if-match", "\"1\"");
                 let yaml = operation.pointer("/requestBody/content/application~1yaml").is_some();
                 let ask = match body(&document, operation) {
@@ -80,10 +80,22 @@ fn unknown() -> String {
     format!("Bearer sp_{}_{}", "0".repeat(32), "0".repeat(64))
 }
 
+/// The parameters an operation cannot do without, as its examples show them.
+fn query(operation: &Value) -> String {
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    let needed = parameters.filter(|it| it["in"] == "query" && it["required"] == true);
+    let pairs = needed.map(|it| {
+        let (name, example) = (it["name"].as_str().unwrap(), it["example"].as_str().unwrap());
+        format!("{name}={example}")
+    });
+    let pairs: Vec<_> = pairs.collect();
+    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+}
+
 fn named(path: &str) -> String {
     let id = super::world::uuid(9);
     let path = path.replace("{version}", "1").replace("{purpose}", "marketing");
-    let path = path.replace("{product}", "none");
+    let path = path.replace("{product}", "none").replace("{year}", "2023");
     ["party", "application", "loan", "account", "transfer", "key"]
         .into_iter()
         .fold(path, |path, name| path.replace(&format!("{{{name}}}"), &id))

@@ -60,6 +60,7 @@ impl Things {
             ("{purpose}", "marketing"),
             ("{product}", "pay-in-3"),
             ("{version}", "1"),
+            ("{year}", "2023"),
         ]
         .into_iter()
         .fold(path.to_owned(), |path, (name, id)| path.replace(name, id))
@@ -93,8 +94,9 @@ async fn every_id_of_another_institution_is_not_found() {
             if !path.contains('{') {
                 continue;
             }
-            let release = operation["security"].to_string().contains("release");
-            let key = if release { &world.away.approver } else { &world.away.operator };
+            let security = operation["security"].to_string();
+            let approves = security.contains("release") || security.contains("approve");
+            let key = if approves { &world.away.approver } else { &world.away.operator };
             let (method, path) = (method.to_uppercase(), things.fill(path));
             let ask = Ask::new(&method, &path).header("if-match", "\"1\"");
             let ask = match body(&document, operation) {

@@ -13,6 +13,7 @@ use crate::{
     Bank, Caller, Refusal, Right, Role,
     keys::{ApiKey, NewKey},
     products::Step,
+    statements::EntriesOf,
     tables::{ApplicationId, CurrentAccountId, LoanId, PartyId},
 };
 
@@ -87,6 +88,10 @@ fn other_commands() -> Vec<Command> {
         Command::CreateKey(new),
         Command::ClosePeriod(FIRST.yesterday().unwrap()),
         Command::CloseDate(FIRST),
+        Command::CloseHanging(FIRST),
+        Command::PrepareYear(2024),
+        Command::ApproveYear(2024),
+        Command::BringChart(String::new()),
     ]
 }
 
@@ -120,6 +125,8 @@ async fn reads_on(bank: &Bank, by: &Caller, things: Things) -> Vec<Read> {
 /// Lists and reports of what there is, without what every institution of these tests has.
 async fn lists(bank: &Bank, by: &Caller, things: Things) -> Vec<Read> {
     let loans = |of| async move { bank.loans(by, of, None, 9).await.map(|it| it.data.len()) };
+    let (code, currency) = ("9000".parse().unwrap(), money::Currency::CNY);
+    let entries = bank.entries(by, EntriesOf { code, currency, day: FIRST }, None, 9).await;
     vec![
         ("parties", Right::Read, bank.parties(by, None, 9).await.map(|it| it.data.len())),
         ("loans", Right::Read, loans(None).await),
@@ -135,6 +142,22 @@ async fn lists(bank: &Bank, by: &Caller, things: Things) -> Vec<Read> {
             Right::Audit,
             bank.trial_balance(by, None).await.map(|it| it.lines.len()),
         ),
+        (
+            "general ledger",
+            Right::Audit,
+            bank.general_ledger(by, (FIRST, FIRST), None).await.map(|it| it.lines.len()),
+        ),
+        (
+            "balance sheet",
+            Right::Audit,
+            bank.balance_sheet(by, FIRST, None).await.map(|it| it.sheets.len()),
+        ),
+        (
+            "income statement",
+            Right::Audit,
+            bank.income_statement(by, (FIRST, FIRST), None).await.map(|it| it.earnings.len()),
+        ),
+        ("entries", Right::Audit, entries.map(|it| it.data.len())),
         ("portfolio", Right::Audit, bank.portfolio(by).await.map(|it| it.len())),
         ("turnover", Right::Audit, bank.turnover(by, "").await.map(|it| it.len())),
         ("keys", Right::Keys, bank.api_keys(by, None, 9).await.map(|it| it.data.len())),
@@ -158,6 +181,8 @@ async fn other_reads(bank: &Bank, by: &Caller) -> Vec<Read> {
         ("check", Right::Read, bank.check_product(by, LOAN).await.map(|_| 1)),
         ("simulate", Right::Read, simulated.map(|_| 1)),
         ("log", Right::Audit, bank.log(by, 0, 9).await.map(|it| it.data.len())),
+        ("chart", Right::Read, bank.chart(by).await.map(|it| it.accounts().count())),
+        ("periods", Right::Audit, bank.periods(by).await.map(|_| 1)),
         ("state hash", Right::Audit, bank.state_hash(by).await.map(|_| 1)),
     ]
 }

@@ -15,6 +15,7 @@ use crate::{
     accounts::OpenAccount,
     keys::{ApiKey, NewKey},
     loans::Apply,
+    periods::Suspense,
     plain::NewAccount,
     products::Step,
     tables::{ApplicationId, CurrentAccountId, LoanId, PartyId},
@@ -46,6 +47,10 @@ pub(super) enum Command {
     Book(Vec<Transfer>),
     CloseDate(Date),
     ClosePeriod(Date),
+    CloseHanging(Date),
+    PrepareYear(i16),
+    ApproveYear(i16),
+    BringChart(String),
     CreateKey(NewKey),
     RevokeKey(Id<ApiKey>),
 }
@@ -89,12 +94,15 @@ impl Command {
             C::Disburse(_) | C::Repay(..) | C::Settle(..) | C::Deposit(..) | C::Withdraw(..) => {
                 Right::Payments
             }
-            C::Draft(_) => Right::DraftProducts,
+            C::Draft(_) | C::BringChart(_) => Right::DraftProducts,
             C::Step(..) => Right::ReleaseProducts,
             C::OpenLedgerAccounts(_) | C::AccountState(..) | C::AccountLimits(..) | C::Book(_) => {
                 Right::Ledger
             }
-            C::CloseDate(_) | C::ClosePeriod(_) => Right::Days,
+            C::CloseDate(_) | C::ClosePeriod(_) | C::CloseHanging(_) | C::PrepareYear(_) => {
+                Right::Days
+            }
+            C::ApproveYear(_) => Right::Approve,
             C::CreateKey(_) | C::RevokeKey(_) => Right::Keys,
         }
     }
@@ -150,7 +158,15 @@ impl Command {
                 Ok((format!("{:?}", booking.results), booking.replayed))
             }
             C::CloseDate(date) => given(bank.close_business_date(call, *date).await),
-            C::ClosePeriod(through) => given(bank.close_period(call, *through).await),
+            C::ClosePeriod(through) => {
+                given(bank.close_period(call, *through, Suspense::MustBeZero).await)
+            }
+            C::CloseHanging(through) => {
+                given(bank.close_period(call, *through, Suspense::MayHang).await)
+            }
+            C::PrepareYear(year) => given(bank.prepare_year_close(call, *year).await),
+            C::ApproveYear(year) => given(bank.approve_year_close(call, *year).await),
+            C::BringChart(text) => given(bank.bring_chart(call, text).await),
             C::CreateKey(new) => {
                 let made = bank.create_key(call, new).await?;
                 let (id, text) = made.answer;

@@ -1,6 +1,7 @@
 //! Random business: whatever happens, in whatever order, the books hold.
 
 use futures_util::{StreamExt, future::join, stream};
+use jiff::ToSpan;
 use stdx::{Digest, Prng};
 
 use super::{command::Command, world::World};
@@ -140,6 +141,8 @@ async fn history(seed: u64, at_once: usize) -> (Digest, u32) {
         world.close_day().await;
     }
     world.check().await;
+    let today = world.today().await;
+    super::statements::hold(&world, today.checked_sub(5.days()).unwrap(), today).await;
     let hash = world.bank.state_hash(&world.reader()).await.unwrap();
     (hash, actors.iter().map(|actor| actor.happened).sum())
 }

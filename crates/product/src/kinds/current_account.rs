@@ -1,5 +1,7 @@
 //! Current account: money held for a party, payable on demand (活期账户, 钱包).
 
+use std::sync::Arc;
+
 use money::{Amount, Currency, DayCount, Decimal, Period, Rounding, Unit};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -240,6 +242,12 @@ impl AccountProduct {
             definition: definition.clone(),
             terms,
         })
+    }
+
+    /// The same, booked on the chart of an institution.
+    #[must_use]
+    pub fn on(self, chart: &Arc<Chart>) -> Self {
+        Self { accounting: self.accounting.on(chart), ..self }
     }
 
     /// What it was compiled from.

@@ -184,15 +184,34 @@ fn a_correction_is_booked_the_other_way_round() {
 
 #[test]
 fn charts_are_read() {
-    let parse = |accounts: &str| Chart::parse(&format!("source: test\naccounts:\n{accounts}"));
+    let equity = |per: &str| {
+        let account = "zh: 乙, en: B, class: equity, side: credit";
+        format!("  - {{ code: \"4104\", {account}, per: {per} }}\n")
+    };
+    let parse_with = |equity: String, accounts: &str| {
+        let head = "source: test\nprofit: \"4104\"\nretained: \"4104\"\naccounts:\n";
+        Chart::parse(&format!("{head}{equity}{accounts}"))
+    };
+    let parse = |accounts: &str| parse_with(equity("lane"), accounts);
     let line = |code: &str| {
         format!("  - {{ code: \"{code}\", zh: 甲, en: A, class: asset, side: debit, per: lane }}\n")
     };
     let code = |text: &str| text.parse::<AccountCode>().unwrap();
-    assert!(parse(&line("1001")).is_ok());
+    let chart = parse(&line("1001")).unwrap();
+    assert_eq!(chart.nearest(code("1001.07")), chart.get(code("1001")));
+    assert_eq!(chart.nearest(code("1002")), None);
+    let written = serde_json::to_string(&chart).unwrap();
+    assert_eq!(serde_json::from_str::<Chart>(&written).unwrap(), chart);
     assert_eq!(parse(&(line("1001") + &line("1001"))), Err(ChartError::Duplicate(code("1001"))));
     assert_eq!(parse(&line("1001.01")), Err(ChartError::NoParent(code("1001.01"))));
+    assert_eq!(parse(&line("4104.01")), Err(ChartError::OtherClass(code("4104.01"))));
+    assert_eq!(parse(&line("1001").replace('甲', "' '")), Err(ChartError::Name(code("1001"))));
+    let result = Err(ChartError::NotForResult(code("4104")));
+    assert_eq!(parse_with(equity("contract"), ""), result);
+    assert_eq!(parse_with(line("4104"), ""), result);
     assert!(matches!(parse(&line("10")), Err(ChartError::Malformed(_))));
+    let many: String = (0..5_000).map(|it| line(&format!("{}", 5_000 + it))).collect();
+    assert_eq!(parse(&many), Err(ChartError::TooMany));
     assert!(Chart::china().accounts().count() > 50);
 }
 

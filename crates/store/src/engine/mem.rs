@@ -394,19 +394,22 @@ impl Read for Tables {
         }))
     }
 
-    fn older_days_after(
+    fn older_days_from(
         &self,
         of: InstitutionId,
-        day: Date,
-    ) -> Result<Vec<(AccountId, Sums)>, StoreError> {
-        let mut sums = BTreeMap::<AccountId, Sums>::new();
-        let rows = self.days.range((of, AccountId::NIL, Date::MIN)..);
-        let rows = rows.take_while(|(key, _)| key.0 == of).filter(|(key, _)| key.2 > day);
-        for ((_, account, _), moved) in rows {
-            let sum = sums.entry(*account).or_default();
-            *sum = (sum.0 + moved.0, sum.1 + moved.1);
+        accounts: &[AccountId],
+        from: Date,
+        rest: Date,
+    ) -> Result<Vec<(AccountId, Date, Sums)>, StoreError> {
+        let mut sums = BTreeMap::<(AccountId, Date), Sums>::new();
+        for account in accounts {
+            let rows = self.days.range((of, *account, from)..=(of, *account, Date::MAX));
+            for ((_, account, day), moved) in rows {
+                let sum = sums.entry((*account, rest.min(*day))).or_default();
+                *sum = (sum.0 + moved.0, sum.1 + moved.1);
+            }
         }
-        Ok(sums.into_iter().collect())
+        Ok(sums.into_iter().map(|((account, day), sum)| (account, day, sum)).collect())
     }
 
     fn log_row(&self, of: InstitutionId, position: u64) -> Result<Option<LogRow>, StoreError> {

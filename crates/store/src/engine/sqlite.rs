@@ -707,16 +707,24 @@ impl Read for Connection {
         Ok(sums.unwrap_or_default())
     }
 
-    fn older_days_after(
+    fn older_days_from(
         &self,
         of: InstitutionId,
-        day: Date,
-    ) -> Result<Vec<(AccountId, Sums)>, StoreError> {
-        let sql = "SELECT account, sum(debits), sum(credits) FROM day
-            WHERE institution = ? AND day > ? GROUP BY account ORDER BY account";
-        many(self, sql, &[of.as_bytes(), &stdx::date::number(day)], |row| {
-            Ok((id(row, 0)?, (amount(row, 1)?, amount(row, 2)?)))
-        })
+        accounts: &[AccountId],
+        from: Date,
+        rest: Date,
+    ) -> Result<Vec<(AccountId, Date, Sums)>, StoreError> {
+        let sql = "SELECT min(day, ?) AS at, sum(debits), sum(credits) FROM day
+            WHERE institution = ? AND account = ? AND day >= ? GROUP BY at ORDER BY at";
+        let (from, rest) = (stdx::date::number(from), stdx::date::number(rest));
+        let mut found = Vec::new();
+        for account in accounts {
+            let params: [&dyn ToSql; 4] = [&rest, of.as_bytes(), account.as_bytes(), &from];
+            found.extend(many(self, sql, &params, |row| {
+                Ok((*account, date(row, 0)?, (amount(row, 1)?, amount(row, 2)?)))
+            })?);
+        }
+        Ok(found)
     }
 
     fn log_row(&self, of: InstitutionId, position: u64) -> Result<Option<LogRow>, StoreError> {

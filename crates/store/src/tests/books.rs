@@ -3,13 +3,14 @@
 use ledger::{
     AccountState, Cap, CapUse, Direction, Kind, Limits, Reject, Resolution, Side, Window,
 };
+use stdx::Date;
 
 use super::{
     AccountChange, Code, Commit, Currency, Directory, Moment, Outcome, Store, Transfer, about,
     account, amount, at, balance, bank, commit, committed, day, hold, moving, nth, on_each,
     open_accounts, transfer, verify,
 };
-use crate::{BookLine, StoreError};
+use crate::{BookDays, BookLine, StoreError};
 
 async fn refused(store: &Store, commit: Commit) -> Reject {
     match store.commit(commit).await.unwrap() {
@@ -151,6 +152,47 @@ async fn balances_count_from_their_value_date() {
         assert_eq!(book, Ok(vec![line(1_000, 1_000)]));
         assert_eq!(store.book(bank(), None).await, Ok(vec![line(1_211, 1_211)]));
         assert_eq!(store.book(nth(2), None).await, Ok(Vec::new()));
+
+        let (from, through) = (day("2026-02-01"), day("2026-03-01"));
+        let sums = |minor| (amount(minor), amount(minor));
+        let days = |days: &[(&str, i64)]| BookDays {
+            currency: Currency::CNY,
+            code: Code::literal("2001"),
+            opening: sums(1_000),
+            days: days.iter().map(|(date, minor)| (day(date), sums(*minor))).collect(),
+        };
+        let book = store.book_days(bank(), from, through, None).await;
+        assert_eq!(book, Ok(vec![days(&[("2026-02-01", 10), ("2026-03-01", 100)])]));
+        let book = store.book_days(bank(), from, Date::MAX, Some(nth(2))).await;
+        let all = [("2026-02-01", 10), ("2026-03-01", 100), ("2026-03-02", 101)];
+        assert_eq!(book, Ok(vec![days(&all)]));
+        let lane = store.account(bank(), nth(1)).await.unwrap().unwrap().lane;
+        assert_eq!(store.book_days(bank(), from, through, Some(lane)).await, Ok(Vec::new()));
+
+        let codes = [Code::literal("2001")].into();
+        for (date, expected) in [
+            ("2025-12-30", vec![]),
+            ("2025-12-31", vec![(1, 1_000, 0), (3, 0, 1_000)]),
+            ("2026-02-01", vec![(1, 1_010, 0), (2, 0, 10), (3, 0, 1_000)]),
+            ("9999-12-31", vec![(1, 1_110, 101), (2, 101, 110), (3, 0, 1_000)]),
+        ] {
+            let found = store.unbalanced(bank(), &codes, day(date), 9).await.unwrap();
+            let expected: Vec<_> = expected.into_iter().map(|it| (nth(it.0), it)).collect();
+            let expected: Vec<_> =
+                expected.iter().map(|(id, it)| (*id, (amount(it.1), amount(it.2)))).collect();
+            let found: Vec<_> = found.iter().map(|it| (it.account.id, it.moved)).collect();
+            assert_eq!(found, expected, "{date}");
+        }
+        let two = store.account(bank(), nth(2)).await.unwrap().unwrap();
+        for (date, debits, credits) in [
+            ("2026-01-31", 0, 0),
+            ("2026-02-01", 0, 10),
+            ("2026-03-02", 101, 0),
+            ("2026-03-03", 0, 0),
+        ] {
+            let moved = store.moved_on(bank(), &two, day(date)).await;
+            assert_eq!(moved, Ok((amount(debits), amount(credits))), "{date}");
+        }
     })
     .await;
 }

@@ -24,6 +24,8 @@ pub(crate) struct Machine {
     written: Option<u64>,
     /// Flushes of the disk's cache by anybody.
     flushes: Option<u64>,
+    /// Processor time that a host gave to other machines while somebody here wanted it.
+    stolen: Option<Duration>,
     disk: Option<PathBuf>,
 }
 
@@ -32,6 +34,7 @@ pub(crate) struct Spent {
     pub(crate) time: Duration,
     pub(crate) written: Option<u64>,
     pub(crate) flushes: Option<u64>,
+    stolen: Option<Duration>,
     process: Cpu,
     threads: BTreeMap<String, Cpu>,
 }
@@ -53,6 +56,7 @@ impl Machine {
             threads: threads(),
             written: written(),
             flushes: disk.as_deref().and_then(flushes),
+            stolen: stolen(),
             disk,
         }
     }
@@ -69,6 +73,7 @@ impl Machine {
             time: self.at.elapsed(),
             written: difference(written(), self.written),
             flushes: difference(self.disk.as_deref().and_then(flushes), self.flushes),
+            stolen: stolen().zip(self.stolen).map(|(now, before)| now.saturating_sub(before)),
             process: process.since(self.process),
             threads: threads.collect(),
         }
@@ -85,6 +90,7 @@ impl Spent {
             "seconds": seconds(self.time),
             "user_s": seconds(self.process.user),
             "system_s": seconds(self.process.system),
+            "stolen_s": self.stolen.map(seconds),
             "threads_s": threads,
         })
     }
@@ -126,6 +132,13 @@ fn cpu(stat: &Path) -> Option<(String, Cpu)> {
     let mut fields = rest.split(' ').skip(11);
     let mut time = || fields.next()?.parse::<u32>().ok().map(|ticks| TICK * ticks);
     Some((name.to_owned(), Cpu { user: time()?, system: time()? }))
+}
+
+/// The eighth number of all processors' time.
+fn stolen() -> Option<Duration> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let all = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
+    all.split_whitespace().nth(7)?.parse::<u32>().ok().map(|ticks| TICK * ticks)
 }
 
 /// The threads that are running, those of one name together.

@@ -1,15 +1,16 @@
 //! The platform killed under load: what was acknowledged is there once, and what was not is there
 //! whole or not at all.
 //!
-//! [`survive`] knows nothing of engines. It is given a platform that runs and a blow, which breaks
-//! something under it and answers with a platform that runs again.
+//! [`survive`] knows nothing of engines. It is given nodes of the platform that run and a blow,
+//! which breaks them, or something under them, and sees to it that as many run again.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what it cost, what went wrong")]
 
 mod load;
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
+    mem,
     path::PathBuf,
     process::{Command, Stdio},
     sync::{
@@ -22,6 +23,7 @@ use std::{
 
 use serde_json::Value;
 use stdx::Prng;
+use testdb::Postgres;
 
 use crate::{Scratch, http::Client, printed, suanpan, up::Sandbox};
 use load::{Customer, Log};
@@ -29,7 +31,7 @@ use load::{Customer, Log};
 /// How many work at the same time.
 const CUSTOMERS: u64 = 6;
 /// A blow falls after at most so many acknowledgements.
-const ACKNOWLEDGED_MAX: u64 = 60;
+const ACKNOWLEDGED_MAX: u64 = 40;
 
 /// What a series of blows showed.
 #[derive(Default)]
@@ -39,12 +41,12 @@ struct Toll {
     /// Commands on their way when the blow fell, and how many of them had happened.
     in_doubt: usize,
     had_happened: usize,
-    /// From each blow to the first answer of `/readyz`.
+    /// From each blow until every node says that it is ready.
     recoveries: Vec<Duration>,
 }
 
 impl Toll {
-    fn tell(mut self, engine: &str) {
+    fn tell(&mut self, engine: &str) {
         self.recoveries.sort();
         let Self { blows, acknowledged, in_doubt, had_happened, recoveries } = self;
         let (median, longest) =
@@ -57,42 +59,35 @@ impl Toll {
 }
 
 /// Lets customers work until the blow falls, lets it fall, and looks at what is left; so often.
+/// A blow answers how long it was until the platform was [`ready`] again.
 fn survive(
     engine: &str,
     seed: u64,
     blows: u32,
-    mut platform: Sandbox,
-    mut blow: impl FnMut(Sandbox, &mut Prng) -> Sandbox,
-) -> Sandbox {
+    nodes: &mut Vec<Sandbox>,
+    mut blow: impl FnMut(&mut Vec<Sandbox>, &mut Prng) -> Duration,
+) -> Toll {
     let mut prng = Prng::stream(seed, "blows");
     let mut customers: Vec<_> =
-        (0..CUSTOMERS).map(|it| Customer::register(&mut client(&platform), seed, it)).collect();
+        (0..CUSTOMERS).map(|it| Customer::register(&mut client(&nodes[0]), seed, it)).collect();
     let (mut log, mut toll) = (Log::default(), Toll { blows, ..Toll::default() });
     for number in 0..blows {
         let due = 1 + prng.below(ACKNOWLEDGED_MAX);
-        let (host, key) = (platform.host().to_owned(), platform.keys()[0].to_owned());
         let over = AtomicBool::new(false);
-        let mut recovered = Duration::ZERO;
-        platform = thread::scope(|scope| {
+        thread::scope(|scope| {
             let (acknowledge, acknowledged) = mpsc::channel();
-            for customer in &mut customers {
-                let (acknowledge, over) = (acknowledge.clone(), &over);
-                let mut client = Client::connect(&host, &key).unwrap();
+            for (customer, node) in customers.iter_mut().zip(nodes.iter().cycle()) {
+                let (acknowledge, over, mut client) = (acknowledge.clone(), &over, client(node));
                 scope.spawn(move || customer.work(&mut client, over, &acknowledge));
             }
             for _ in 0..due {
                 acknowledged.recv().expect("the platform works until the blow");
             }
-            let start = Instant::now();
-            let platform = blow(platform, &mut prng);
-            ready(&platform);
-            recovered = start.elapsed();
+            toll.recoveries.push(blow(nodes, &mut prng));
             over.store(true, Ordering::Relaxed);
-            platform
         });
-        toll.recoveries.push(recovered);
 
-        let client = &mut client(&platform);
+        let client = &mut client(&nodes[0]);
         let what = format!("{engine}, seed {seed}, blow {number}");
         log.read(client);
         for customer in &mut customers {
@@ -108,7 +103,7 @@ fn survive(
         assert_balanced(client, &what);
     }
     toll.tell(engine);
-    platform
+    toll
 }
 
 /// A connection with the operator's key.
@@ -116,11 +111,14 @@ fn client(platform: &Sandbox) -> Client {
     Client::connect(platform.host(), platform.keys()[0]).unwrap()
 }
 
-/// Returns when the platform says it is ready.
-fn ready(platform: &Sandbox) {
-    while client(platform).get("/readyz").map_or(0, |it| it.status) != 200 {
-        thread::yield_now();
+/// Waits until every node says that it is ready; answers how long that is since the blow fell.
+fn ready(nodes: &[Sandbox], fell: Instant) -> Duration {
+    for node in nodes {
+        while client(node).get("/readyz").map_or(0, |it| it.status) != 200 {
+            thread::yield_now();
+        }
     }
+    fell.elapsed()
 }
 
 fn assert_balanced(client: &mut Client, what: &str) {
@@ -132,29 +130,63 @@ fn assert_balanced(client: &mut Client, what: &str) {
 /// Data, and how to start the platform on it.
 struct Place {
     data: Scratch,
+    /// Has the data instead, which leaves the keys.
+    database: Option<String>,
     /// Not within the data: that may be on a full disk.
     logs: Scratch,
 }
 
 impl Place {
     fn new() -> Self {
-        Self { data: Scratch::new(), logs: Scratch::new() }
+        Self { data: Scratch::new(), database: None, logs: Scratch::new() }
+    }
+
+    /// On a PostgreSQL database that is empty.
+    fn on(database: String) -> Self {
+        printed(&["migrate", "--database", &database]);
+        let mut place = Self::new();
+        place.database = Some(database);
+        place
+    }
+
+    /// A command, and where the data is.
+    fn with<'a>(&'a self, command: &[&'a str]) -> Vec<&'a str> {
+        let data = ["--data", self.data.text()];
+        let database = self.database.iter().flat_map(|it| ["--database", it]);
+        command.iter().copied().chain(data).chain(database).collect()
     }
 
     fn up(&self) -> Command {
-        let mut command = suanpan(&["up", "--data", self.data.text(), "--listen", "127.0.0.1:0"]);
+        let mut command = suanpan(&self.with(&["up", "--listen", "127.0.0.1:0"]));
         let log = OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
         command.stderr(log).env("RUST_LOG", "warn");
         command
+    }
+
+    fn node(&self) -> Sandbox {
+        Sandbox::start_by(&mut self.up())
+    }
+
+    /// Starts a node and kills it after so many of its steps, or when it is up.
+    fn kill_while_it_starts(&self, steps: u64) {
+        let welcome = self.logs.path().join("welcome");
+        let mut child = self.up().stdout(File::create(&welcome).unwrap()).spawn().unwrap();
+        let is_up = || welcome.metadata().unwrap().len() > 0;
+        while !is_up() && steps_of(child.id()) < steps {
+            thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     fn log(&self) -> PathBuf {
         self.logs.path().join("stderr.jsonl")
     }
 
-    /// Rebuilds every state from its log.
-    fn verify(&self) {
-        let verified = printed(&["verify", "--json", "--data", self.data.text()]);
+    /// Ends the nodes in order, and rebuilds every state from its log.
+    fn end(&self, nodes: Vec<Sandbox>) {
+        nodes.into_iter().for_each(Sandbox::terminate);
+        let verified = printed(&self.with(&["verify", "--json"]));
         let lines: Vec<Value> =
             verified.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let whole = lines.iter().all(|it| it["state_hash"].is_string());
@@ -171,40 +203,94 @@ impl Drop for Place {
     }
 }
 
+/// What a process has read and how often it has waited, which on any machine tells how far it is.
+fn steps_of(process: u32) -> u64 {
+    let count = |file: &str, name: &str| -> Option<u64> {
+        let text = fs::read_to_string(format!("/proc/{process}/{file}")).ok()?;
+        text.lines().find_map(|it| it.strip_prefix(name))?.trim().parse().ok()
+    };
+    let counts = [("io", "syscr:"), ("status", "voluntary_ctxt_switches:")];
+    counts.into_iter().filter_map(|(file, name)| count(file, name)).sum()
+}
+
+/// About the steps of a start on data that is there.
+const STARTING_STEPS: u64 = 45;
+
+fn processes_are_killed(engine: &str, seed: u64, place: &Place) {
+    let mut nodes = vec![place.node()];
+    survive(engine, seed, 26, &mut nodes, |nodes, prng| {
+        let fell = Instant::now();
+        // Dropping it kills it.
+        nodes.clear();
+        if prng.chance(25) {
+            place.kill_while_it_starts(1 + prng.below(STARTING_STEPS));
+        }
+        nodes.push(place.node());
+        ready(nodes, fell)
+    });
+    place.end(nodes);
+}
+
 #[test]
 fn a_killed_process_loses_nothing() {
     for seed in [1, 2] {
-        let place = Place::new();
-        let platform = Sandbox::start_by(&mut place.up());
-        let platform = survive("sqlite", seed, 26, platform, |platform, prng| {
-            // Dropping it kills it.
-            drop(platform);
-            if prng.chance(25) {
-                kill_while_it_starts(place.up(), 1 + prng.below(STARTING_READS));
-            }
-            Sandbox::start_by(&mut place.up())
-        });
-        platform.terminate();
-        place.verify();
+        processes_are_killed("sqlite", seed, &Place::new());
     }
 }
 
-/// Fewer than the reads of a start on data that is there.
-const STARTING_READS: u64 = 35;
-
-/// Kills a process after so many of its reads.
-fn kill_while_it_starts(mut command: Command, reads: u64) {
-    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
-    let counters = format!("/proc/{}/io", child.id());
-    let so_far = || -> Option<u64> {
-        let text = fs::read_to_string(&counters).ok()?;
-        text.lines().find_map(|it| it.strip_prefix("syscr: "))?.parse().ok()
-    };
-    while so_far().is_some_and(|it| it < reads) {
-        thread::yield_now();
+#[test]
+fn a_killed_process_on_postgresql_loses_nothing() {
+    for seed in [4, 5] {
+        processes_are_killed("postgres", seed, &Place::on(testdb::database().unwrap()));
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+}
+
+#[test]
+fn a_killed_postgresql_is_survived_without_a_restart() {
+    let mut server = Postgres::start().unwrap();
+    let place = Place::on(server.database().unwrap());
+    let mut nodes = vec![place.node()];
+    survive("postgres, the server", 6, 10, &mut nodes, |nodes, _| {
+        let fell = Instant::now();
+        server.kill().unwrap();
+        server.restart().unwrap();
+        ready(nodes, fell)
+    });
+    place.end(nodes);
+}
+
+#[test]
+fn a_promoted_standby_is_followed_without_a_restart() {
+    let mut primary = Postgres::start().unwrap();
+    let mut standby = primary.standby().unwrap();
+    let place = Place::on(primary.url_with(&standby, &primary.database().unwrap()));
+    let mut nodes = vec![place.node()];
+    survive("postgres, the primary", 9, 4, &mut nodes, |nodes, _| {
+        let fell = Instant::now();
+        primary.kill().unwrap();
+        standby.promote().unwrap();
+        let recovered = ready(nodes, fell);
+        mem::swap(&mut primary, &mut standby);
+        standby.follow(&primary).unwrap();
+        recovered
+    });
+    place.end(nodes);
+}
+
+#[test]
+fn a_killed_node_is_stood_in_for_by_the_other() {
+    let place = Place::on(testdb::database().unwrap());
+    let mut nodes = vec![place.node(), place.node()];
+    let toll = survive("postgres, two nodes", 8, 10, &mut nodes, |nodes, prng| {
+        let fell = Instant::now();
+        // What its customers had on their way is repeated on the other one, now the first.
+        nodes.remove(usize::from(prng.chance(50)));
+        nodes.push(place.node());
+        ready(nodes, fell)
+    });
+    place.end(nodes);
+    let of_killed_nodes = CUSTOMERS / 2 * u64::from(toll.blows);
+    assert!(toll.in_doubt as u64 <= of_killed_nodes, "the other one did not go on");
 }
 
 #[test]
@@ -247,6 +333,5 @@ fn a_full_disk_is_named_and_passes_without_a_restart() {
         customer.check_balances(client, &log, &what);
         assert_balanced(client, &what);
     }
-    platform.terminate();
-    place.verify();
+    place.end(vec![platform]);
 }

@@ -1,6 +1,6 @@
 //! A loan product ready for use: compiled once, evaluated at every command.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use money::{Amount, Calendar, Currency, Decimal, Money, Period, Rounding};
 use stdx::Date;
@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     accounting::Accounting,
+    chart::Chart,
     check::unforeseen,
     definition::Definition,
     eligibility::{Application, Eligibility, Failure},
@@ -211,6 +212,12 @@ impl LoanProduct {
             definition: definition.clone(),
             terms,
         })
+    }
+
+    /// The same, booked on the chart of an institution.
+    #[must_use]
+    pub fn on(self, chart: &Arc<Chart>) -> Self {
+        Self { accounting: self.accounting.on(chart), ..self }
     }
 
     /// What it was compiled from.

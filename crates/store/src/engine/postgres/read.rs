@@ -124,9 +124,12 @@ const CLOSED_THROUGH_LOCK: &str =
 const OLDER_DAYS: &str = "
     SELECT coalesce(sum(debits), 0)::text, coalesce(sum(credits), 0)::text FROM day
     WHERE institution = $1 AND account = $2 AND day <= $3";
-const OLDER_DAYS_AFTER: &str = "
-    SELECT account, sum(debits)::text, sum(credits)::text FROM day
-    WHERE institution = $1 AND day > $2 GROUP BY account ORDER BY account";
+const OLDER_DAYS_FROM: &str = "
+    SELECT w.id, d.at, d.debits::text, d.credits::text
+    FROM unnest($2::uuid[]) AS w (id), LATERAL (
+        SELECT least(day, $4) AS at, sum(debits) AS debits, sum(credits) AS credits FROM day
+        WHERE institution = $1 AND account = w.id AND day >= $3 GROUP BY at) d
+    ORDER BY w.id, d.at";
 const LOG_ROW: &str = "
     SELECT position, institution, lane, seq, previous, told_at, at, actor, command, key, digest,
     body, transfers, root FROM log WHERE institution = $1 AND position = $2";
@@ -414,13 +417,17 @@ impl Read for Transaction<'_> {
         Ok(sums.unwrap_or_default())
     }
 
-    fn older_days_after(
+    fn older_days_from(
         &self,
         of: InstitutionId,
-        day: Date,
-    ) -> Result<Vec<(AccountId, Sums)>, StoreError> {
-        let params = vec![value(uuid(of)), value(date::number(day))];
-        self.many(OLDER_DAYS_AFTER, params, |row| Ok((id(row, 0)?, (sum(row, 1)?, sum(row, 2)?))))
+        accounts: &[AccountId],
+        from: Date,
+        rest: Date,
+    ) -> Result<Vec<(AccountId, Date, Sums)>, StoreError> {
+        let ids = uuids(accounts.iter().copied());
+        let (from, rest) = (value(date::number(from)), value(date::number(rest)));
+        let day = |row: &Row| Ok((id(row, 0)?, date(row, 1)?, (sum(row, 2)?, sum(row, 3)?)));
+        self.many(OLDER_DAYS_FROM, vec![value(uuid(of)), ids, from, rest], day)
     }
 
     fn log_row(&self, of: InstitutionId, position: u64) -> Result<Option<LogRow>, StoreError> {

@@ -1,0 +1,4 @@
+mod classification;
+mod numbers;
+mod pack;
+mod reference;

@@ -41,7 +41,10 @@ const GRAPH: &[Node] = &[
         tests_use: &["faultdisk", "testdb"],
     },
     Node { name: "backup", uses: &["ledger", "stdx", "store"], tests_use: &["money", "tokio"] },
-    node("bank", &["ledger", "lending", "money", "party", "product", "stdx", "store"]),
+    node(
+        "bank",
+        &["compliance", "ledger", "lending", "money", "party", "product", "stdx", "store"],
+    ),
     // No `store`: what a route wants read or written is a function of `bank`.
     Node {
         name: "api",

@@ -76,9 +76,9 @@ impl Terms {
     /// The terms of what is left on a day within `running`, the first instalment of these terms
     /// that is not due: unchanged but for what happened. Interest earned is carried exactly.
     ///
-    /// With nothing changed in them, [`super::schedule`] gives the rest of the plan again, if the
-    /// level instalment is set; otherwise it is computed anew from a rounded balance, which may
-    /// move it by a minor unit, and the last instalment by as many as there are instalments.
+    /// With nothing changed in them, [`super::schedule`] gives the rest of the plan again if the
+    /// level is set (see [`Terms::level_of`]). Otherwise it is computed anew from a rounded
+    /// balance: it moves by no more than the last instalment was off, and a minor unit.
     /// After the last day of the instalment's interest, which may be before its due date, they
     /// are those of the last day.
     pub fn rest(&self, running: &Instalment, on: Date) -> Self {

@@ -213,7 +213,7 @@ fn a_purchase_is_paid_by_a_down_payment_and_a_loan() {
         1132.01   2004.67   2004.67      0.00 Loan interest receivable
         1303  50000.00  50000.00      0.00 Loans
         6011.01      0.00   2004.67  -2004.67 Loan interest income
-        simple 0.058745 compound 0.058041
+        simple 0.056552 compound 0.058041
     "#]]
     .assert_eq(&render(&smallest));
     let chosen = car(Some("30000"), "62500").unwrap();

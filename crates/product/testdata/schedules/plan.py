@@ -177,7 +177,8 @@ def table(terms):
 
 def full_years(terms, n, last):
     start = terms.regular(n - 1)
-    return terms.years(start, last, terms.days(start, last, 1 if last == terms.regular(n) else None))
+    periods = 1 if last == terms.regular(n) else None
+    return terms.years(start, last, terms.days(start, last, periods))
 
 
 class Level:

@@ -399,7 +399,25 @@ fn lending_hint(reject: &lending::Reject) -> &'static str {
         R::DayAlreadyClosed | R::DayNotReached => {
             "Read the loan's business date and send it again."
         }
-        R::EarlySettlementNotAllowed => "Pay each instalment when it is due.",
+        R::EarlySettlementNotAllowed | R::PrepaymentNotAllowed => {
+            "Pay each instalment when it is due."
+        }
+        R::PrepaymentTooSmall => "Send what is due, the price and more: preview the fact first.",
+        R::BeyondTheSum | R::MoreThanPrepaid | R::MoreThanSubsidy | R::MoreThanDue => {
+            "Read the loan: it says what is left of the sum, what is due and what was prepaid."
+        }
+        R::RateOutOfRange => "Send a fraction: 0.045 is 4.5 %.",
+        R::DatesNotInOrder => "Send dates after the business date, each after the one before.",
+        R::NothingLeftToPlan => "Everything is due; it can be paid, or rescheduled no more.",
+        R::InterestSuspended => "Send it without `capitalise`.",
+        R::NotChargedOff => "Charge the loan off first.",
+        R::TooManyFacts | R::HistoryDiffers => "Ask the operator to look at the loan.",
+        R::BeforeDisbursal | R::InTheFuture | R::TooLate => {
+            "Send a value date from the disbursal to the business date."
+        }
+        R::NoSuchFact | R::AlreadyReversed | R::NotReversible => {
+            "List the loan's facts to see which can be taken back."
+        }
         R::DisbursalBeforeSigning | R::OtherProduct => "Read the loan and its product.",
         R::ScheduleImpossible(_)
         | R::FeeImpossible(_)

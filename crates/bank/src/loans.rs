@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use ledger::InstitutionId;
 use lending::{
     Application, Fact, History, Loan, Outcome, Owed, Position, Quote, Rules, Status, What,
     application::{Decision, Request},
 };
-use ledger::InstitutionId;
 use money::{Amount, Currency, Decimal, Money};
 use product::{LoanProduct, kinds::instalment_loan::Reference};
 use serde::{Deserialize, Serialize};
@@ -639,7 +639,8 @@ impl Found {
             commit.put(&POSITIONS, *id, position.as_ref().map_or(0, |it| it.version), after);
         }
         for fact in &outcome.facts {
-            let (fact_id, version) = (fact_id(*id, fact.number), u64::from(fact.reversed_on.is_some()));
+            let (fact_id, version) =
+                (fact_id(*id, fact.number), u64::from(fact.reversed_on.is_some()));
             commit.put(&LOAN_FACTS, fact_id, version, &LoanFact { loan: *id, fact: fact.clone() });
         }
         let (accounting, currency) = (product.accounting(), loan.record.currency);

@@ -14,7 +14,7 @@ use jiff::Span;
 use money::Amount;
 use product::{
     kinds::instalment_loan::{AllocationBy, Component, Keep, Slice},
-    schedule::{Days, Instalment},
+    schedule::Days,
 };
 use stdx::Date;
 
@@ -167,7 +167,8 @@ impl<'l> Life<'l> {
 
     fn paid_early(&mut self, amount: Amount, fee: Amount, keep: Keep) -> Result<(), Reject> {
         let (mut paid, rest) = self.allocate(amount - fee)?;
-        let level = running(&self.loan, &self.position).map(level_of);
+        let level = running(&self.loan, &self.position).map(|it| self.loan.schedule.level_of(it));
+        let level = level.transpose().map_err(Reject::ScheduleImpossible)?;
         // All of it is not a part: then it waits for what becomes due.
         let (lowered, rest) =
             if rest < self.undue() { (rest, Amount::ZERO) } else { (Amount::ZERO, rest) };
@@ -498,11 +499,6 @@ impl<'l> Life<'l> {
         (loan.status, loan.settled_on) = (status, Some(on));
         self.outcome.events.push(event);
     }
-}
-
-/// What an instalment asks for of principal and of the interest of its own days.
-fn level_of(it: &Instalment) -> Amount {
-    it.principal + it.interest
 }
 
 /// Whether a slice is of what was due before the day, and of which component.

@@ -160,7 +160,7 @@ impl Command {
             }
             Self::Apply(apply) => given(bank.apply(call, apply).await),
             Self::Sign(id) => given(bank.sign(call, *id).await),
-            Self::Disburse(id) => given(bank.disburse(call, *id).await),
+            Self::Disburse(id) => given(bank.disburse(call, *id, None).await),
             Self::Repay(id, payment) => given(bank.repay(call, *id, *payment).await),
             Self::Settle(id, payment) => given(bank.settle(call, *id, *payment).await),
             Self::OpenWallet(party, product) => {

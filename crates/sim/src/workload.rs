@@ -406,7 +406,7 @@ impl Draw<'_> {
         let actor = Role::Auditor.name().to_owned();
         let reader =
             Caller { institution: of, actor, role: Role::Auditor, sees_personal_data: false };
-        let quote = self.bank.map(|bank| at_once(bank.settlement_quote(&reader, loan)));
+        let quote = self.bank.map(|bank| at_once(bank.settlement_quote(&reader, loan, None)));
         let total = quote.and_then(Result::ok).map_or(1, |quote| quote.total.minor());
         Command::Settle(loan, cny(total))
     }

@@ -216,7 +216,7 @@ impl Story {
         let call = self.operator(key("sign"), day);
         let loan = self.bank.sign(&call, applied.id).await?.answer.loan;
         let call = self.operator(key("disburse"), day);
-        self.bank.disburse(&call, loan).await?;
+        self.bank.disburse(&call, loan, None).await?;
         let contract = self.bank.loan(&self.caller(), loan).await?.loan;
         let plans = behavior(who, &contract, &mut prng);
         Ok(Some(Borrower { number: who.number, loan, plans }))
@@ -251,7 +251,7 @@ impl Story {
                 let call = self.operator(format!("demo/pay/{number}/{instalment}"), day);
                 self.bank.repay(&call, loan, Money::new(amount, state.loan.currency)).await
             }
-            Plan::Settle => match self.bank.settlement_quote(&self.caller(), loan).await {
+            Plan::Settle => match self.bank.settlement_quote(&self.caller(), loan, None).await {
                 Ok(quote) => {
                     let call = self.operator(format!("demo/settle/{number}"), day);
                     self.bank

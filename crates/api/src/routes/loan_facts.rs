@@ -19,7 +19,7 @@ use super::loans::{LoanBody, MovedBody, OwedBody, moved, owed, view};
 use crate::{
     answer::{Answer, done, ok},
     problem::{ApiError, Fault},
-    request::{At, By, Command, Json, Nothing},
+    request::{At, By, Command, Inquiry, Json, Nothing},
     router::Api,
     schema,
     wire::{Day, Major, Money, Name},
@@ -249,12 +249,12 @@ async fn happen(
 )]
 async fn preview(
     State(api): State<Api>,
-    By(caller): By,
     At(id): At<LoanId>,
-    asked: Json<HappeningBody>,
+    asked: Inquiry<Json<HappeningBody>>,
 ) -> Answer {
-    let happening = asked.0.read()?;
-    let LoanPreview { state, entries } = api.bank.preview_loan(&caller, id, &happening).await?;
+    let happening = asked.body.0.read()?;
+    let preview = api.bank.preview_loan(&asked.caller, id, &happening).await?;
+    let LoanPreview { state, entries } = preview;
     let currency = state.loan.currency;
     let plan = state.loan.plan.iter().map(|it| super::loans::instalment(it, currency)).collect();
     let entries = entries.into_iter().map(|(event, name, money)| EntryBody {

@@ -20,7 +20,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     answer::{Answer, PageView, done, ok, page, versioned},
-    request::{Asked, At, By, Command, Json, Nothing, cursor, limit, page_default},
+    request::{Asked, At, By, Command, Json, cursor, limit, page_default},
     router::Api,
     schema,
     wire::{Day, Iso, Major, Money, Name},
@@ -338,11 +338,7 @@ async fn schedule(State(api): State<Api>, By(caller): By, At(id): At<LoanId>) ->
     responses((status = 200, description = "Disbursed.", body = MovedBody)),
     security(("key" = ["payments"])),
 )]
-async fn disburse(
-    State(api): State<Api>,
-    At(id): At<LoanId>,
-    part: Command<Json<Part>>,
-) -> Answer {
+async fn disburse(State(api): State<Api>, At(id): At<LoanId>, part: Command<Json<Part>>) -> Answer {
     let amount = part.body.0.amount.map(|it| it.read("/amount")).transpose()?;
     done(api.bank.disburse(&part.call, id, amount).await?, moved)
 }

@@ -108,7 +108,7 @@ async fn reads_on(bank: &Bank, by: &Caller, things: Things) -> Vec<Read> {
         ("known", Right::Read, bank.find_party(by, known.kind, &known.id_number).await.map(|_| 1)),
         ("application", Right::Read, bank.application(by, application).await.map(|_| 1)),
         ("loan", Right::Read, bank.loan(by, loan).await.map(|_| 1)),
-        ("quote", Right::Read, bank.settlement_quote(by, loan).await.map(|_| 1)),
+        ("quote", Right::Read, bank.settlement_quote(by, loan, None).await.map(|_| 1)),
         ("account", Right::Read, bank.account(by, account).await.map(|_| 1)),
         ("product", Right::Read, bank.product(by, "solo", 1).await.map(|_| 1)),
         ("ledger account", Right::Audit, bank.ledger_account(by, ledger_account).await.map(|_| 1)),

@@ -38,6 +38,14 @@ fn own_loan() -> String {
   disbursal-fee: [{{ debit: \"1003\", credit: \"6021.71\", amount: fee }}]
   instalment-fee: [{{ debit: \"1221.01\", credit: \"6021.71\", amount: fee }}]
   settlement-fee: [{{ debit: \"1003\", credit: \"6021.71\", amount: fee }}]
+  third-party-fee: [{{ debit: \"1221.02\", credit: \"6021.71\", amount: fee }}]
+  overdue-fee: [{{ debit: \"1221.01\", credit: \"6021.71\", amount: fee }}]
+  prepayment-fee: [{{ debit: \"1003\", credit: \"6021.71\", amount: fee }}]
+  waiver:
+    - {{ debit: \"6011.02\", credit: \"1132.02\", amount: penalty }}
+    - {{ debit: \"6021.71\", credit: \"1221.01\", amount: fee }}
+    - {{ debit: \"6011.01\", credit: \"1132.01\", amount: interest }}
+    - {{ debit: \"1304.02\", credit: \"1303\", amount: principal }}
 "
     )
 }
@@ -58,7 +66,7 @@ async fn products_are_checked_and_booked_on_the_chart_there_is() {
     let refusal = world.give(Role::Approver, "publish/old", &publish).await.unwrap_err();
     let Refusal::Definition(problems) = &refusal else { panic!("{refusal:?}") };
     let found: Vec<_> = problems.iter().map(|it| (&it.path[..], it.code)).collect();
-    assert_eq!(found, vec![("/accounting", "unknown-account"); 3]);
+    assert_eq!(found, vec![("/accounting", "unknown-account"); 7]);
     let refusal = world.refused("draft", Command::Draft(LOAN.to_owned())).await;
     assert_eq!(refusal.code(), "definition-has-problems");
 

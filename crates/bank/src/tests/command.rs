@@ -135,7 +135,7 @@ impl Command {
             }
             C::Apply(apply) => given(bank.apply(call, apply).await),
             C::Sign(id) => given(bank.sign(call, *id).await),
-            C::Disburse(id) => given(bank.disburse(call, *id).await),
+            C::Disburse(id) => given(bank.disburse(call, *id, None).await),
             C::Repay(id, amount) => given(bank.repay(call, *id, yuan(*amount)).await),
             C::Settle(id, amount) => given(bank.settle(call, *id, yuan(*amount)).await),
             C::OpenAccount(party) => {

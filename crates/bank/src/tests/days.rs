@@ -147,7 +147,7 @@ async fn business_goes_on_while_a_day_is_closed() {
     for (number, (signed, paying)) in signed.iter().zip(&paying).enumerate() {
         commands.push((format!("disburse/{number}"), Command::Disburse(*signed)));
         commands.push((format!("repay/{number}"), Command::Repay(*paying, 100_00)));
-        let quote = world.bank.settlement_quote(&world.reader(), *paying).await.unwrap();
+        let quote = world.bank.settlement_quote(&world.reader(), *paying, None).await.unwrap();
         commands.push((format!("settle/{number}"), Command::Settle(*paying, quote.total.minor())));
     }
     // The close starts before, between and after the others.

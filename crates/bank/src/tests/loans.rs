@@ -60,7 +60,7 @@ async fn a_whole_life_agrees_with_the_books() {
     world.check_loan(loan).await;
 
     world.close_day().await;
-    let quote = world.bank.settlement_quote(&world.reader(), loan).await.unwrap();
+    let quote = world.bank.settlement_quote(&world.reader(), loan, None).await.unwrap();
     assert!(quote.fee.is_positive() && quote.owed.interest.is_positive());
     let wrong = Command::Settle(loan, quote.total.minor() - 1);
     let refusal = world.refused("a/wrong", wrong).await;
@@ -169,7 +169,7 @@ async fn of_two_that_cannot_both_be_one_is_refused() {
     let party = world.person(1).await;
     let loan = world.lend("a", party, 10_000_00, 3).await;
     world.close_day().await;
-    let quote = world.bank.settlement_quote(&world.reader(), loan).await.unwrap();
+    let quote = world.bank.settlement_quote(&world.reader(), loan, None).await.unwrap();
     let settle = Command::Settle(loan, quote.total.minor());
     let both = join_all(["x", "y"].map(|key| world.give(Role::Operator, key, &settle))).await;
     assert_eq!(both.iter().filter(|it| it.is_ok()).count(), 1);

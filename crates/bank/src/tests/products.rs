@@ -93,7 +93,7 @@ async fn a_contract_keeps_its_version() {
     let retire = Command::Step("loan", 1, Step::Retire);
     world.give(Role::Approver, "retire", &retire).await.unwrap();
     world.close_day().await;
-    let quote = world.bank.settlement_quote(&world.reader(), before).await.unwrap();
+    let quote = world.bank.settlement_quote(&world.reader(), before, None).await.unwrap();
     world.ok("settle", Command::Settle(before, quote.total.minor())).await;
     world.check().await;
 }

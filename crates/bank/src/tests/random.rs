@@ -112,7 +112,7 @@ impl Actor {
             return;
         }
         let loan = *self.prng.pick(&self.loans);
-        if let Ok(quote) = world.bank.settlement_quote(&world.reader(), loan).await {
+        if let Ok(quote) = world.bank.settlement_quote(&world.reader(), loan, None).await {
             self.give(world, Command::Settle(loan, quote.total.minor())).await;
         }
     }

@@ -99,7 +99,8 @@ async fn one_of_each(world: World) -> Journal {
     journal.give(Command::RevokeKey(id)).await;
     journal.give(Command::CloseDate(FIRST)).await;
     journal.give(Command::ClosePeriod(FIRST)).await;
-    let quote = journal.world.bank.settlement_quote(&journal.world.reader(), loan).await.unwrap();
+    let quote =
+        journal.world.bank.settlement_quote(&journal.world.reader(), loan, None).await.unwrap();
     journal.give(Command::Settle(loan, quote.total.minor())).await;
     journal
 }

@@ -236,7 +236,7 @@ async fn lend(bank: &Bank, made: &Made, number: usize) -> anyhow::Result<LoanId>
     let apply = Apply { party, product, amount: LENT, term: None, facts: Default::default() };
     let applied = bank.apply(&call("apply"), &apply).await?.answer;
     let loan = bank.sign(&call("sign"), applied.id).await?.answer.loan;
-    bank.disburse(&call("disburse"), loan).await?;
+    bank.disburse(&call("disburse"), loan, None).await?;
     Ok(loan)
 }
 

@@ -132,7 +132,7 @@ accounting:
             line 28, accounting.repayment: `interest` of `repayment` is not booked. Add a posting with `amount: interest`. (unbooked-amount)
             line 28, accounting.repayment: `penalty` of `repayment` is not booked. Add a posting with `amount: penalty`. (unbooked-amount)
             line 29, accounting.repayment[0].debit: A text is needed, not the number 1003. Put it in quotes: "1003". (wrong-type)
-            line 30, accounting.repaiment: There is no field `repaiment` here. Remove it; the fields here are: disbursal, disbursal-fee, interest-accrual, subsidy-accrual, third-party-fee, subsidy-received, interest-capitalised, penalty-accrual, instalment-fee, overdue-fee, repayment, prepayment, prepayment-applied, settlement-fee, prepayment-fee. (unknown-field)"#]],
+            line 30, accounting.repaiment: There is no field `repaiment` here. Remove it; the fields here are: disbursal, disbursal-fee, interest-accrual, subsidy-accrual, third-party-fee, subsidy-received, interest-capitalised, penalty-accrual, instalment-fee, overdue-fee, repayment, prepayment, prepayment-applied, settlement-fee, prepayment-fee, refund, capitalisation, waiver, interest-suspension, interest-resumption, suspended-accrual, suspended-repayment, suspended-prepayment-applied, suspended-waiver, charge-off, recovery, write-off, sale, provision. (unknown-field)"#]],
     );
 }
 

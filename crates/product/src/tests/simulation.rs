@@ -138,9 +138,9 @@ fn what_third_parties_pay_is_not_the_borrowers() {
                                           9.00 by a third party
         1003   6275.40   6000.00    275.40 Balances with the central bank
         1132.03    239.40    239.40      0.00 Interest subsidies receivable
-        1221.02     36.00     36.00      0.00 Third-party fees receivable
+        1221.02     36.00     36.00      0.00 Fee subsidies receivable
         1303   6000.00   6000.00      0.00 Loans
-        6011.03      0.00    239.40   -239.40 Interest subsidy income
+        6011.03      0.00    239.40   -239.40 Subsidized interest income
         6021.01      0.00     36.00    -36.00 Loan fee income
         simple 0 compound 0
     "#]]
@@ -176,7 +176,7 @@ fn a_floating_rate_is_a_reference_rate_and_a_spread() {
         1132.03    755.54    755.54      0.00 Interest subsidies receivable
         1303  40000.00  40000.00      0.00 Loans
         6011.01      0.00    850.00   -850.00 Loan interest income
-        6011.03      0.00    755.54   -755.54 Interest subsidy income
+        6011.03      0.00    755.54   -755.54 Subsidized interest income
         simple 0.022751 compound 0.023011
     "#]]
     .assert_eq(&render(&farm));

@@ -14,3 +14,4 @@ pub(crate) mod products;
 pub(crate) mod reports;
 pub(crate) mod service;
 pub(crate) mod statements;
+pub(crate) mod term_deposits;

@@ -62,6 +62,7 @@ pub(crate) fn head() -> OpenApi {
             (name = "applications", description = "Applications 申请: decision, offer, signing."),
             (name = "loans", description = "Loans 贷款: disbursal, repayment, settlement."),
             (name = "accounts", description = "Current accounts 活期账户: deposits, withdrawals."),
+            (name = "deposits", description = "Term deposits 定期存款: withdrawals, rollovers."),
             (name = "ledger", description = "The plain ledger 总账: accounts, transfers, holds."),
             (name = "days", description = "Business date 营业日."),
             (name = "periods", description = "Periods 会计期间, year-end close, chart of accounts."),

@@ -362,6 +362,7 @@ fn status_and_hint(refusal: &Refusal) -> (StatusCode, &'static str) {
             (S::UNPROCESSABLE_ENTITY, "Read the product version to see where it stands.")
         }
         Refusal::Lending(reject) => (S::UNPROCESSABLE_ENTITY, lending_hint(reject)),
+        Refusal::Deposits(reject) => (S::UNPROCESSABLE_ENTITY, deposits_hint(*reject)),
         Refusal::Ledger { .. } => (
             S::UNPROCESSABLE_ENTITY,
             "Read the accounts, and what the code means in the reference.",
@@ -424,6 +425,43 @@ fn lending_hint(reject: &lending::Reject) -> &'static str {
         | R::AnnualCostImpossible
         | R::AmountTooLarge
         | R::DateOutOfRange => "Choose another amount or term; the product cannot make this loan.",
+    }
+}
+
+fn deposits_hint(reject: deposits::Reject) -> &'static str {
+    use deposits::Reject as R;
+    match reject {
+        R::NotOffered(_) | R::TenorNotOffered | R::RemainderTooSmall => {
+            "Read the product: its terms say which amounts, tenors and days it takes."
+        }
+        R::AmountNotPositive => "Send an amount above zero.",
+        R::AmountTooLarge | R::DateOutOfRange => "Choose a smaller amount or a nearer day.",
+        R::BeforeOpening | R::ValueDateInFuture | R::ValueDateSettled | R::OverdrawnOnValueDate => {
+            "Choose a value date since the last settlement on which it was possible."
+        }
+        R::FrozenIn | R::FrozenOut | R::RestraintsRemain | R::RolloverFrozen => {
+            "Read its freezes and stop-payments; they must end first."
+        }
+        R::HoldsRemain => "Wait until what is held is posted or released.",
+        R::Dormant => "Wake the account first.",
+        R::TextTooLong => "Shorten it to 200 characters.",
+        R::UntilInThePast => "Choose today or a later day.",
+        R::TooManyRestraints => "Lift those that are not needed any more.",
+        R::EarlyWithdrawalNotAllowed | R::TooManyWithdrawalsInPart => {
+            "Withdraw at maturity, or everything where the product allows it."
+        }
+        R::ExceedsPrincipal => "Withdraw the principal or less.",
+        R::OtherProduct
+        | R::DayAlreadyClosed
+        | R::DayNotReached
+        | R::Closed
+        | R::NotDormant
+        | R::NoSuchFreeze
+        | R::NoSuchStop
+        | R::RolloverNotAllowed
+        | R::NotMatured
+        | R::AlreadyMatured
+        | R::NoInterestDue => "Read the contract to see where it stands.",
     }
 }
 

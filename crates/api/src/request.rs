@@ -199,6 +199,15 @@ impl Body for Nothing {
     }
 }
 
+/// A JSON body that may be left out: everything in it may.
+pub(crate) struct Maybe<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default> Body for Maybe<T> {
+    fn read(_: &HeaderMap, bytes: &[u8]) -> Result<Self, ApiError> {
+        if bytes.is_empty() { Ok(Self(T::default())) } else { decode::body(bytes).map(Self) }
+    }
+}
+
 /// A product definition, in YAML or JSON.
 pub(crate) struct Definition(pub(crate) String);
 

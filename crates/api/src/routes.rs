@@ -15,3 +15,4 @@ pub(crate) mod products;
 pub(crate) mod reports;
 pub(crate) mod service;
 pub(crate) mod statements;
+pub(crate) mod term_deposits;

@@ -96,6 +96,22 @@ schemas! {
         Instalment::Future,
         Instalment::Dropped,
     ];
+    AccountStatus: "Where a current account stands." = {
+        use deposits::Status as Account;
+        [Account::Active, Account::Dormant, Account::Closed]
+    };
+    FreezeScope: "What a freeze shuts: what comes in, what goes out, or both." = {
+        use deposits::Scope;
+        [Scope::In, Scope::Out, Scope::Whole]
+    };
+    DepositStage: "Where a term deposit stands." = {
+        use deposits::Stage;
+        [Stage::Running, Stage::Matured, Stage::Closed]
+    };
+    Rollover: "What of a term deposit begins another tenor at maturity." = {
+        use deposits::Rollover as Then;
+        [Then::None, Then::Principal, Then::PrincipalAndInterest]
+    };
     Bucket: "Days past due, by class." = lending::Bucket::ALL.map(|(bucket, _)| bucket);
     RepaymentMethod: "How principal and interest spread (还款方式)." = [
         Method::EqualInstalment,

@@ -9,6 +9,7 @@
 
 use ledger::{
     Account, AccountId, AccountState, Balances, Balancing, Code, Kind, Limits, Side, Transfer,
+    TransferId,
 };
 use money::{Amount, Currency};
 use product::{
@@ -57,6 +58,33 @@ impl Books<'_> {
                 reason,
             });
         }
+    }
+
+    /// Holds what an event would move, under a name of its own, until it is released.
+    pub fn hold(&self, commit: &mut Commit, event: &str, amount: (&str, Amount), hold: TransferId) {
+        for posting in self.accounting.postings(event, &[amount]) {
+            let debit = self.needed(commit, posting.debit);
+            let credit = self.needed(commit, posting.credit);
+            commit.transfers.push(Transfer {
+                id: hold,
+                kind: Kind::Hold { expires: None },
+                debit,
+                credit,
+                amount: posting.amount,
+                balancing: Balancing::None,
+                linked: false,
+                value_date: commit.at.today,
+                reason: Code::literal("hold"),
+            });
+        }
+    }
+
+    /// Releases all of a hold.
+    pub fn release(&self, commit: &mut Commit, hold: TransferId, prng: &mut Prng) {
+        let id = Id::new(commit.at.now, prng);
+        let today = commit.at.today;
+        let release = Transfer::about(id, Kind::Void(hold), today, Code::literal("release"));
+        commit.transfers.push(release);
     }
 
     /// Opens the contract's account that has limits.

@@ -28,6 +28,8 @@ use crate::{
 pub const CLOSE_LOAN_DAY: &str = "close-loan-day";
 /// Closes a current account's day; the subject is the account.
 pub const CLOSE_ACCOUNT_DAY: &str = "close-account-day";
+/// Closes a term deposit's day; the subject is the deposit.
+pub const CLOSE_DEPOSIT_DAY: &str = "close-deposit-day";
 /// Lets a hold expire; the subject is the hold.
 pub const EXPIRE_HOLD: &str = "expire-hold";
 
@@ -165,6 +167,7 @@ impl Bank {
             let closed = match &**kind {
                 CLOSE_LOAN_DAY => self.close_loan_day(&call, subject.cast(), day).await,
                 CLOSE_ACCOUNT_DAY => self.close_account_day(&call, subject.cast(), day).await,
+                CLOSE_DEPOSIT_DAY => self.close_deposit_day(&call, subject.cast(), day).await,
                 _ => return Err(format!("no such timer: {kind}")),
             };
             next = closed.map_err(|refusal| format!("{day}: {refusal}"))?;

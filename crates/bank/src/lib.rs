@@ -12,6 +12,7 @@ pub mod accounts;
 pub mod books;
 pub mod call;
 pub mod days;
+pub mod deposits;
 pub mod institutions;
 pub mod keys;
 pub mod loans;

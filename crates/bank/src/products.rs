@@ -8,6 +8,7 @@ use product::{
     kinds::{
         current_account::{self, AccountProduct},
         instalment_loan,
+        term_deposit::{self, TermProduct},
     },
     life::{ProductVersion, Status, in_force},
     simulate::{Request, Simulation, SimulationReject},
@@ -305,6 +306,7 @@ impl Bank {
 pub(crate) enum Compiled {
     Loan(Arc<LoanProduct>),
     Account(Arc<AccountProduct>),
+    Term(Arc<TermProduct>),
 }
 
 type Compile = fn(&Definition, &Arc<Chart>) -> Result<Compiled, Vec<Problem>>;
@@ -312,12 +314,15 @@ type Compile = fn(&Definition, &Arc<Chart>) -> Result<Compiled, Vec<Problem>>;
 impl Compiled {
     /// How products of each kind are made ready. A kind that has contracts is a variant and a line
     /// here; a test compares with [`product::kinds::ALL`].
-    pub(crate) const KINDS: [(&str, Compile); 2] = [
+    pub(crate) const KINDS: [(&str, Compile); 3] = [
         (instalment_loan::KIND.name, |it, chart| {
             Ok(Self::Loan(Arc::new(LoanProduct::compile(it)?.on(chart))))
         }),
         (current_account::KIND.name, |it, chart| {
             Ok(Self::Account(Arc::new(AccountProduct::compile(it)?.on(chart))))
+        }),
+        (term_deposit::KIND.name, |it, chart| {
+            Ok(Self::Term(Arc::new(TermProduct::compile(it)?.on(chart))))
         }),
     ];
 
@@ -335,6 +340,11 @@ impl Compiled {
     /// The product of a current account.
     pub(crate) fn account(self) -> Result<Arc<AccountProduct>, Refusal> {
         if let Self::Account(product) = self { Ok(product) } else { Err(Refusal::OtherKind) }
+    }
+
+    /// The product of a term deposit.
+    pub(crate) fn term(self) -> Result<Arc<TermProduct>, Refusal> {
+        if let Self::Term(product) = self { Ok(product) } else { Err(Refusal::OtherKind) }
     }
 }
 

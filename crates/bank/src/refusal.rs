@@ -58,6 +58,8 @@ pub enum Refusal {
     Product(product::life::Reject),
     /// The loan's rules.
     Lending(lending::Reject),
+    /// The rules of accounts and deposits.
+    Deposits(deposits::Reject),
     /// The ledger.
     Ledger {
         /// Index of the transfer, when one was refused.
@@ -106,6 +108,7 @@ impl Refusal {
             Self::Party(reject) => reject.code(),
             Self::Product(reject) => reject.code(),
             Self::Lending(reject) => reject.code(),
+            Self::Deposits(reject) => reject.code(),
             Self::Ledger { reject, .. } => reject.code(),
             Self::Store(StoreError::TooLarge { .. }) => "too-many",
             Self::Store(StoreError::NulInText(_)) => "nul-in-text",
@@ -154,6 +157,7 @@ impl fmt::Display for Refusal {
             Self::Party(reject) => reject.fmt(f),
             Self::Product(reject) => reject.fmt(f),
             Self::Lending(reject) => reject.fmt(f),
+            Self::Deposits(reject) => reject.fmt(f),
             Self::Ledger { transfer: Some(index), reject } => {
                 write!(f, "Transfer {index}: {reject}")
             }
@@ -174,6 +178,12 @@ impl From<StoreError> for Refusal {
 impl From<lending::Reject> for Refusal {
     fn from(reject: lending::Reject) -> Self {
         Self::Lending(reject)
+    }
+}
+
+impl From<deposits::Reject> for Refusal {
+    fn from(reject: deposits::Reject) -> Self {
+        Self::Deposits(reject)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The records there are, and what finds them.
 
+use deposits::{CurrentAccount, TermDeposit};
 use ledger::{InstitutionId, LaneId};
 use lending::{Application, Fact, Loan, Position, loan::Borrower};
 use party::Party;
@@ -10,7 +11,6 @@ use store::{Table, Versioned};
 
 use crate::{
     Bank, Refusal,
-    accounts::CurrentAccount,
     institutions::{ChartInUse, Institution},
     keys::ApiKey,
     periods::YearCloses,
@@ -34,6 +34,9 @@ pub struct LoanFact {
 
 /// Names a current account contract.
 pub type CurrentAccountId = Id<CurrentAccount>;
+
+/// Names a term deposit contract.
+pub type TermDepositId = Id<TermDeposit>;
 
 /// Everything the platform itself keeps: the institutions there are and their API keys.
 pub const PLATFORM: InstitutionId = InstitutionId::NIL;
@@ -84,6 +87,9 @@ pub const POSITIONS: Table<Position> = Table::new("position", |_| Vec::new());
 /// Current accounts, by holder.
 pub const CURRENT_ACCOUNTS: Table<CurrentAccount> =
     Table::new("current-account", |it| vec![("holder", it.holder.to_string())]);
+/// Term deposits, by holder.
+pub const TERM_DEPOSITS: Table<TermDeposit> =
+    Table::new("term-deposit", |it| vec![("holder", it.holder.to_string())]);
 
 /// The lane of a party: it and all its contracts.
 pub fn party_lane(party: PartyId) -> LaneId {

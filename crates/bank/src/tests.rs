@@ -6,6 +6,7 @@ mod accounts;
 mod charts;
 mod command;
 mod days;
+mod deposits;
 mod keys;
 mod loans;
 mod parties;

@@ -11,9 +11,10 @@ use crate::{
 
 pub mod current_account;
 pub mod instalment_loan;
+pub mod term_deposit;
 
 /// Every kind, by name.
-pub const ALL: &[Kind] = &[current_account::KIND, instalment_loan::KIND];
+pub const ALL: &[Kind] = &[current_account::KIND, instalment_loan::KIND, term_deposit::KIND];
 
 /// A kind of product: the code behind definitions.
 #[derive(Debug)]

@@ -15,6 +15,7 @@ pub mod eligibility;
 pub mod expression;
 pub mod kinds;
 pub mod life;
+pub mod posted;
 pub mod problem;
 pub mod schedule;
 pub mod schema;
@@ -27,7 +28,7 @@ pub use document::Document;
 pub use eligibility::{Applicant, Application, Failure};
 pub use kinds::{
     Kind, current_account::AccountProduct, instalment_loan::LoanProduct,
-    instalment_loan::OfferReject,
+    instalment_loan::OfferReject, term_deposit::TermProduct,
 };
 pub use problem::Problem;
 

@@ -167,8 +167,8 @@ impl Command {
                 let open = OpenAccount { party: *party, product: (*product).to_owned() };
                 given(bank.open_account(call, &open).await)
             }
-            Self::Deposit(id, money) => given(bank.deposit(call, *id, *money).await),
-            Self::Withdraw(id, money) => given(bank.withdraw(call, *id, *money).await),
+            Self::Deposit(id, money) => given(bank.deposit(call, *id, *money, None).await),
+            Self::Withdraw(id, money) => given(bank.withdraw(call, *id, *money, None).await),
             Self::Draft(text) => given(bank.draft_product(call, text).await),
             Self::Step(name, number, step) => {
                 given(bank.step_product(call, name, *number, *step).await)

@@ -41,6 +41,8 @@ pub(crate) struct Wallet {
     balance_days: i128,
     /// Earned since then.
     interest: i128,
+    /// Settled, and waiting for room.
+    waiting: i128,
     /// The day to be closed next.
     pub(crate) through: Date,
 }
@@ -57,6 +59,15 @@ pub(crate) struct Loan {
 pub(crate) fn account_of(contract: Id<()>, code: &str) -> AccountId {
     let code: AccountCode = code.parse().expect("a code of the chart");
     Id::derived_beside(contract, &[&code.number().to_be_bytes(), b"CNY"])
+}
+
+impl Wallet {
+    fn moves(&mut self, money: i128, today: Date) {
+        self.money += money;
+        if !self.earns {
+            self.through = self.through.max(today);
+        }
+    }
 }
 
 impl Contracts {
@@ -87,16 +98,17 @@ impl Contracts {
                 let id = newest(body, "current-account")?;
                 let through = body.today;
                 let earns = *product == "purse";
-                let wallet = Wallet { earns, money: 0, balance_days: 0, interest: 0, through };
+                let (money, balance_days, interest, waiting) = (0, 0, 0, 0);
+                let wallet = Wallet { earns, money, balance_days, interest, waiting, through };
                 self.wallets.insert(id, wallet);
                 0
             }
             (Some(Command::Deposit(id, money)), _) => {
-                self.wallet(id.cast())?.money += i128::from(money.amount.minor());
+                self.wallet(id.cast())?.moves(i128::from(money.amount.minor()), body.today);
                 i128::from(money.amount.minor())
             }
             (Some(Command::Withdraw(id, money)), _) => {
-                self.wallet(id.cast())?.money -= i128::from(money.amount.minor());
+                self.wallet(id.cast())?.moves(-i128::from(money.amount.minor()), body.today);
                 -i128::from(money.amount.minor())
             }
             (Some(Command::Disburse(id)), _) => self.disburse(state, id.cast(), body.today)?,
@@ -176,24 +188,29 @@ impl Contracts {
         let (id, day) = subject(row)?;
         let wallet = self.wallet(id)?;
         hold!(wallet.earns, "the account earns nothing");
-        hold!((day, today) == (wallet.through, wallet.through), "it is at {}", wallet.through);
+        hold!(day == wallet.through, "it is at {}", wallet.through);
         wallet.through = tomorrow(day)?;
         let deposits = state.books.accounts.get(&account_of(id, "2011.01")).ok_or("no deposits")?;
-        let settlement = orders.iter().find(|it| it.credit == account_of(id, "2011.01"));
-        // The row's own settlement is in the books already, and comes after the day.
-        let paid = settlement.map_or(0, |it| i128::from(it.amount.minor()));
+        // The row's own settlement is in the books already, with the value of the next day.
         let through_day =
             deposits.days.range(..=day).map(|(_, [debits, credits])| credits - debits);
-        wallet.balance_days += through_day.sum::<i128>() - paid;
+        wallet.balance_days += through_day.sum::<i128>();
         let before = wallet.interest;
         wallet.interest = half_even(wallet.balance_days, PURSE_DAYS);
         let mut expected = vec![wallet.interest - before];
         let settles = (day - PURSE_SETTLES).get_days() % 7 == 0;
-        if settles && wallet.money + wallet.interest <= PURSE_MAX {
-            expected.push(wallet.interest);
-            wallet.money += wallet.interest;
-            (wallet.interest, wallet.balance_days) = (0, 0);
+        let mut booked_on = day;
+        if settles {
+            let payable = wallet.waiting + wallet.interest;
+            (wallet.waiting, wallet.interest, wallet.balance_days) = (payable, 0, 0);
+            if payable > 0 && wallet.money + payable <= PURSE_MAX {
+                expected.push(payable);
+                wallet.money += payable;
+                wallet.waiting = 0;
+                booked_on = wallet.through;
+            }
         }
+        hold!(today == booked_on, "it is booked on {today}, not on {booked_on}");
         expected.retain(|it| *it != 0);
         let told: Vec<_> = orders.iter().map(|it| i128::from(it.amount.minor())).collect();
         hold!(told == expected, "interest of {expected:?} was earned, not {told:?}");
@@ -240,10 +257,11 @@ impl Contracts {
         };
         let (money, payable) = (balance("2011.01"), balance("2231.01"));
         hold!(money == wallet.money, "account {id} holds {money}, not {}", wallet.money);
-        hold!(payable == wallet.interest, "{payable} is payable, not {}", wallet.interest);
+        let owed = wallet.interest + wallet.waiting;
+        hold!(payable == owed, "{payable} is payable, not {owed}");
         let record = state.record("current-account", id).ok_or("no record of the account")?;
-        let told = (minor(&record.body["interest"])?, minor(&record.body["balance_days"])?);
-        let own = (wallet.interest, wallet.balance_days);
+        let told = ["interest", "balance_days", "payable"].map(|it| minor(&record.body[it]));
+        let own = [wallet.interest, wallet.balance_days, wallet.waiting].map(Ok);
         hold!(told == own, "the record of account {id} says {told:?}, not {own:?}");
         hold!(date(&record.body["through"])? == wallet.through, "account {id} is at another day");
         Ok(())

@@ -243,6 +243,9 @@ fn explain_rule(state: &State, command: &Command, today: Date, code: &str) -> bo
             | Command::Withdraw(_, money),
             "other-currency",
         ) => money.currency != Currency::CNY,
+        (Command::Deposit(_, money) | Command::Withdraw(_, money), "amount-not-positive") => {
+            !money.amount.is_positive()
+        }
         (Command::Apply(apply), "not-offered") => {
             !(10_000..=5_000_000).contains(&apply.amount.amount.minor())
         }

@@ -6,8 +6,18 @@ use super::{File, crates, exists, files, none, read};
 use crate::root;
 
 /// Pure crates: values in, values out.
-const DOMAIN: &[&str] =
-    &["stdx", "audit", "money", "ledger", "product", "lending", "party", "documents", "compliance"];
+const DOMAIN: &[&str] = &[
+    "stdx",
+    "audit",
+    "money",
+    "ledger",
+    "product",
+    "lending",
+    "deposits",
+    "party",
+    "documents",
+    "compliance",
+];
 
 /// Words that may not stand in the code of some crates. Comments may speak of them.
 struct Ban {
@@ -69,6 +79,7 @@ const BANS: &[Ban] = &[
             "ledger",
             "product",
             "lending",
+            "deposits",
             "party",
             "compliance",
             "store",

@@ -20,7 +20,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     answer::{Answer, PageView, done, ok, page, versioned},
-    request::{Asked, At, By, Command, Json, cursor, limit, page_default},
+    request::{Asked, At, By, Command, Json, Maybe, cursor, limit, page_default},
     router::Api,
     schema,
     wire::{Day, Iso, Major, Money, Name},
@@ -64,7 +64,7 @@ pub(crate) struct Payment {
 }
 
 /// How much of the sum is paid out; all of it when absent.
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({}))]
 struct Part {
@@ -334,7 +334,7 @@ async fn schedule(State(api): State<Api>, By(caller): By, At(id): At<LoanId>) ->
 #[utoipa::path(
     post, path = "/v1/loans/{loan}/disburse", tag = "loans", operation_id = "disburse",
     params(("loan" = Name, Path, description = "The loan's id.")),
-    request_body = Part,
+    request_body = Option<Part>,
     responses((status = 200, description = "Disbursed.", body = MovedBody)),
     security(("key" = ["payments"])),
 )]

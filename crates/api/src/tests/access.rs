@@ -96,7 +96,7 @@ fn named(path: &str) -> String {
     let id = super::world::uuid(9);
     let path = path.replace("{version}", "1").replace("{purpose}", "marketing");
     let path = path.replace("{product}", "none").replace("{year}", "2023");
-    ["party", "application", "loan", "account", "transfer", "key"]
+    ["party", "application", "loan", "account", "deposit", "freeze", "stop", "transfer", "key"]
         .into_iter()
         .fold(path, |path, name| path.replace(&format!("{{{name}}}"), &id))
 }

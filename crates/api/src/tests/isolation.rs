@@ -10,6 +10,7 @@ struct Things {
     application: String,
     loan: String,
     current_account: String,
+    deposit: String,
     ledger_account: String,
     transfer: String,
     key: String,
@@ -23,6 +24,12 @@ async fn things(world: &World) -> Things {
     let (application, loan) = world.loan(keys, &party).await;
     let open = json!({ "party": party, "product": "wallet" });
     let account = world.post(&keys.operator, "/v1/accounts", open).await.get("/account");
+    world.publish(keys, &example("time-deposit")).await;
+    let open = json!({
+        "party": party, "product": "time-deposit", "tenor": "1 year",
+        "amount": { "amount": "100.00", "currency": "CNY" },
+    });
+    let deposit = world.post(&keys.operator, "/v1/term-deposits", open).await.get("/deposit");
     let accounts = json!([
         { "id": uuid(1), "code": "1003", "currency": "CNY", "side": "debit" },
         { "id": uuid(2), "code": "2011", "currency": "CNY", "side": "credit" },
@@ -40,6 +47,7 @@ async fn things(world: &World) -> Things {
         application,
         loan,
         current_account: account,
+        deposit,
         ledger_account: uuid(1),
         transfer: uuid(3),
         key,
@@ -55,6 +63,9 @@ impl Things {
             ("{application}", &self.application),
             ("{loan}", &self.loan),
             ("{account}", account),
+            ("{deposit}", &self.deposit),
+            ("{freeze}", &self.transfer),
+            ("{stop}", &self.transfer),
             ("{transfer}", &self.transfer),
             ("{key}", &self.key),
             ("{purpose}", "marketing"),
@@ -149,9 +160,9 @@ async fn lists_and_reports_show_ones_own_alone() {
     let world = World::new().await;
     let things = things(&world).await;
     let away = &world.away;
-    for path in ["/v1/parties", "/v1/products", "/v1/loans", "/v1/accounts", "/v1/ledger/accounts"]
-    {
-        assert_eq!(world.get(&away.auditor, path).await.json()["data"], json!([]), "{path}");
+    let lists = ["parties", "products", "loans", "accounts", "term-deposits", "ledger/accounts"];
+    for path in lists.map(|it| format!("/v1/{it}")) {
+        assert_eq!(world.get(&away.auditor, &path).await.json()["data"], json!([]), "{path}");
     }
     let of_party = format!("/v1/loans?party={}", things.party);
     assert_eq!(world.get(&away.auditor, &of_party).await.json()["data"], json!([]));

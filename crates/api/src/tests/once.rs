@@ -152,9 +152,11 @@ async fn every_command_asks_for_an_idempotency_key() {
 /// A path whose parameters are names that could be.
 fn named(path: &str) -> String {
     let steps = path.split('/').enumerate().map(|(index, step)| match (index, step) {
-        (3 | 4, "party" | "application" | "loan" | "account" | "key" | "transfer") => {
-            super::world::uuid(1)
-        }
+        (
+            3..=5,
+            "party" | "application" | "loan" | "account" | "deposit" | "freeze" | "stop" | "key"
+            | "transfer",
+        ) => super::world::uuid(1),
         (5, "purpose") => "marketing".to_owned(),
         (4, "version") => "1".to_owned(),
         (3, "year") => "2023".to_owned(),

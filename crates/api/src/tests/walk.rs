@@ -81,6 +81,101 @@ async fn a_current_account_takes_in_and_gives_out() {
 }
 
 #[tokio::test]
+async fn an_account_is_frozen_stopped_and_closed() {
+    let world = World::new().await;
+    let keys = &world.home;
+    world.publish(keys, &example("wallet")).await;
+    let party = world.party(keys, 281).await;
+    let open = json!({ "party": party, "product": "wallet" });
+    let opened = world.post(&keys.partner, "/v1/accounts", open).await.expect(201);
+    let account = opened.header("location").unwrap().to_owned();
+    world.post(&keys.operator, &format!("{account}/deposits"), cny("100.00")).await.expect(200);
+    let freezes = format!("{account}/freezes");
+    let freeze = json!({ "scope": "out", "reason": "court", "reference": "7" });
+    let frozen = world.post(&keys.operator, &freezes, freeze).await.expect(200);
+    let withdrawals = format!("{account}/withdrawals");
+    let shut = world.post(&keys.operator, &withdrawals, cny("1.00")).await.expect(422);
+    assert_eq!(shut.get("/code"), "frozen-out");
+    let lift = format!("{freezes}/{}/lift", frozen.get("/restraint"));
+    world.post(&keys.operator, &lift, Value::Null).await.expect(200);
+    let stops = format!("{account}/stop-payments");
+    let mut stop = cny("60.00");
+    stop["reason"] = "police".into();
+    stop["reference"] = "8".into();
+    let stopped = world.post(&keys.operator, &stops, stop).await.expect(200);
+    let read = world.get(&keys.auditor, &account).await.expect(200);
+    assert_eq!(read.get("/available/amount"), "40.00");
+    assert_eq!(read.get("/restraints/stop_payments/0/amount/amount"), "60.00");
+    let closing = format!("{account}/closing");
+    let kept = world.post(&keys.operator, &closing, Value::Null).await.expect(422);
+    assert_eq!(kept.get("/code"), "restraints-remain");
+    let release = format!("{stops}/{}/release", stopped.get("/restraint"));
+    world.post(&keys.operator, &release, Value::Null).await.expect(200);
+    let early = json!({
+        "amount": { "amount": "5.00", "currency": "CNY" }, "value_date": "2024-02-29",
+    });
+    let refused = world.post(&keys.operator, &withdrawals, early).await.expect(422);
+    assert_eq!(refused.get("/code"), "before-opening");
+    let awake = world.post(&keys.operator, &format!("{account}/waking"), Value::Null).await;
+    assert_eq!(awake.expect(422).get("/code"), "account-not-dormant");
+    let closed = world.post(&keys.operator, &closing, Value::Null).await.expect(200);
+    assert_eq!(closed.get("/amount/amount"), "100.00");
+    let read = world.get(&keys.auditor, &account).await.expect(200);
+    assert_eq!(
+        (read.get("/status"), read.get("/closed_on")),
+        ("closed".into(), "2024-03-01".into())
+    );
+}
+
+#[tokio::test]
+async fn a_deposit_is_left_for_a_time_and_taken_out() {
+    let world = World::new().await;
+    let keys = &world.home;
+    world.publish(keys, &example("wallet")).await;
+    world.publish(keys, &example("time-deposit")).await;
+    let party = world.party(keys, 281).await;
+    let open = json!({ "party": party, "product": "wallet" });
+    let account = world.post(&keys.partner, "/v1/accounts", open).await.get("/account");
+    let deposits = format!("/v1/accounts/{account}/deposits");
+    world.post(&keys.operator, &deposits, cny("9000.00")).await.expect(200);
+    let open = json!({
+        "party": party, "product": "time-deposit", "tenor": "3 months", "account": account,
+        "amount": { "amount": "8000.00", "currency": "CNY" }, "rollover": "principal",
+    });
+    let wrong = json!({ "tenor": "soon", "party": party, "product": "x", "amount": {} });
+    let wrong = world.post(&keys.operator, "/v1/term-deposits", wrong).await.expect(400);
+    assert_eq!(wrong.get("/code"), "malformed-body");
+    let opened = world.post(&keys.operator, "/v1/term-deposits", open).await.expect(201);
+    let deposit = opened.header("location").unwrap().to_owned();
+    assert_eq!(opened.get("/principal/amount"), "8000.00");
+    let none = json!({ "rollover": "none" });
+    let instruction = format!("{deposit}/rollover-instruction");
+    world.post(&keys.operator, &instruction, none).await.expect(200);
+    world.close_until(keys, "2024-03-11").await;
+    let withdrawals = format!("{deposit}/withdrawals");
+    let part = world.post(&keys.operator, &withdrawals, cny("2000.00")).await.expect(200);
+    // 2,000 for ten days at 0.2 %.
+    assert_eq!(part.get("/interest/amount"), "0.11");
+    let again = world.post(&keys.operator, &withdrawals, cny("1000.00")).await.expect(422);
+    assert_eq!(again.get("/code"), "too-many-withdrawals-in-part");
+    let early = json!({ "rollover": "principal" });
+    let early = world.post(&keys.operator, &format!("{deposit}/rollovers"), early).await;
+    assert_eq!(early.expect(422).get("/code"), "not-matured");
+    let read = world.get(&keys.auditor, &deposit).await.expect(200);
+    // 6,000 for ten days at 1.35 %.
+    assert_eq!(read.get("/accrued_interest/amount"), "2.25");
+    assert_eq!(read.get("/matures_on"), "2024-06-01");
+    let all = world.post(&keys.operator, &withdrawals, json!({})).await.expect(200);
+    assert_eq!((all.get("/stage"), all.get("/interest/amount")), ("closed".into(), "0.33".into()));
+    let read = world.get(&keys.operator, &format!("/v1/accounts/{account}")).await.expect(200);
+    assert_eq!(read.get("/balance/amount"), "9000.44");
+    let of_party = world.get(&keys.operator, &format!("/v1/term-deposits?party={party}")).await;
+    assert_eq!(of_party.expect(200).json()["data"].as_array().unwrap().len(), 1);
+    let balance = world.get(&keys.auditor, "/v1/reports/trial-balance").await.expect(200);
+    assert_eq!(balance.get("/difference/0/amount"), "0.00");
+}
+
+#[tokio::test]
 async fn an_applicant_who_fails_rules_is_declined_with_each_of_them() {
     let world = World::new().await;
     let keys = &world.home;

@@ -1,6 +1,7 @@
 //! Who may do what, and to whom: every command and every read, for every role, and from another
 //! institution.
 
+use deposits::{Rollover, Scope};
 use ledger::AccountState;
 use stdx::Id;
 
@@ -14,7 +15,7 @@ use crate::{
     keys::{ApiKey, NewKey},
     products::Step,
     statements::EntriesOf,
-    tables::{ApplicationId, CurrentAccountId, LoanId, PartyId},
+    tables::{ApplicationId, CurrentAccountId, LoanId, PartyId, TermDepositId},
 };
 
 /// What there is at home.
@@ -25,6 +26,7 @@ struct Things {
     signed: LoanId,
     loan: LoanId,
     account: CurrentAccountId,
+    deposit: TermDepositId,
     key: Id<ApiKey>,
 }
 
@@ -44,13 +46,14 @@ async fn things(world: &World) -> Things {
         signed: world.signed("signed", party, 1_000_00, 6).await,
         loan: world.lend("lent", party, 3_000_00, 6).await,
         account: world.account("account", party).await,
+        deposit: super::deposits::deposit(world, party).await,
         key,
     }
 }
 
 /// Commands that name something that is there already.
 fn commands_on(things: Things) -> Vec<Command> {
-    let Things { party, application, signed, loan, account, key } = things;
+    let Things { party, application, signed, loan, account, deposit, key } = things;
     let ledger_account = new_account("A").id;
     vec![
         Command::GiveConsent(party, "v1"),
@@ -66,6 +69,23 @@ fn commands_on(things: Things) -> Vec<Command> {
         Command::OpenAccount(party),
         Command::Deposit(account, 1_00),
         Command::Withdraw(account, 1_00),
+        Command::DepositFrom(account, 1_00, FIRST),
+        Command::WithdrawFrom(account, 1_00, FIRST),
+        Command::WakeAccount(account),
+        Command::FreezeAccount(account, Scope::In, None),
+        Command::UnfreezeAccount(account, Id::NIL),
+        Command::StopPayment(account, 1_00, None),
+        Command::ReleaseStop(account, Id::NIL),
+        Command::CloseAccount(account),
+        Command::OpenDeposit(super::deposits::asked(party)),
+        Command::InstructRollover(deposit, Rollover::Principal),
+        Command::PayDepositInterest(deposit),
+        Command::RollOver(deposit, Rollover::Principal),
+        Command::StopDeposit(deposit, 1_00),
+        Command::ReleaseDepositStop(deposit, Id::NIL),
+        Command::FreezeDeposit(deposit, Scope::In),
+        Command::UnfreezeDeposit(deposit, Id::NIL),
+        Command::WithdrawDeposit(deposit, None),
         Command::Step("solo", 1, Step::Suspend),
         Command::Step("solo", 1, Step::Resume),
         Command::Step("solo", 1, Step::Retire),
@@ -100,7 +120,7 @@ type Read = (&'static str, Right, Result<usize, Refusal>);
 
 /// Reads of one thing.
 async fn reads_on(bank: &Bank, by: &Caller, things: Things) -> Vec<Read> {
-    let Things { party, application, loan, account, .. } = things;
+    let Things { party, application, loan, account, deposit, .. } = things;
     let known = person(1);
     let (ledger_account, transfer) = (new_account("A").id, transfer("t", "A", "B", 5).id);
     vec![
@@ -110,6 +130,7 @@ async fn reads_on(bank: &Bank, by: &Caller, things: Things) -> Vec<Read> {
         ("loan", Right::Read, bank.loan(by, loan).await.map(|_| 1)),
         ("quote", Right::Read, bank.settlement_quote(by, loan, None).await.map(|_| 1)),
         ("account", Right::Read, bank.account(by, account).await.map(|_| 1)),
+        ("deposit", Right::Read, bank.term_deposit(by, deposit).await.map(|_| 1)),
         ("product", Right::Read, bank.product(by, "solo", 1).await.map(|_| 1)),
         ("ledger account", Right::Audit, bank.ledger_account(by, ledger_account).await.map(|_| 1)),
         ("transfer", Right::Audit, bank.transfer(by, transfer).await.map(|_| 1)),
@@ -124,6 +145,8 @@ async fn reads_on(bank: &Bank, by: &Caller, things: Things) -> Vec<Read> {
 
 /// Lists and reports of what there is, without what every institution of these tests has.
 async fn lists(bank: &Bank, by: &Caller, things: Things) -> Vec<Read> {
+    let deposits =
+        |of| async move { bank.term_deposits(by, of, None, 9).await.map(|it| it.data.len()) };
     let loans = |of| async move { bank.loans(by, of, None, 9).await.map(|it| it.data.len()) };
     let (code, currency) = ("9000".parse().unwrap(), money::Currency::CNY);
     let entries = bank.entries(by, EntriesOf { code, currency, day: FIRST }, None, 9).await;
@@ -131,6 +154,8 @@ async fn lists(bank: &Bank, by: &Caller, things: Things) -> Vec<Read> {
         ("parties", Right::Read, bank.parties(by, None, 9).await.map(|it| it.data.len())),
         ("loans", Right::Read, loans(None).await),
         ("loans of one", Right::Read, loans(Some(things.party)).await),
+        ("deposits", Right::Read, deposits(None).await),
+        ("deposits of one", Right::Read, deposits(Some(things.party)).await),
         ("accounts", Right::Read, bank.accounts(by, None, 9).await.map(|it| it.data.len())),
         (
             "ledger accounts",

@@ -1,15 +1,20 @@
 //! Current accounts: the product's limits, and interest against numbers made by hand.
 
+use deposits::{Scope, Status};
 use futures_util::future::join_all;
 use ledger::Side;
 use money::Currency;
-use stdx::Date;
+use stdx::{Date, table};
 
 use super::{
     command::{Command, yuan},
     world::{FIRST, World, contract_account},
 };
-use crate::{Refusal, Role, tables::CurrentAccountId};
+use crate::{
+    Refusal, Role,
+    accounts::{AccountMoved, Restrained},
+    tables::CurrentAccountId,
+};
 
 fn day(month: i8, day: i8) -> Date {
     jiff::civil::date(2025, month, day)
@@ -65,14 +70,14 @@ async fn amounts_that_are_none_are_refused() {
             [Command::Deposit(id, minor), Command::Withdraw(id, minor)].into_iter().enumerate()
         {
             let refusal = world.refused(&format!("{number}/{kind}"), command).await;
-            assert_eq!(refusal.code(), "amount-must-be-positive");
+            assert_eq!(refusal.code(), "amount-not-positive");
         }
     }
     let refusal = world.refused("max", Command::Deposit(id, i64::MAX)).await;
     assert_eq!(refusal.code(), "credit-account-exceeds-balance-max");
     let dollars = money::Money::new(yuan(1).amount, "USD".parse::<Currency>().unwrap());
     let call = world.operator("usd", &Command::Deposit(id, 1));
-    let refusal = world.bank.deposit(&call, id, dollars).await.unwrap_err();
+    let refusal = world.bank.deposit(&call, id, dollars, None).await.unwrap_err();
     assert_eq!(refusal, Refusal::OtherCurrency);
 }
 
@@ -116,6 +121,188 @@ async fn interest_that_finds_no_room_waits_for_the_next_settlement() {
     assert_eq!(balance(&world, id).await, 19_000_00 + 78 * 2_00 + 92 * 1_90);
     // And the weekend after it earns 2 × 1.93308.
     assert_eq!(world.balance(id.cast(), "2231.01", Side::Credit).await.minor(), 3_87);
+    world.check().await;
+}
+
+#[tokio::test]
+async fn a_backdated_movement_earns_from_its_value_date() {
+    let (late, in_time) = (World::new().await, World::new().await);
+    let (one, other) = (account(&late).await, account(&in_time).await);
+    late.ok("in", Command::Deposit(one, 10_000_00)).await;
+    in_time.ok("in", Command::Deposit(other, 10_000_00)).await;
+    for world in [&late, &in_time] {
+        world.close_until(day(1, 13)).await;
+    }
+    in_time.ok("more", Command::Deposit(other, 2_000_00)).await;
+    in_time.ok("less", Command::Withdraw(other, 500_00)).await;
+    late.close_until(day(2, 6)).await;
+    let refused = |key: &'static str, command| {
+        let world = &late;
+        async move { world.refused(key, command).await.code() }
+    };
+    let from = day(1, 13);
+    let early = Command::DepositFrom(one, 1_00, day(1, 1));
+    assert_eq!(refused("a", early).await, "before-opening");
+    let ahead = Command::DepositFrom(one, 1_00, day(2, 7));
+    assert_eq!(refused("b", ahead).await, "value-date-in-future");
+    // As much as there is today, and more than there was then.
+    late.ok("today", Command::Deposit(one, 50_00)).await;
+    let too_much = Command::WithdrawFrom(one, 10_050_00, from);
+    assert_eq!(refused("c", too_much).await, "overdrawn-on-value-date");
+    late.ok("back", Command::Withdraw(one, 50_00)).await;
+    late.ok("more", Command::DepositFrom(one, 2_000_00, from)).await;
+    late.ok("less", Command::WithdrawFrom(one, 500_00, from)).await;
+    // Booked at once: 11 days on 10,000 and 24 on 11,500.
+    let payable = late.balance(one.cast(), "2231.01", Side::Credit).await;
+    assert_eq!(payable.minor(), 11_00 + 24 * 1_15);
+    for world in [&late, &in_time] {
+        world.close_until(day(3, 21)).await;
+        world.check().await;
+    }
+    assert_eq!(balance(&late, one).await, balance(&in_time, other).await);
+    let settled = Command::DepositFrom(one, 1_00, day(3, 20));
+    assert_eq!(refused("d", settled).await, "value-date-settled");
+}
+
+#[tokio::test]
+async fn an_account_is_closed_with_its_interest() {
+    let world = World::new().await;
+    let id = account(&world).await;
+    world.ok("in", Command::Deposit(id, 10_000_00)).await;
+    world.close_until(day(2, 6)).await;
+    // 35 days of 1 yuan; the daily limit of 1,000 does not keep the money in.
+    let closed: AccountMoved = world.answer("close", Command::CloseAccount(id)).await;
+    assert_eq!(closed.amount, yuan(10_035_00));
+    for code in ["2011.01", "2231.01"] {
+        assert!(world.balance(id.cast(), code, Side::Credit).await.is_zero(), "{code}");
+    }
+    let code = world.refused("in again", Command::Deposit(id, 1)).await.code();
+    assert_eq!(code, "contract-closed");
+    world.close_day().await;
+    assert_eq!(world.bank.account(&world.reader(), id).await.unwrap().contract.timer, None);
+    world.check().await;
+}
+
+#[tokio::test]
+async fn freezes_and_stop_payments_hold_until_their_day() {
+    let world = World::new().await;
+    let id = account(&world).await;
+    world.ok("in", Command::Deposit(id, 900_00)).await;
+    let stop = Command::StopPayment(id, 300_00, Some(day(1, 5)));
+    let stopped: Restrained = world.answer("stop", stop).await;
+    assert_eq!(stopped.contract, id.cast());
+    let standing = world.bank.account(&world.reader(), id).await.unwrap();
+    assert_eq!((standing.balance, standing.available), (yuan(900_00), yuan(600_00)));
+    let over = world.refused("over", Command::Withdraw(id, 600_01)).await.code();
+    assert_eq!(over, "debit-account-exceeds-overdraft");
+    let too_much = world.refused("more", Command::StopPayment(id, 600_01, None)).await.code();
+    assert_eq!(too_much, "debit-account-exceeds-overdraft");
+    world.ok("freeze", Command::FreezeAccount(id, Scope::Whole, Some(day(1, 3)))).await;
+    for (key, command) in [("x", Command::Deposit(id, 1)), ("y", Command::Withdraw(id, 1))] {
+        let code = world.refused(key, command).await.code();
+        assert!(code == "frozen-in" || code == "frozen-out", "{code}");
+    }
+    let kept = world.refused("close", Command::CloseAccount(id)).await.code();
+    assert_eq!(kept, "restraints-remain");
+    // Over the weekend both end, the freeze on Friday.
+    world.close_until(day(1, 6)).await;
+    let standing = world.bank.account(&world.reader(), id).await.unwrap();
+    assert_eq!(standing.available, yuan(900_00));
+    assert!(standing.contract.restraints.is_empty());
+    world.ok("out", Command::Withdraw(id, 1_00)).await;
+    world.check().await;
+}
+
+#[tokio::test]
+async fn an_account_that_nobody_moves_falls_asleep() {
+    let world = World::new().await;
+    let sleepy = super::world::PURSE
+        .replace("version: 1", "version: 2")
+        .replace("  max_balance", "  dormant_after: 1 month\n  max_balance");
+    for (version, text) in [(2, sleepy.clone()), (3, without_interest(&sleepy))] {
+        world.publish("purse", version, &text).await;
+        let id = world.account(&format!("open/{version}"), world.person(1).await).await;
+        world.ok(&format!("in/{version}"), Command::Deposit(id, 50_00)).await;
+        let status =
+            || async { world.bank.account(&world.reader(), id).await.unwrap().contract.status };
+        let from = world.today().await;
+        world.close_until(from.checked_add(jiff::Span::new().months(1)).unwrap()).await;
+        assert_eq!(status().await, Status::Dormant);
+        let asleep = world.refused(&format!("out/{version}"), Command::Withdraw(id, 1)).await;
+        assert_eq!(asleep.code(), "account-dormant");
+        world.ok(&format!("late/{version}"), Command::Deposit(id, 1)).await;
+        world.ok(&format!("wake/{version}"), Command::WakeAccount(id)).await;
+        world.ok(&format!("out/{version}"), Command::Withdraw(id, 1)).await;
+        world.close_day().await;
+        assert_eq!(status().await, Status::Active);
+    }
+    world.check().await;
+}
+
+fn without_interest(text: &str) -> String {
+    let lines = text.replace("version: 2", "version: 3");
+    let lines = lines.lines().filter(|it| !it.contains("interest:"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn the_ledger_keeps_the_caps_of_the_class() {
+    let world = World::new().await;
+    let classed = |class: &str, version: u32| {
+        super::world::PURSE
+            .replace("version: 1", &format!("version: {version}"))
+            .replace("  max_balance: 20000", &format!("  class: {class}"))
+            .replace("  outflow: { daily: 1000, monthly: 5000 }\n", "")
+    };
+    let rows = "
+        class      in       => code
+        bank-1     99999999    -
+        bank-2     1000000     -
+        bank-2     1000001     credit-account-exceeds-cap
+        bank-3     200000      -
+        bank-3     200001      credit-account-exceeds-balance-max
+        payment-1  1000000     -
+    ";
+    let mut version = 1;
+    for row in table::parse(rows) {
+        version += 1;
+        world.publish("purse", version, &classed(row.text("class"), version)).await;
+        let id = world.account(&format!("open/{version}"), world.person(1).await).await;
+        let command = Command::Deposit(id, row.get("in"));
+        let given = world.give(Role::Operator, &format!("in/{version}"), &command).await;
+        let code = given.err().map(|it| it.code().to_owned());
+        assert_eq!(code, row.option("code"), "line {}", row.line);
+        if row.text("class") == "payment-1" {
+            world.ok("all", Command::Withdraw(id, 1_000_00)).await;
+            let over = world.refused("over", Command::Withdraw(id, 1)).await;
+            assert_eq!(over.code(), "debit-account-exceeds-cap");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_posted_rate_is_that_of_the_version_in_force() {
+    let world = World::new().await;
+    let posted = |version: u32, rates: &str| {
+        super::world::PURSE
+            .replace("version: 1", &format!("version: {version}"))
+            .replace("rate: 0.036", &format!("rate: [{rates}]"))
+    };
+    let first = "{ from: 2024-01-01, rate: 0.036 }";
+    world.publish("purse", 2, &posted(2, first)).await;
+    let id = account(&world).await;
+    world.ok("in", Command::Deposit(id, 10_000_00)).await;
+    world.close_until(day(2, 6)).await;
+    let payable = || world.balance(id.cast(), "2231.01", Side::Credit);
+    assert_eq!(payable().await.minor(), 35_00);
+    // Halved from the next day on, for everybody: the whole period settles at the rate of its end.
+    let second = format!("{first}, {{ from: 2025-02-07, rate: 0.018 }}");
+    world.publish("purse", 3, &posted(3, &second)).await;
+    world.close_until(day(2, 7)).await;
+    assert_eq!(payable().await.minor(), 36_00);
+    world.close_until(day(2, 8)).await;
+    assert_eq!(payable().await.minor(), 37 * 50);
+    assert_eq!(world.bank.account(&world.reader(), id).await.unwrap().contract.version, 2);
     world.check().await;
 }
 

@@ -1,5 +1,6 @@
 //! Every command as data, so that tests can walk all of them.
 
+use deposits::{Freeze, Rollover, Scope, Stop};
 use ledger::{AccountId, AccountState, Limits, Transfer};
 use money::{Amount, Currency, Money};
 use party::{
@@ -12,13 +13,14 @@ use stdx::{Date, Digest, Id};
 use super::world::NOW;
 use crate::{
     Bank, Call, Done, Refusal, Right,
-    accounts::OpenAccount,
+    accounts::{NewFreeze, NewStop, OpenAccount},
+    deposits::OpenDeposit,
     keys::{ApiKey, NewKey},
     loans::Apply,
     periods::Suspense,
     plain::NewAccount,
     products::Step,
-    tables::{ApplicationId, CurrentAccountId, LoanId, PartyId},
+    tables::{ApplicationId, CurrentAccountId, LoanId, PartyId, TermDepositId},
 };
 
 #[derive(Clone, Debug)]
@@ -37,6 +39,25 @@ pub(super) enum Command {
     Repay(LoanId, i64),
     Settle(LoanId, i64),
     OpenAccount(PartyId),
+    CloseAccount(CurrentAccountId),
+    WakeAccount(CurrentAccountId),
+    /// With a value date.
+    DepositFrom(CurrentAccountId, i64, Date),
+    WithdrawFrom(CurrentAccountId, i64, Date),
+    /// Until a day.
+    FreezeAccount(CurrentAccountId, Scope, Option<Date>),
+    UnfreezeAccount(CurrentAccountId, Id<Freeze>),
+    StopPayment(CurrentAccountId, i64, Option<Date>),
+    ReleaseStop(CurrentAccountId, Id<Stop>),
+    OpenDeposit(OpenDeposit),
+    WithdrawDeposit(TermDepositId, Option<i64>),
+    PayDepositInterest(TermDepositId),
+    InstructRollover(TermDepositId, Rollover),
+    RollOver(TermDepositId, Rollover),
+    FreezeDeposit(TermDepositId, Scope),
+    UnfreezeDeposit(TermDepositId, Id<Freeze>),
+    StopDeposit(TermDepositId, i64),
+    ReleaseDepositStop(TermDepositId, Id<Stop>),
     Deposit(CurrentAccountId, i64),
     Withdraw(CurrentAccountId, i64),
     Draft(String),
@@ -66,6 +87,16 @@ pub(super) fn yuan(minor: i64) -> Money {
     Money::new(Amount::from_minor(minor), Currency::CNY)
 }
 
+fn freeze(scope: Scope, until: Option<Date>) -> NewFreeze {
+    let (reason, reference) = ("investigation".to_owned(), "case 7".to_owned());
+    NewFreeze { scope, reason, reference, until }
+}
+
+fn stop(minor: i64, until: Option<Date>) -> NewStop {
+    let (reason, reference) = ("enforcement".to_owned(), "case 8".to_owned());
+    NewStop { amount: yuan(minor), reason, reference, until }
+}
+
 pub(super) fn person(number: u16) -> Registration {
     let birth = Date::constant(1990, 1, 1);
     let id = ResidentId::sample(110_105, birth, number);
@@ -91,9 +122,28 @@ impl Command {
             | C::RaiseKyc(_)
             | C::Amend(..) => Right::Parties,
             C::Apply(_) | C::Sign(_) | C::OpenAccount(_) => Right::Contracts,
-            C::Disburse(_) | C::Repay(..) | C::Settle(..) | C::Deposit(..) | C::Withdraw(..) => {
-                Right::Payments
-            }
+            C::Disburse(_)
+            | C::Repay(..)
+            | C::Settle(..)
+            | C::Deposit(..)
+            | C::Withdraw(..)
+            | C::CloseAccount(_)
+            | C::WakeAccount(_)
+            | C::DepositFrom(..)
+            | C::WithdrawFrom(..)
+            | C::FreezeAccount(..)
+            | C::UnfreezeAccount(..)
+            | C::StopPayment(..)
+            | C::ReleaseStop(..)
+            | C::OpenDeposit(_)
+            | C::WithdrawDeposit(..)
+            | C::PayDepositInterest(_)
+            | C::InstructRollover(..)
+            | C::RollOver(..)
+            | C::FreezeDeposit(..)
+            | C::UnfreezeDeposit(..)
+            | C::StopDeposit(..)
+            | C::ReleaseDepositStop(..) => Right::Payments,
             C::Draft(_) | C::BringChart(_) => Right::DraftProducts,
             C::Step(..) => Right::ReleaseProducts,
             C::OpenLedgerAccounts(_) | C::AccountState(..) | C::AccountLimits(..) | C::Book(_) => {
@@ -142,8 +192,45 @@ impl Command {
                 let open = OpenAccount { party: *party, product: "purse".to_owned() };
                 given(bank.open_account(call, &open).await)
             }
-            C::Deposit(id, amount) => given(bank.deposit(call, *id, yuan(*amount)).await),
-            C::Withdraw(id, amount) => given(bank.withdraw(call, *id, yuan(*amount)).await),
+            C::Deposit(id, amount) => given(bank.deposit(call, *id, yuan(*amount), None).await),
+            C::Withdraw(id, amount) => given(bank.withdraw(call, *id, yuan(*amount), None).await),
+            C::CloseAccount(id) => given(bank.close_account(call, *id).await),
+            C::WakeAccount(id) => given(bank.wake_account(call, *id).await),
+            C::DepositFrom(id, amount, day) => {
+                given(bank.deposit(call, *id, yuan(*amount), Some(*day)).await)
+            }
+            C::WithdrawFrom(id, amount, day) => {
+                given(bank.withdraw(call, *id, yuan(*amount), Some(*day)).await)
+            }
+            C::FreezeAccount(id, scope, until) => {
+                given(bank.freeze_account(call, *id, &freeze(*scope, *until)).await)
+            }
+            C::UnfreezeAccount(id, freeze) => {
+                given(bank.unfreeze_account(call, *id, *freeze).await)
+            }
+            C::StopPayment(id, amount, until) => {
+                given(bank.stop_account_payment(call, *id, &stop(*amount, *until)).await)
+            }
+            C::ReleaseStop(id, stop) => given(bank.release_account_stop(call, *id, *stop).await),
+            C::OpenDeposit(open) => given(bank.open_deposit(call, open).await),
+            C::WithdrawDeposit(id, amount) => {
+                given(bank.withdraw_deposit(call, *id, amount.map(yuan)).await)
+            }
+            C::PayDepositInterest(id) => given(bank.pay_deposit_interest(call, *id).await),
+            C::InstructRollover(id, then) => given(bank.instruct_rollover(call, *id, *then).await),
+            C::RollOver(id, then) => given(bank.roll_over_deposit(call, *id, *then).await),
+            C::FreezeDeposit(id, scope) => {
+                given(bank.freeze_deposit(call, *id, &freeze(*scope, None)).await)
+            }
+            C::UnfreezeDeposit(id, freeze) => {
+                given(bank.unfreeze_deposit(call, *id, *freeze).await)
+            }
+            C::StopDeposit(id, amount) => {
+                given(bank.stop_deposit_payment(call, *id, &stop(*amount, None)).await)
+            }
+            C::ReleaseDepositStop(id, stop) => {
+                given(bank.release_deposit_stop(call, *id, *stop).await)
+            }
             C::Draft(text) => given(bank.draft_product(call, text).await),
             C::Step(name, number, step) => {
                 given(bank.step_product(call, name, *number, *step).await)

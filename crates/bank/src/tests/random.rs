@@ -57,7 +57,7 @@ impl Actor {
                 }
                 Some(answer)
             }
-            Err(Refusal::Lending(_) | Refusal::Ledger { .. }) => None,
+            Err(Refusal::Lending(_) | Refusal::Deposits(_) | Refusal::Ledger { .. }) => None,
             Err(refusal) => panic!("{command:?}: {refusal:?}"),
         }
     }

@@ -1,5 +1,6 @@
 //! A command given again under its key: the same answer, however far things have moved on.
 
+use deposits::{Rollover, Scope};
 use futures_util::future::join_all;
 use ledger::{AccountState, Balancing, Kind, Side, Transfer};
 use money::{Amount, Currency};
@@ -11,7 +12,8 @@ use super::{
 };
 use crate::{
     Refusal, Role,
-    accounts::AccountMoved,
+    accounts::{AccountMoved, Restrained},
+    deposits::DepositMoved,
     keys::NewKey,
     loans::{Applied, Signed},
     parties::PartyChanged,
@@ -80,6 +82,27 @@ async fn one_of_each(world: World) -> Journal {
     let account = serde_json::from_str::<AccountMoved>(&opened).unwrap().account;
     journal.give(Command::Deposit(account, 900_00)).await;
     journal.give(Command::Withdraw(account, 800_00)).await;
+    let frozen = journal.give(Command::FreezeAccount(account, Scope::In, None)).await;
+    let freeze = serde_json::from_str::<Restrained>(&frozen).unwrap().restraint;
+    journal.give(Command::UnfreezeAccount(account, freeze.cast())).await;
+    let stopped = journal.give(Command::StopPayment(account, 5_00, None)).await;
+    let stop = serde_json::from_str::<Restrained>(&stopped).unwrap().restraint;
+    journal.give(Command::ReleaseStop(account, stop.cast())).await;
+    journal.give(Command::DepositFrom(account, 7_00, FIRST)).await;
+    journal.give(Command::WithdrawFrom(account, 7_00, FIRST)).await;
+    journal.give(Command::CloseAccount(account)).await;
+    super::deposits::publish(&journal.world).await;
+    let opened = journal.give(Command::OpenDeposit(super::deposits::asked(party))).await;
+    let deposit = serde_json::from_str::<DepositMoved>(&opened).unwrap().deposit;
+    let frozen = journal.give(Command::FreezeDeposit(deposit, Scope::Whole)).await;
+    let freeze = serde_json::from_str::<Restrained>(&frozen).unwrap().restraint;
+    journal.give(Command::UnfreezeDeposit(deposit, freeze.cast())).await;
+    let stopped = journal.give(Command::StopDeposit(deposit, 5_00)).await;
+    let stop = serde_json::from_str::<Restrained>(&stopped).unwrap().restraint;
+    journal.give(Command::ReleaseDepositStop(deposit, stop.cast())).await;
+    journal.give(Command::InstructRollover(deposit, Rollover::Principal)).await;
+    journal.give(Command::WithdrawDeposit(deposit, Some(100_00))).await;
+    journal.give(Command::WithdrawDeposit(deposit, None)).await;
     let text = super::world::LOAN.replace("version: 1", "version: 2");
     journal.give(Command::Draft(text)).await;
     journal.give_as(Role::Approver, Command::Step("loan", 2, Step::Approve)).await;

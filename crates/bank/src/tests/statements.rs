@@ -330,7 +330,7 @@ pub(super) async fn hold(world: &World, from: Date, through: Date) {
         }
         let trial = bank.trial_balance(&reader, Some(day)).await.unwrap();
         for line in ledger.lines.iter().filter(|it| it.account.level == 1) {
-            let here = line.days.iter().filter(|it| it.date <= day).next_back();
+            let here = line.days.iter().rfind(|it| it.date <= day);
             let balance = here.map_or(line.opening, |it| it.closing);
             let of = line.account.code.as_str();
             let parts = trial.lines.iter().filter(|it| {

@@ -14,6 +14,7 @@ use crate::{
     definition::Definition,
     eligibility::Eligibility,
     kinds::{Event, Kind, Title},
+    posted::Rate,
     problem::Problem,
     schedule::PRINCIPAL_MAX,
     schema,
@@ -70,22 +71,74 @@ const ROUND_TRIPS: &[&[(&str, &str)]] = &[
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CurrentAccount {
+    /// The class of the account, whose caps the rule pack of the day gives beside the limits
+    /// below. Without it there are only these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<AccountClass>,
     /// The most the account may hold, in major units; without it there is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::decimal")]
     pub max_balance: Option<Decimal>,
     /// How much may go out.
     #[serde(default)]
-    pub outflow: Outflow,
+    pub outflow: Flow,
+    /// How much may come in.
+    #[serde(default)]
+    pub inflow: Flow,
     /// What the money earns. Without it, nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interest: Option<DemandInterest>,
+    /// After so long without a movement by its holder the account is dormant (睡眠户) and pays
+    /// nothing out until it is woken. Without it, never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::period")]
+    pub dormant_after: Option<Period>,
 }
 
-/// Limits on what goes out, in major units. What is absent is not limited.
+/// The class of an account, by how well its holder was identified: a name in the rule pack
+/// `account-classes`.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+pub enum AccountClass {
+    /// Bank account of class I (个人银行账户Ⅰ类).
+    #[serde(rename = "bank-1")]
+    Bank1,
+    /// Bank account of class II (Ⅱ类).
+    #[serde(rename = "bank-2")]
+    Bank2,
+    /// Bank account of class III (Ⅲ类).
+    #[serde(rename = "bank-3")]
+    Bank3,
+    /// Payment account of class I (支付账户Ⅰ类).
+    #[serde(rename = "payment-1")]
+    Payment1,
+    /// Payment account of class II (Ⅱ类).
+    #[serde(rename = "payment-2")]
+    Payment2,
+    /// Payment account of class III (Ⅲ类).
+    #[serde(rename = "payment-3")]
+    Payment3,
+}
+
+impl AccountClass {
+    /// Its name in the pack.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bank1 => "bank-1",
+            Self::Bank2 => "bank-2",
+            Self::Bank3 => "bank-3",
+            Self::Payment1 => "payment-1",
+            Self::Payment2 => "payment-2",
+            Self::Payment3 => "payment-3",
+        }
+    }
+}
+
+/// Limits on what goes in or out, in major units. What is absent is not limited.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Outflow {
+pub struct Flow {
     /// In a calendar day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::decimal")]
@@ -101,22 +154,23 @@ pub struct Outflow {
 }
 
 /// Interest on money payable on demand, by accumulated daily balances (积数计息法): the balances at
-/// the end of each day are summed and the sum earns one day's rate.
+/// the end of each day are summed, and the sum earns one day's rate as it is on the day of
+/// settlement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DemandInterest {
-    /// Nominal rate of a year as a fraction: 0.0005 is 0.05 %.
-    #[schemars(schema_with = "schema::decimal")]
-    pub rate: Decimal,
+    /// Nominal rate of a year.
+    pub rate: Rate,
     /// How days become years: `ACT/360` or `ACT/365F`, whose days are all alike.
     #[serde(default = "day_count_default")]
     #[schemars(schema_with = "schema::day_count")]
     pub day_count: DayCount,
-    /// How often interest is paid into the account.
+    /// How often interest is settled.
     #[serde(default = "every_default")]
     #[schemars(schema_with = "schema::period")]
     pub settle_every: Period,
-    /// One of the days at whose end it is paid; the others follow at that distance.
+    /// One of the days at whose end it is settled; it is paid into the account on the next day.
+    /// The others follow at that distance.
     #[serde(default = "settle_on_default")]
     #[schemars(schema_with = "schema::date")]
     pub settle_on: Date,
@@ -146,21 +200,20 @@ fn settle_on_default() -> Date {
 /// The earliest `settle_on`: the days since are counted.
 const SETTLE_ON_MIN: Date = Date::constant(2000, 1, 1);
 
+/// The shortest time after which an account is dormant, in days: a shorter one is a slip.
+const DORMANT_DAYS_MIN: u32 = 30;
+
 fn check(check: &mut Check<'_>) {
     check.amount("/terms/max_balance");
-    let [daily, monthly, yearly] =
-        ["daily", "monthly", "yearly"].map(|span| check.amount(&format!("/terms/outflow/{span}")));
-    let pairs = [("daily", daily, monthly), ("daily", daily, yearly), ("monthly", monthly, yearly)];
-    for (span, short, long) in pairs {
-        if let (Some(short), Some(long)) = (short, long)
-            && short > long
-        {
-            let reason = format!("The {span} limit, {short}, is more than a longer one, {long}.");
-            let place = format!("/terms/outflow/{span}");
-            check.report(place, "empty-range", reason, "Lower it: it is never reached.");
-        }
+    flow(check, "/terms/outflow");
+    flow(check, "/terms/inflow");
+    let dormant: Option<Period> = check.get("/terms/dormant_after");
+    if dormant.and_then(Period::days_of_thirty).is_some_and(|days| days < DORMANT_DAYS_MIN) {
+        let reason =
+            format!("An account is dormant after {DORMANT_DAYS_MIN} days at the earliest.");
+        check.report("/terms/dormant_after", "too-short", reason, "Lengthen it.");
     }
-    check.rate("/terms/interest/rate");
+    Rate::check(check, "/terms/interest/rate");
     let day_count: Option<DayCount> = check.get("/terms/interest/day_count");
     if day_count.is_some_and(|it| days_of_year(it).is_none()) {
         let reason = "Balances of days are summed, so all days must be alike.";
@@ -168,6 +221,22 @@ fn check(check: &mut Check<'_>) {
         check.report("/terms/interest/day_count", "unknown-value", reason, fix);
     }
     settlement(check);
+}
+
+/// What goes in one direction: a longer limit that is less than a shorter one makes that idle.
+fn flow(check: &mut Check<'_>, place: &str) {
+    let [daily, monthly, yearly] =
+        ["daily", "monthly", "yearly"].map(|span| check.amount(&format!("{place}/{span}")));
+    let pairs = [("daily", daily, monthly), ("daily", daily, yearly), ("monthly", monthly, yearly)];
+    for (span, short, long) in pairs {
+        if let (Some(short), Some(long)) = (short, long)
+            && short > long
+        {
+            let reason = format!("The {span} limit, {short}, is more than a longer one, {long}.");
+            let place = format!("{place}/{span}");
+            check.report(place, "empty-range", reason, "Lower it: it is never reached.");
+        }
+    }
 }
 
 fn settlement(check: &mut Check<'_>) {
@@ -211,11 +280,20 @@ pub struct AccountProduct {
 pub struct Limits {
     /// The most it may hold.
     pub max_balance: Option<Amount>,
-    /// The most that may go out in a day.
+    /// The most that may go out.
+    pub outflow: FlowLimits,
+    /// The most that may come in.
+    pub inflow: FlowLimits,
+}
+
+/// Limits on what goes in one direction, in minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlowLimits {
+    /// In a calendar day.
     pub daily: Option<Amount>,
-    /// The most that may go out in a month.
+    /// In a calendar month.
     pub monthly: Option<Amount>,
-    /// The most that may go out in a year.
+    /// In a calendar year.
     pub yearly: Option<Amount>,
 }
 
@@ -280,22 +358,42 @@ impl AccountProduct {
         let minor = |major: Option<Decimal>| {
             major.and_then(|it| Amount::round(it, self.currency(), Rounding::Down).ok())
         };
-        let CurrentAccount { max_balance, outflow, .. } = &self.terms;
-        Limits {
-            max_balance: minor(*max_balance),
-            daily: minor(outflow.daily),
-            monthly: minor(outflow.monthly),
-            yearly: minor(outflow.yearly),
-        }
+        let flow = |it: &Flow| FlowLimits {
+            daily: minor(it.daily),
+            monthly: minor(it.monthly),
+            yearly: minor(it.yearly),
+        };
+        let CurrentAccount { max_balance, outflow, inflow, .. } = &self.terms;
+        Limits { max_balance: minor(*max_balance), outflow: flow(outflow), inflow: flow(inflow) }
+    }
+
+    /// The rate of a day: nothing where the account earns none.
+    pub fn rate_on(&self, day: Date) -> Decimal {
+        let rate = self.terms.interest.as_ref().and_then(|it| it.rate.on(day));
+        rate.unwrap_or(Decimal::ZERO)
+    }
+
+    /// Whether the rate is posted, so that the version in force has it and not this one.
+    pub fn rate_is_posted(&self) -> bool {
+        self.terms.interest.as_ref().is_some_and(|it| it.rate.is_posted())
+    }
+
+    /// The interest of balances at the ends of days that sum to `balance_days`, in minor units
+    /// times days, at a rate: [`AccountProduct::interest`], rounded. `None` beyond any amount.
+    pub fn rounded_interest(&self, balance_days: i64, rate: Decimal) -> Option<Amount> {
+        let rounding = self.terms.interest.as_ref().map(|it| it.rounding).unwrap_or_default();
+        let exact = self.interest(i128::from(balance_days), rate)?;
+        Amount::round(exact, self.currency(), rounding).ok()
     }
 
     /// The exact interest, in major units, of balances at the ends of days that sum to
-    /// `balance_days`, in minor units times days. `None` when it has more than 28 digits.
-    pub fn interest(&self, balance_days: i128) -> Option<Decimal> {
+    /// `balance_days`, in minor units times days, at a rate. `None` when it has more than 28
+    /// digits.
+    pub fn interest(&self, balance_days: i128, rate: Decimal) -> Option<Decimal> {
         let Some(interest) = &self.terms.interest else { return Some(Decimal::ZERO) };
         let balance_days = Decimal::try_from_i128_with_scale(balance_days, 0).ok()?;
         let unit = Decimal::new(1, self.currency().digits());
-        let yearly = balance_days.checked_mul(unit)?.checked_mul(interest.rate)?;
+        let yearly = balance_days.checked_mul(unit)?.checked_mul(rate)?;
         yearly.checked_div(days_of_year(interest.day_count)?)
     }
 
@@ -403,7 +501,8 @@ fn settlements(
     while let Some(due) = product.next_settlement(from).filter(|due| *due < end) {
         let next = due.tomorrow().map_err(|_| SimulationReject::DateOutOfRange)?;
         let days = DayCount::Act360.days(from, next).unsigned_abs();
-        let exact = product.interest(i128::from(balance.minor()) * i128::from(days));
+        let balance_days = i128::from(balance.minor()) * i128::from(days);
+        let exact = product.interest(balance_days, product.rate_on(due));
         let interest = exact.and_then(|it| Amount::round(it, product.currency(), rounding).ok());
         let interest = interest.ok_or(SimulationReject::Amount)?;
         balance = balance.checked_add(interest).ok_or(SimulationReject::Amount)?;

@@ -137,8 +137,22 @@ accounting:
 }
 
 #[test]
+fn memo_accounts_move_against_their_like() {
+    let booked = |debit: &str, credit: &str| {
+        let rule = format!("{{debit: '{debit}', credit: '{credit}', amount: amount}}");
+        problems_of_changed("wallet", &format!("accounting={{deposit: [{rule}]}}"))
+    };
+    let mixed = booked("7003", "2011.01");
+    assert_eq!(mixed.len(), 1, "{mixed:?}");
+    assert!(mixed[0].ends_with("(memo-mixed)"), "{mixed:?}");
+    // Nothing is left of the deposit, which another check finds; memo against memo is none.
+    let memo = booked("7003", "7009");
+    assert!(memo.iter().all(|it| !it.ends_with("(memo-mixed)")), "{memo:?}");
+}
+
+#[test]
 fn one_mistake() {
-    let (loan, wallet) = ("consumer-instalment", "wallet");
+    let (loan, wallet, deposit) = ("consumer-instalment", "wallet", "time-deposit");
     let two = "currency=JPY\n terms.amount.min=200.5";
     let elsewhere = "accounting={deposit: [{debit: '1003', credit: '2241.01', amount: amount}]}";
     let cases = [
@@ -213,6 +227,16 @@ fn one_mistake() {
         (wallet, "terms.interest.day_count=30/360"),
         (wallet, "terms.interest.settle_every=2 years"),
         (wallet, elsewhere),
+        (wallet, "terms.inflow={daily: 5, yearly: 4}"),
+        (wallet, "terms.class=bank-4"),
+        (wallet, "terms.dormant_after=2 weeks"),
+        (wallet, "terms.interest.rate=[{from: 2022-01-02, rate: 0.003}]"),
+        (wallet, "terms.interest.rate=[]"),
+        (deposit, "terms.demand_rate=[{from: 2022-01-01, rate: 3}, {from: 2021-01-01, rate: 0}]"),
+        (deposit, "terms.tenors[1].tenor=3 months"),
+        (deposit, "terms.tenors[1].tenor=31 years"),
+        (deposit, "terms.amount={min: 50, max: 40, step: 20}"),
+        (deposit, "terms.counting=30/360"),
     ];
     assert_eq!(problems("").len(), 1);
     assert_eq!(problems("- 1").len(), 1);
@@ -224,7 +248,7 @@ fn one_mistake() {
     expect![[r#"
         terms.amount.min: 200.5 has more decimals than JPY. Write at most 0 decimals. (too-many-decimals)
         kind: There is no kind `instalment-lone`. Did you mean `instalment-loan`? (unknown-kind)
-        kind: There is no kind `bond`. Write one of: current-account, instalment-loan. (unknown-kind)
+        kind: There is no kind `bond`. Write one of: current-account, instalment-loan, term-deposit. (unknown-kind)
         until: The last day, 2021-12-31, is before the first, 2022-01-01. Move one of them. (ends-before-it-begins)
         terms.amount.step: No amount from 200 to 200000 is a multiple of 1000000. Lower the step. (empty-range)
         terms.amount.step: No amount from 500 to 550 is a multiple of 400. Lower the step. (empty-range)
@@ -291,7 +315,19 @@ fn one_mistake() {
         terms.outflow.daily: The daily limit, 150000, is more than a longer one, 100000. Lower it: it is never reached. (empty-range)
         terms.interest.day_count: Balances of days are summed, so all days must be alike. Write `ACT/360` or `ACT/365F`. (unknown-value)
         terms.interest.settle_every: Interest is settled once a year at the least. Shorten it. (too-long)
-        accounting.deposit: After amount of deposit, amount of withdrawal something stays in 2011.01, 2241.01. Book what one event debits to a contract's account to the credit of the same one. (leaves-balance)"#]].assert_eq(&lines.collect::<Vec<_>>().join("\n"));
+        accounting.deposit: After amount of deposit, amount of withdrawal something stays in 2011.01, 2241.01. Book what one event debits to a contract's account to the credit of the same one. (leaves-balance)
+        terms.inflow.daily: The daily limit, 5, is more than a longer one, 4. Lower it: it is never reached. (empty-range)
+        terms.class: `bank-4` is not one of the choices. Did you mean `bank-1`? (unknown-value)
+        terms.dormant_after: An account is dormant after 30 days at the earliest. Lengthen it. (too-short)
+        terms.interest.rate[0].from: There is no rate from 2022-01-01 to 2022-01-02. Begin with the rate that is in force on the first day of the product. (no-rate)
+        terms.interest.rate: The list has 0 items; it needs 1. Add what is missing. (too-few)
+        terms.demand_rate[0].rate: The rate 3 is 300 % a year. Write a fraction: 9.6 % is 0.096. (absurd-rate)
+        terms.demand_rate[1].from: 2021-01-01 is not after 2022-01-01, the day of the rate before it. Order the rates by day. (not-in-order)
+        terms.tenors[1].tenor: `3 months` is there already. Keep one of them. (duplicate-tenor)
+        terms.tenors[1].tenor: 31 years is longer than 30 years. Shorten it. (too-long)
+        terms.amount.min: The smallest, 50, is more than the largest, 40. Exchange `min` and `max`. (empty-range)
+        terms.amount.step: The smallest amount, 50, is not a multiple of the step, 20. Change one of them. (not-a-step)
+        terms.counting: `30/360` is not one of the choices. Write one of: years-months-days, actual-days. (unknown-value)"#]].assert_eq(&lines.collect::<Vec<_>>().join("\n"));
 }
 
 /// What makes a loan impossible is found beside every other mistake, each at its own place.

@@ -7,9 +7,9 @@ use stdx::{Date, Timestamp, table};
 
 use super::example;
 use crate::{
-    AccountProduct, Accounting, Applicant, Application, Definition, LoanProduct,
+    AccountProduct, Accounting, Applicant, Application, Definition, LoanProduct, TermProduct,
     chart::{AccountCode, Chart, ChartError},
-    kinds::Kind,
+    kinds::{Kind, term_deposit::Counting},
     life::{ProductVersion, Reject, in_force, next_version},
 };
 
@@ -154,17 +154,90 @@ fn parts_are_paid_out_while_they_may_be() {
 #[test]
 fn interest_of_an_account() {
     let product = AccountProduct::compile(&definition("wallet")).unwrap();
+    let rate = product.rate_on(Date::constant(2022, 3, 20));
     // 10,000.00 for 90 days at 0.05 % over 360.
-    assert_eq!(product.interest(1_000_000 * 90).unwrap().normalize().to_string(), "1.25");
-    assert_eq!(product.interest(0).unwrap(), Decimal::ZERO);
-    assert_eq!(product.interest(i128::MAX), None);
+    let interest = |balance_days| product.interest(balance_days, rate);
+    assert_eq!(interest(1_000_000 * 90).unwrap().normalize().to_string(), "1.25");
+    assert_eq!(interest(0).unwrap(), Decimal::ZERO);
+    assert_eq!(interest(i128::MAX), None);
+    assert_eq!(product.rounded_interest(1_000_000 * 90, rate), Some(yuan("1.25")));
     let next = |day: &str| product.next_settlement(day.parse().unwrap()).unwrap().to_string();
     assert_eq!(next("2021-01-01"), "2021-12-20");
     assert_eq!(next("2022-03-20"), "2022-03-20");
     assert_eq!(next("2022-03-21"), "2022-06-20");
     assert_eq!(next("2031-12-21"), "2032-03-20");
     assert_eq!(product.next_settlement(Date::MAX), None);
-    assert_eq!(product.limits().daily, Some(yuan("10000")));
+    assert_eq!(product.limits().outflow.daily, Some(yuan("10000")));
+    assert_eq!(product.limits().inflow, Default::default());
+}
+
+#[test]
+fn posted_rates_hold_from_their_day() {
+    let product = TermProduct::compile(&definition("time-deposit")).unwrap();
+    let rows = "
+        tenor      day        => rate   demand
+        1_year     2022-01-01    0.0175 0.003
+        1_year     2023-06-07    0.0175 0.003
+        1_year     2023-06-08    0.0165 0.002
+        1_year     2021-12-31    -      0
+        3_months   2030-01-01    0.0135 0.002
+        4_months   2030-01-01    -      0.002
+        12_months  2030-01-01    -      0.002
+    ";
+    for row in table::parse(rows) {
+        let tenor = row.text("tenor").replace('_', " ").parse().unwrap();
+        let day = row.get("day");
+        assert_eq!(product.tenor_rate(tenor, day), row.option("rate"), "line {}", row.line);
+        assert_eq!(product.demand_rate(day), row.get("demand"), "line {}", row.line);
+    }
+    assert!(product.rates_are_posted());
+}
+
+#[test]
+fn what_a_deposit_takes() {
+    let product = TermProduct::compile(&definition("certificate-of-deposit")).unwrap();
+    let rows = "
+        amount     tenor    day        => code
+        200000     1_year   2022-01-01    -
+        210000     1_year   2022-01-01    -
+        199999.99  1_year   2022-01-01    amount-too-small
+        205000     1_year   2022-01-01    amount-not-a-step
+        200000     5_years  2022-01-01    term-not-offered
+        200000     1_year   2021-12-31    product-not-in-force
+    ";
+    for row in table::parse(rows) {
+        let tenor = row.text("tenor").replace('_', " ").parse().unwrap();
+        let offer = product.offer(yuan(row.text("amount")), tenor, row.get("day"));
+        let code = offer.err().map(|it| it.code().to_owned());
+        assert_eq!(code, row.option("code"), "line {}", row.line);
+    }
+}
+
+/// Counted by hand on a calendar.
+#[test]
+fn deposits_count_years_months_and_days() {
+    let rows = "
+        from        to         => ymd  actual
+        2022-01-15  2022-01-15    0    0
+        2022-01-15  2022-01-16    1    1
+        2022-01-15  2022-02-14    30   30
+        2022-01-15  2022-02-15    30   31
+        2022-01-15  2023-01-15    360  365
+        2024-02-29  2025-02-28    360  365
+        2024-02-29  2025-03-01    361  366
+        2022-01-31  2022-02-28    30   28
+        2022-01-31  2022-03-30    60   58
+        2022-01-31  2022-03-31    60   59
+        2022-03-31  2022-04-30    30   30
+        2022-03-31  2022-04-29    29   29
+        2022-12-20  2024-03-05    434  441
+        2022-03-05  2022-03-04    0    0
+    ";
+    for row in table::parse(rows) {
+        let days = |counting: Counting| counting.days(row.get("from"), row.get("to"));
+        let counted = (days(Counting::YearsMonthsDays), days(Counting::ActualDays));
+        assert_eq!(counted, (Some(row.get("ymd")), Some(row.get("actual"))), "line {}", row.line);
+    }
 }
 
 #[test]

@@ -116,6 +116,15 @@ fn examples_are_simulated() {
         6411.01      4.72      0.00      4.72 Demand deposit interest expense
     "#]]
     .assert_eq(&render(&wallet));
+    let deposit = run("time-deposit", &request("10000", Some(12), "2023-06-08")).unwrap();
+    expect![[r#"
+         1 2023-06-08 2024-06-08 360  10000.00  165.00   0.00  10165.00      0.00
+        1003  10000.00  10165.00   -165.00 Balances with the central bank
+        2011.02  10000.00  10000.00      0.00 Term deposits
+        2231.02    165.00    165.00      0.00 Term deposit interest payable
+        6411.02    165.00      0.00    165.00 Term deposit interest expense
+    "#]]
+    .assert_eq(&render(&deposit));
 }
 
 #[test]

@@ -1,0 +1,5 @@
+mod account;
+mod books;
+mod properties;
+mod reject;
+mod term;

@@ -1,0 +1,285 @@
+//! Contracts with the books their entries make, which are audited after every command.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use money::Amount;
+use product::{AccountCode, AccountProduct, Accounting, Chart, Definition, TermProduct};
+use stdx::{Date, Id};
+
+use crate::{
+    CurrentAccount, Entry, Freeze, Outcome, Placement, Reject, Rollover, Scope, Stage, Status,
+    Stop, TermDeposit, Terms, account,
+    day::close_day,
+    maturity,
+    movement::{self, Movement},
+    term, withdrawal,
+};
+
+const ACCOUNT: &str = "
+product: current
+version: 1
+kind: current-account
+name: { en: Current account, zh: 活期账户 }
+currency: CNY
+effective: 2020-01-01
+terms:
+  dormant_after: 2 years
+  interest:
+    rate:
+      - { from: 2020-01-01, rate: 0.0035 }
+      - { from: 2024-05-10, rate: 0.0020 }
+      - { from: 2024-09-20, rate: 0.0015 }
+      - { from: 2025-01-05, rate: 0.0050 }
+    rounding: half-up
+";
+
+const TERM: &str = "
+product: term
+version: 1
+kind: term-deposit
+name: { en: Term deposit, zh: 定期存款 }
+currency: CNY
+effective: 2020-01-01
+terms:
+  amount: { min: 50 }
+  tenors:
+    - { tenor: 1 month, rate: 0.012 }
+    - tenor: 3 months
+      rate: [{ from: 2020-01-01, rate: 0.0135 }, { from: 2024-04-01, rate: 0.0125 }]
+    - tenor: 1 year
+      rate: [{ from: 2020-01-01, rate: 0.0175 }, { from: 2024-06-08, rate: 0.0165 }]
+    - { tenor: 2 years, rate: 0.0225 }
+  demand_rate: [{ from: 2020-01-01, rate: 0.003 }, { from: 2024-06-01, rate: 0.002 }]
+  rounding: half-up
+";
+
+pub(super) fn account_product() -> Arc<AccountProduct> {
+    account_of(ACCOUNT)
+}
+
+/// The product of an account without interest.
+pub(super) fn plain_product() -> Arc<AccountProduct> {
+    account_of(ACCOUNT.split_once("  interest:").unwrap().0)
+}
+
+fn account_of(text: &str) -> Arc<AccountProduct> {
+    let definition = Definition::parse(text, Chart::china()).unwrap();
+    Arc::new(AccountProduct::compile(&definition).unwrap())
+}
+
+/// The product of a deposit, with lines of its terms added.
+pub(super) fn term_product(more: &str) -> Arc<TermProduct> {
+    let text = format!("{TERM}{more}");
+    let definition = Definition::parse(&text, Chart::china()).unwrap();
+    Arc::new(TermProduct::compile(&definition).unwrap())
+}
+
+pub(super) fn fen(minor: i64) -> Amount {
+    Amount::from_minor(minor)
+}
+
+pub(super) fn yuan(text: &str) -> Amount {
+    Amount::parse(text, money::Currency::CNY).unwrap()
+}
+
+pub(super) fn day(text: &str) -> Date {
+    text.parse().unwrap()
+}
+
+pub(super) fn later(from: Date, days: u32) -> Date {
+    money::Period::new(1, money::Unit::Day).unwrap().after(from, days).unwrap()
+}
+
+pub(super) fn freeze_of(name: &str, scope: Scope, since: Date, until: Option<Date>) -> Freeze {
+    let id = Id::derived(&[name.as_bytes()]);
+    Freeze { id, scope, reason: "case".to_owned(), reference: name.to_owned(), since, until }
+}
+
+pub(super) fn stop_of(name: &str, amount: Amount, since: Date, until: Option<Date>) -> Stop {
+    let id = Id::derived(&[name.as_bytes()]);
+    Stop { id, amount, reason: "case".to_owned(), reference: name.to_owned(), since, until }
+}
+
+/// Balances of a contract's books by account and value date; credits are positive.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Books {
+    days: BTreeMap<(AccountCode, Date), i64>,
+    totals: BTreeMap<AccountCode, i64>,
+}
+
+impl Books {
+    pub(super) fn book(&mut self, accounting: &Accounting, entries: &[Entry]) {
+        for Entry { event, amount, value_date } in entries {
+            assert!(!amount.1.is_zero(), "{event} books nothing");
+            for posting in accounting.postings(event, &[*amount]) {
+                assert!(posting.amount.is_positive());
+                for (code, sign) in [(posting.debit, -1), (posting.credit, 1)] {
+                    let minor = sign * posting.amount.minor();
+                    *self.days.entry((code, *value_date)).or_default() += minor;
+                    *self.totals.entry(code).or_default() += minor;
+                }
+            }
+        }
+        let sum: i64 = self.totals.values().sum();
+        assert_eq!(sum, 0, "debits and credits are the same");
+    }
+
+    /// The credit balance of an account, of all value dates.
+    pub(super) fn balance(&self, code: &str) -> i64 {
+        self.totals.get(&code.parse().unwrap()).copied().unwrap_or(0)
+    }
+
+    /// That at the end of a value date.
+    pub(super) fn balance_at(&self, code: &str, day: Date) -> i64 {
+        let code: AccountCode = code.parse().unwrap();
+        self.days.range((code, Date::MIN)..=(code, day)).map(|(_, amount)| amount).sum()
+    }
+}
+
+/// A current account as it lives.
+#[derive(Clone, Debug)]
+pub(super) struct AccountLife {
+    pub(super) product: Arc<AccountProduct>,
+    pub(super) account: CurrentAccount,
+    pub(super) books: Books,
+}
+
+impl AccountLife {
+    pub(super) fn open(product: Arc<AccountProduct>, on: Date) -> Self {
+        let account = account::open(&product, Id::derived(&[b"holder"]), on).contract;
+        Self { product, account, books: Books::default() }
+    }
+
+    pub(super) fn terms(&self) -> Terms<'_, AccountProduct> {
+        Terms::of(&self.product)
+    }
+
+    pub(super) fn balance(&self) -> Amount {
+        fen(self.books.balance("2011.01"))
+    }
+
+    pub(super) fn take(
+        &mut self,
+        outcome: Result<Outcome<CurrentAccount>, Reject>,
+    ) -> Result<(), Reject> {
+        let outcome = outcome?;
+        self.books.book(self.product.accounting(), &outcome.entries);
+        self.account = outcome.contract;
+        let CurrentAccount { interest, payable, .. } = self.account;
+        assert_eq!(self.books.balance("2231.01"), (interest + payable).minor());
+        assert!(!interest.is_negative() && !payable.is_negative() && !self.balance().is_negative());
+        if self.account.status == Status::Closed {
+            for code in ["2011.01", "2231.01"] {
+                assert_eq!(self.books.balance(code), 0, "{code} of a closed account");
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn close(&mut self, room: bool) -> Result<(), Reject> {
+        let day = self.account.through;
+        let balance = fen(self.books.balance_at("2011.01", day));
+        self.take(close_day(&self.account, self.terms(), balance, day, room))
+    }
+
+    pub(super) fn close_until(&mut self, day: Date) {
+        while self.account.through < day {
+            self.close(true).unwrap();
+        }
+    }
+
+    pub(super) fn deposit(&mut self, amount: Amount, value_date: Date) -> Result<(), Reject> {
+        let movement = Movement { amount, value_date };
+        let on = self.account.through;
+        self.take(movement::deposit(&self.account, self.terms(), movement, on))
+    }
+
+    pub(super) fn withdraw(&mut self, amount: Amount, value_date: Date) -> Result<(), Reject> {
+        let (movement, on) = (Movement { amount, value_date }, self.account.through);
+        let passed = value_date.series(jiff::Span::new().days(1)).take_while(|it| *it <= on);
+        let lowest = passed.map(|it| fen(self.books.balance_at("2011.01", it))).min();
+        self.take(movement::withdraw(&self.account, self.terms(), movement, lowest, on))
+    }
+
+    pub(super) fn close_account(&mut self) -> Result<(), Reject> {
+        let (on, balance) = (self.account.through, self.balance());
+        self.take(account::close(&self.account, self.terms(), balance, Amount::ZERO, on))
+    }
+}
+
+/// A term deposit as it lives.
+#[derive(Clone, Debug)]
+pub(super) struct TermLife {
+    pub(super) product: Arc<TermProduct>,
+    pub(super) deposit: TermDeposit,
+    pub(super) books: Books,
+    /// Interest that went out.
+    pub(super) paid: Amount,
+    /// Interest that became principal.
+    pub(super) capitalized: Amount,
+}
+
+impl TermLife {
+    pub(super) fn open(
+        product: Arc<TermProduct>,
+        amount: Amount,
+        tenor: &str,
+        rollover: Rollover,
+        on: Date,
+    ) -> Result<Self, Reject> {
+        let tenor = tenor.parse().unwrap();
+        let (holder, account) = (Id::derived(&[b"holder"]), None);
+        let placement = Placement { holder, amount, tenor, rollover, account };
+        let outcome = term::open(&product, placement, on)?;
+        let deposit = outcome.contract.clone();
+        let (paid, capitalized) = (Amount::ZERO, Amount::ZERO);
+        let mut life = Self { product, deposit, books: Books::default(), paid, capitalized };
+        life.take(Ok(outcome))?;
+        Ok(life)
+    }
+
+    pub(super) fn terms(&self) -> Terms<'_, TermProduct> {
+        Terms::of(&self.product)
+    }
+
+    pub(super) fn accrued(&self) -> Amount {
+        self.deposit.interest + self.deposit.due
+    }
+
+    pub(super) fn take(
+        &mut self,
+        outcome: Result<Outcome<TermDeposit>, Reject>,
+    ) -> Result<(), Reject> {
+        let outcome = outcome?;
+        self.books.book(self.product.accounting(), &outcome.entries);
+        let booked = |event| {
+            outcome.entries.iter().filter(|it| it.event == event).map(|it| it.amount.1).sum()
+        };
+        self.paid += booked("interest-payment");
+        self.capitalized += booked("capitalization");
+        self.deposit = outcome.contract;
+        assert_eq!(self.books.balance("2011.02"), self.deposit.principal.minor());
+        assert_eq!(self.books.balance("2231.02"), self.accrued().minor());
+        assert!(!self.deposit.interest.is_negative() && !self.deposit.due.is_negative());
+        if self.deposit.stage == Stage::Closed {
+            assert_eq!((self.deposit.principal, self.accrued()), (Amount::ZERO, Amount::ZERO));
+        }
+        Ok(())
+    }
+
+    pub(super) fn close(&mut self) -> Result<(), Reject> {
+        let day = self.deposit.through;
+        self.take(maturity::close_day(&self.deposit, self.terms(), day, false))
+    }
+
+    pub(super) fn close_until(&mut self, day: Date) {
+        while self.deposit.through < day {
+            self.close().unwrap();
+        }
+    }
+
+    pub(super) fn withdraw(&mut self, amount: Option<Amount>) -> Result<(), Reject> {
+        let on = self.deposit.through;
+        self.take(withdrawal::withdraw(&self.deposit, self.terms(), amount, on))
+    }
+}

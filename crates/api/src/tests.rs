@@ -7,6 +7,7 @@ mod conform;
 mod edits;
 mod isolation;
 mod ledger;
+mod loan_facts;
 mod once;
 mod pages;
 mod reference;

@@ -59,7 +59,7 @@ pub struct Simulation {
     /// What the customer pays of the price.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub down_payment: Option<Decimal>,
-    /// Nominal rate of a year of a loan, as a fraction.
+    /// Nominal rate of a year of a loan or a term deposit, as a fraction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<Decimal>,
     /// How many instalments; absent where there are none.

@@ -29,26 +29,40 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(list, happen))
         .routes(routes!(preview))
+        .routes(routes!(change))
+        .routes(routes!(preview_change))
         .routes(routes!(reverse))
 }
 
-/// Something that happens to a loan.
+/// Money that moves on a loan.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = LoanHappening, example = json!({
+#[schema(as = LoanPayment, example = json!({
     "on": "2025-01-28",
     "fact": { "what": "repayment", "amount": { "amount": "1015.00", "currency": "CNY" } },
 }))]
-struct HappeningBody {
+struct PaymentBody {
     /// The value date: the business date, or an earlier one; the business date when absent. What
     /// is booked late is booked as a correction on the business date.
     #[serde(default)]
     on: Option<Day>,
     /// What happens.
-    fact: FactBody,
+    fact: PaymentFact,
 }
 
-/// What can happen to a loan.
+/// A change of a loan that is agreed or decided.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = LoanChange, example = json!({ "fact": { "what": "rate-change", "rate": "0.045" } }))]
+struct ChangeBody {
+    /// The value date: the business date, or an earlier one; the business date when absent.
+    #[serde(default)]
+    on: Option<Day>,
+    /// What happens.
+    fact: ChangeFact,
+}
+
+/// How money can move on a loan.
 #[derive(Deserialize, ToSchema)]
 #[serde(
     tag = "what",
@@ -56,8 +70,8 @@ struct HappeningBody {
     rename_all_fields = "snake_case",
     deny_unknown_fields
 )]
-#[schema(as = LoanFactAsked)]
-enum FactBody {
+#[schema(as = LoanPaymentFact)]
+enum PaymentFact {
     /// A further part of the sum is paid out (分次放款).
     Drawing {
         /// How much.
@@ -87,6 +101,18 @@ enum FactBody {
         /// How much.
         amount: Money,
     },
+}
+
+/// How a loan can change.
+#[derive(Deserialize, ToSchema)]
+#[serde(
+    tag = "what",
+    rename_all = "kebab-case",
+    rename_all_fields = "snake_case",
+    deny_unknown_fields
+)]
+#[schema(as = LoanChangeFact)]
+enum ChangeFact {
     /// Another rate counts from here on.
     RateChange {
         /// Of a year, as a fraction.
@@ -215,46 +241,85 @@ async fn list(State(api): State<Api>, By(caller): By, At(id): At<LoanId>) -> Ans
     ok(FactsBody { loan: id.into(), facts })
 }
 
-/// Let something happen to a loan
+/// Move money on a loan
 ///
-/// Payments need the right `payments`; what changes the contract or gives something up needs
-/// `approve`. With a value date in the past everything that followed is made as if it had been
-/// known, and the difference is booked.
+/// With a value date in the past everything that followed is made as if it had been known, and
+/// the difference is booked.
 #[utoipa::path(
     post, path = "/v1/loans/{loan}/facts", tag = "loans", operation_id = "add_loan_fact",
     params(("loan" = Name, Path, description = "The loan's id.")),
-    request_body = HappeningBody,
+    request_body = PaymentBody,
     responses((status = 200, description = "It happened.", body = MovedBody)),
-    security(("key" = ["payments"]), ("key" = ["approve"])),
+    security(("key" = ["payments"])),
 )]
 async fn happen(
     State(api): State<Api>,
     At(id): At<LoanId>,
-    asked: Command<Json<HappeningBody>>,
+    asked: Command<Json<PaymentBody>>,
 ) -> Answer {
     let happening = asked.body.0.read()?;
     done(api.bank.loan_happens(&asked.call, id, &happening).await?, moved)
 }
 
-/// Preview what something would do to a loan
+/// Preview what moving money on a loan would do
 ///
-/// The same code as for what happens; nothing is booked.
+/// By the same code as for what happens; nothing is booked.
 #[utoipa::path(
     post, path = "/v1/loans/{loan}/facts/preview", tag = "loans",
     operation_id = "preview_loan_fact",
     params(("loan" = Name, Path, description = "The loan's id.")),
-    request_body = HappeningBody,
+    request_body = PaymentBody,
     responses((status = 200, description = "What would be.", body = PreviewBody)),
     security(("key" = ["read"])),
 )]
 async fn preview(
     State(api): State<Api>,
     At(id): At<LoanId>,
-    asked: Inquiry<Json<HappeningBody>>,
+    asked: Inquiry<Json<PaymentBody>>,
+) -> Answer {
+    previewed(api.bank.preview_loan(&asked.caller, id, &asked.body.0.read()?).await?)
+}
+
+/// Change a loan
+///
+/// Another rate, another plan, a waiver, a charge-off, a sale. Operators cannot: what is agreed
+/// anew or given up needs other eyes.
+#[utoipa::path(
+    post, path = "/v1/loans/{loan}/changes", tag = "loans", operation_id = "change_loan",
+    params(("loan" = Name, Path, description = "The loan's id.")),
+    request_body = ChangeBody,
+    responses((status = 200, description = "Changed.", body = MovedBody)),
+    security(("key" = ["approve"])),
+)]
+async fn change(
+    State(api): State<Api>,
+    At(id): At<LoanId>,
+    asked: Command<Json<ChangeBody>>,
 ) -> Answer {
     let happening = asked.body.0.read()?;
-    let preview = api.bank.preview_loan(&asked.caller, id, &happening).await?;
-    let LoanPreview { state, entries } = preview;
+    done(api.bank.loan_happens(&asked.call, id, &happening).await?, moved)
+}
+
+/// Preview what a change of a loan would do
+///
+/// By the same code as for what happens; nothing is booked.
+#[utoipa::path(
+    post, path = "/v1/loans/{loan}/changes/preview", tag = "loans",
+    operation_id = "preview_loan_change",
+    params(("loan" = Name, Path, description = "The loan's id.")),
+    request_body = ChangeBody,
+    responses((status = 200, description = "What would be.", body = PreviewBody)),
+    security(("key" = ["read"])),
+)]
+async fn preview_change(
+    State(api): State<Api>,
+    At(id): At<LoanId>,
+    asked: Inquiry<Json<ChangeBody>>,
+) -> Answer {
+    previewed(api.bank.preview_loan(&asked.caller, id, &asked.body.0.read()?).await?)
+}
+
+fn previewed(LoanPreview { state, entries }: LoanPreview) -> Answer {
     let currency = state.loan.currency;
     let plan = state.loan.plan.iter().map(|it| super::loans::instalment(it, currency)).collect();
     let entries = entries.into_iter().map(|(event, name, money)| EntryBody {
@@ -287,10 +352,18 @@ async fn reverse(
     done(api.bank.reverse_loan_fact(&command.call, id, number).await?, moved)
 }
 
-impl HappeningBody {
+impl PaymentBody {
     fn read(&self) -> Result<Happening, ApiError> {
         let mut reader = Reader { currency: None };
-        let what = reader.what(&self.fact)?;
+        let what = reader.payment(&self.fact)?;
+        Ok(Happening { what, currency: reader.currency, on: self.on.map(|it| it.0) })
+    }
+}
+
+impl ChangeBody {
+    fn read(&self) -> Result<Happening, ApiError> {
+        let mut reader = Reader { currency: None };
+        let what = reader.change(&self.fact)?;
         Ok(Happening { what, currency: reader.currency, on: self.on.map(|it| it.0) })
     }
 }
@@ -315,27 +388,35 @@ impl Reader {
         money.map_or(Ok(Amount::ZERO), |money| self.amount(money, name))
     }
 
-    fn what(&mut self, fact: &FactBody) -> Result<What, ApiError> {
+    fn payment(&mut self, fact: &PaymentFact) -> Result<What, ApiError> {
+        // The price is set where it is known.
         let fee = Amount::ZERO;
         Ok(match fact {
-            FactBody::Drawing { amount } => {
+            PaymentFact::Drawing { amount } => {
                 What::Drawing { principal: self.amount(amount, "amount")? }
             }
-            FactBody::Repayment { amount } => {
+            PaymentFact::Repayment { amount } => {
                 What::Repayment { amount: self.amount(amount, "amount")? }
             }
-            FactBody::Prepayment { amount, keep } => {
+            PaymentFact::Prepayment { amount, keep } => {
                 What::Prepayment { amount: self.amount(amount, "amount")?, fee, keep: *keep }
             }
-            FactBody::Refund { amount } => What::Refund { amount: self.amount(amount, "amount")? },
-            FactBody::Subsidy { amount } => {
+            PaymentFact::Refund { amount } => {
+                What::Refund { amount: self.amount(amount, "amount")? }
+            }
+            PaymentFact::Subsidy { amount } => {
                 What::Subsidy { amount: self.amount(amount, "amount")? }
             }
-            FactBody::RateChange { rate } => {
+        })
+    }
+
+    fn change(&mut self, fact: &ChangeFact) -> Result<What, ApiError> {
+        Ok(match fact {
+            ChangeFact::RateChange { rate } => {
                 What::RateChange { rate: read_rate(rate)?, reason: RateReason::Agreed }
             }
-            FactBody::InterestPause { until } => What::InterestPause { until: until.0 },
-            FactBody::Rescheduling { kind, due, rate, capitalise, distressed } => {
+            ChangeFact::InterestPause { until } => What::InterestPause { until: until.0 },
+            ChangeFact::Rescheduling { kind, due, rate, capitalise, distressed } => {
                 What::Rescheduling(Rescheduling {
                     kind: *kind,
                     due: due.iter().map(|day| day.0).collect(),
@@ -344,7 +425,7 @@ impl Reader {
                     distressed: *distressed,
                 })
             }
-            FactBody::Waiver { penalty, fee, interest, principal } => What::Waiver {
+            ChangeFact::Waiver { penalty, fee, interest, principal } => What::Waiver {
                 waived: Owed {
                     penalty: self.maybe(penalty.as_ref(), "penalty")?,
                     fee: self.maybe(fee.as_ref(), "fee")?,
@@ -352,9 +433,9 @@ impl Reader {
                     principal: self.maybe(principal.as_ref(), "principal")?,
                 },
             },
-            FactBody::ChargeOff {} => What::ChargeOff,
-            FactBody::WriteOff {} => What::WriteOff,
-            FactBody::Sale { price } => What::Sale { price: self.amount(price, "price")? },
+            ChangeFact::ChargeOff {} => What::ChargeOff,
+            ChangeFact::WriteOff {} => What::WriteOff,
+            ChangeFact::Sale { price } => What::Sale { price: self.amount(price, "price")? },
         })
     }
 }

@@ -338,7 +338,11 @@ async fn schedule(State(api): State<Api>, By(caller): By, At(id): At<LoanId>) ->
     responses((status = 200, description = "Disbursed.", body = MovedBody)),
     security(("key" = ["payments"])),
 )]
-async fn disburse(State(api): State<Api>, At(id): At<LoanId>, part: Command<Json<Part>>) -> Answer {
+async fn disburse(
+    State(api): State<Api>,
+    At(id): At<LoanId>,
+    part: Command<Maybe<Part>>,
+) -> Answer {
     let amount = part.body.0.amount.map(|it| it.read("/amount")).transpose()?;
     done(api.bank.disburse(&part.call, id, amount).await?, moved)
 }

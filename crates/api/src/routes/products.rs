@@ -153,12 +153,18 @@ struct SimulationBody {
     amount: String,
     /// The day of it.
     date: Day,
+    /// The price of the purchase a loan pays.
+    price: Option<String>,
+    /// What the customer pays of the price.
+    down_payment: Option<String>,
+    /// Nominal rate of a year, as a fraction.
+    rate: Option<String>,
     /// How many instalments; absent where there are none.
     term: Option<u32>,
-    /// Per period: `number`, `from`, `due`, `days`, `principal`, `interest`, `fees`, `total`,
-    /// `balance`.
+    /// Per period: `number`, `from`, `due`, `days`, `principal`, `interest`, `subsidy`, `fees`,
+    /// `total`, `balance`.
     periods: Vec<Value>,
-    /// The sums over the periods: `principal`, `interest`, `fees`, `total`.
+    /// The sums over the periods: `principal`, `interest`, `subsidy`, `fees`, `total`.
     totals: Value,
     /// Money the customer gets (positive) and pays (negative): `date`, `amount`.
     cash_flows: Vec<Value>,

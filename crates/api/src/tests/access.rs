@@ -94,7 +94,8 @@ fn query(operation: &Value) -> String {
 
 fn named(path: &str) -> String {
     let id = super::world::uuid(9);
-    let path = path.replace("{version}", "1").replace("{purpose}", "marketing");
+    let path =
+        path.replace("{version}", "1").replace("{number}", "1").replace("{purpose}", "marketing");
     let path = path.replace("{product}", "none").replace("{year}", "2023");
     ["party", "application", "loan", "account", "deposit", "freeze", "stop", "transfer", "key"]
         .into_iter()

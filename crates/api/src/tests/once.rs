@@ -158,7 +158,7 @@ fn named(path: &str) -> String {
             | "transfer",
         ) => super::world::uuid(1),
         (5, "purpose") => "marketing".to_owned(),
-        (4, "version") => "1".to_owned(),
+        (4, "version") | (5, "number") => "1".to_owned(),
         (3, "year") => "2023".to_owned(),
         _ => step.to_owned(),
     });

@@ -65,7 +65,7 @@ pub(crate) fn head() -> OpenApi {
             (name = "deposits", description = "Term deposits 定期存款: withdrawals, rollovers."),
             (name = "ledger", description = "The plain ledger 总账: accounts, transfers, holds."),
             (name = "days", description = "Business date 营业日."),
-            (name = "periods", description = "Periods 会计期间, year-end close, chart of accounts."),
+            (name = "periods", description = "Periods 会计期间: closes; chart of accounts."),
             (name = "reports", description = "Reports 报表: ledger, statements, portfolio."),
             (name = "events", description = "The event log 事件日志: who did what, in order."),
             (name = "keys", description = "API keys 密钥, and who the caller is."),

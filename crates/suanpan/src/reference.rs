@@ -52,7 +52,7 @@ fn page(kind: &Kind) -> String {
         .map(|event| {
             let postings = event.postings.iter();
             let postings: Vec<_> = postings
-                .map(|(debit, credit, amount)| format!("{amount}: {debit} ← {credit}"))
+                .map(|(amount, debit, credit)| format!("{amount}: {debit} ← {credit}"))
                 .collect();
             let (en, zh) = (event.title.en, event.title.zh);
             format!("| `{}` | {en} {zh} | {} |\n", event.name, postings.join("<br>"))

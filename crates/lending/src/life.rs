@@ -249,12 +249,10 @@ impl<'l> Life<'l> {
 
     /// Makes what is due and unpaid a part of the principal that is not due. Penalty stays due.
     fn capitalise(&mut self) -> Result<(), Reject> {
-        let mut moved = Owed::default();
         self.keep_penalties()?;
+        let moved = self.position.due();
         for open in &mut self.position.open {
-            let penalty = open.owed.penalty;
-            moved = moved + Owed { penalty: Amount::ZERO, ..open.owed };
-            open.owed = Owed { penalty, ..Owed::default() };
+            open.owed = Owed { penalty: open.owed.penalty, ..Owed::default() };
         }
         self.close_paid();
         self.position.principal = add(self.position.principal, moved.interest + moved.fee)?;

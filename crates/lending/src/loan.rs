@@ -305,26 +305,14 @@ impl Owed {
 ///
 /// # Panics
 /// As [`Owed::total`].
-impl std::ops::Add for Owed {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            penalty: self.penalty + other.penalty,
-            fee: self.fee + other.fee,
-            interest: self.interest + other.interest,
-            principal: self.principal + other.principal,
-        }
-    }
-}
-
-/// The sum by component.
-///
-/// # Panics
-/// As [`Owed::total`].
 impl std::iter::Sum for Owed {
     fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
-        parts.fold(Self::default(), std::ops::Add::add)
+        parts.fold(Self::default(), |sum, part| Self {
+            penalty: sum.penalty + part.penalty,
+            fee: sum.fee + part.fee,
+            interest: sum.interest + part.interest,
+            principal: sum.principal + part.principal,
+        })
     }
 }
 

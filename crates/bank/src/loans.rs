@@ -2,13 +2,18 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use compliance::rates::Fixing;
 use ledger::InstitutionId;
 use lending::{
     Application, Fact, History, Loan, Outcome, Owed, Position, Quote, Rules, Status, What,
     application::{Decision, Request},
+    fact::RateReason,
 };
 use money::{Amount, Currency, Decimal, Money};
-use product::{LoanProduct, kinds::instalment_loan::Reference};
+use product::{
+    LoanProduct,
+    kinds::instalment_loan::{Reference, Reset},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stdx::{Date, Id};
@@ -418,8 +423,7 @@ impl Bank {
     ) -> Result<Option<Date>, Refusal> {
         let done = self.carry_out::<Option<Date>, _>(call, move || async move {
             let found = self.find_loan(&call.caller, id).await?;
-            let (loan, position) = found.active()?;
-            let outcome = lending::close_day(loan, position, found.rules(), day)?;
+            let outcome = found.close_day(day)?;
             let mut commit = call.commit("close-loan-day", found.loan.lane, day);
             found.record(call, &mut commit, &outcome);
             commit.answer(&outcome.timer);
@@ -555,11 +559,16 @@ fn right_for(what: &What) -> Right {
 /// The reference rate of a day, for a product whose rate follows one.
 fn reference(product: &LoanProduct, day: Date) -> Option<Decimal> {
     let floating = product.terms().interest.floating.as_ref()?;
-    let key = match floating.reference {
+    fixing(floating.reference, day).map(|it| it.value.0)
+}
+
+/// The fixing of a reference rate in force on a day.
+fn fixing(reference: Reference, day: Date) -> Option<&'static Fixing> {
+    let key = match reference {
         Reference::Lpr1y => "lpr-1y",
         Reference::Lpr5y => "lpr-over-5y",
     };
-    compliance::cn::lpr().on(key, day).map(|fixing| fixing.value.0)
+    compliance::cn::lpr().on(key, day)
 }
 
 /// After how many days past due interest is not income before it is paid.
@@ -595,6 +604,37 @@ impl Found {
             Status::Active => through.unwrap_or(self.today()),
             _ => through.map_or(self.today(), |through| through.max(self.today())),
         }
+    }
+
+    /// Closes a day of the loan. A rate that is taken anew on it counts from its start.
+    fn close_day(&self, day: Date) -> Result<Outcome, Refusal> {
+        let (loan, position) = self.active()?;
+        let rules = self.rules();
+        let Some(rate) = self.reset(loan, day) else {
+            return Ok(lending::close_day(loan, position, rules, day)?);
+        };
+        let what = What::RateChange { rate, reason: RateReason::Reset };
+        let reset = lending::happen(loan, position, rules, what, day)?;
+        let loan = reset.loan.clone().unwrap_or_else(|| loan.clone());
+        let position = reset.position.clone().unwrap_or_else(|| position.clone());
+        let closed = lending::close_day(&loan, &position, rules, day)?;
+        Ok(reset.then(closed))
+    }
+
+    /// The rate from a day on, when the contract says that it is taken anew on it and it is another.
+    fn reset(&self, loan: &Loan, day: Date) -> Option<Decimal> {
+        let floating = self.product.terms().interest.floating.as_ref()?;
+        let disbursed_on = loan.disbursed_on.filter(|first| *first < day)?;
+        let is_due = match floating.reset {
+            Reset::FirstOfJanuary => (day.month(), day.day()) == (1, 1),
+            Reset::Anniversary => {
+                let years = i64::from(day.year()).checked_sub(i64::from(disbursed_on.year()))?;
+                disbursed_on.checked_add(jiff::Span::new().years(years)).ok()? == day
+            }
+            Reset::EachFixing => fixing(floating.reference, day)?.from == day,
+        };
+        let rate = self.product.rate(reference(&self.product, day)).ok().filter(|_| is_due)?;
+        (rate != loan.schedule.rate && !loan.plan.is_empty()).then_some(rate)
     }
 
     /// The commit of something that happened.

@@ -31,6 +31,21 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// This, and then what came of going on from it.
+    #[must_use]
+    pub fn then(mut self, next: Self) -> Self {
+        self.entries.extend(next.entries);
+        self.events.extend(next.events);
+        self.facts.extend(next.facts);
+        Self {
+            application: next.application.or(self.application),
+            loan: next.loan.or(self.loan),
+            position: next.position.or(self.position),
+            timer: next.timer,
+            ..self
+        }
+    }
+
     pub(crate) fn book(&mut self, event: &'static str, amounts: Vec<(&'static str, Amount)>) {
         if amounts.iter().any(|(_, amount)| !amount.is_zero()) {
             self.entries.push(Entry { event, amounts });

@@ -227,10 +227,16 @@ impl Contracts {
         let due = |component: &str| -> Result<i128, String> {
             open.iter().map(|it| minor(&it["owed"][component])).sum()
         };
+        let (interest, penalty) =
+            (due("interest")? + minor(&position["interest"])?, due("penalty")?);
+        // What is more than 90 days past due is not income before it is paid.
+        let suspended = position["suspended"] == true;
+        let on_books = |it: i128| if suspended { 0 } else { it };
         let accounts = [
             ("1303", Side::Debit, minor(&position["principal"])?),
-            ("1132.01", Side::Debit, due("interest")? + minor(&position["interest"])?),
-            ("1132.02", Side::Debit, due("penalty")?),
+            ("1132.01", Side::Debit, on_books(interest)),
+            ("1132.02", Side::Debit, on_books(penalty)),
+            ("7001", Side::Debit, interest + penalty - on_books(interest + penalty)),
             ("1221.01", Side::Debit, due("fee")?),
             ("2241.01", Side::Credit, minor(&position["prepaid"])?),
         ];

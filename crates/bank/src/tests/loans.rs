@@ -4,11 +4,12 @@ use futures_util::future::join_all;
 use ledger::Side;
 use lending::{Reject, Status};
 use money::{Currency, Money};
+use product::schedule::Instalment;
 use stdx::{Date, Id};
 
 use super::{
     command::{Command, yuan},
-    world::{FIRST, World},
+    world::{FIRST, LOAN, World},
 };
 use crate::{
     Refusal, Role,
@@ -191,4 +192,30 @@ async fn an_application_is_signed_once() {
     assert_eq!(loans.data[0].loan.borrower, party.cast());
     let none = world.bank.loans(&world.reader(), Some(Id::NIL), None, 10).await.unwrap();
     assert!(none.data.is_empty());
+}
+
+/// The one-year LPR was 3.10 % from 21 October 2024 and is 3.00 % from 20 May 2025.
+#[tokio::test]
+async fn a_floating_rate_is_taken_anew_when_its_reference_is() {
+    let world = World::new().await;
+    let floating = LOAN.replace("version: 1", "version: 2").replace(
+        "rate: 0.12,",
+        "floating: { reference: lpr-1y, spread: 0.02, reset: each-fixing },",
+    );
+    world.publish("loan", 2, &floating).await;
+    let party = world.person(1).await;
+    let loan = world.lend("a", party, 12_000_00, 24).await;
+    assert_eq!(world.loan(loan).await.loan.schedule.rate.to_string(), "0.0510");
+    let total = |plan: &[Instalment]| plan.iter().map(Instalment::total).max();
+    let before = total(&world.loan(loan).await.loan.plan);
+    while world.today().await < day(5, 22) {
+        world.close_day().await;
+    }
+    let after = world.loan(loan).await.loan;
+    assert_eq!(after.schedule.rate.to_string(), "0.05");
+    assert!(total(&after.plan[5..]) < before);
+    let facts = world.bank.loan_facts(&world.reader(), loan).await.unwrap();
+    let facts: Vec<_> = facts.iter().map(|it| (it.what.name(), it.on)).collect();
+    assert_eq!(facts, [("disbursal", FIRST), ("rate-change", day(5, 20))]);
+    world.check_loan(loan).await;
 }

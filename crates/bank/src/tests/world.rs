@@ -226,10 +226,17 @@ impl World {
         let LoanState { position, loan, .. } = self.loan(id).await;
         let Some(position) = position else { return };
         let due = position.due();
+        let interest = due.interest + position.interest;
+        let none = Amount::ZERO;
+        let (interest, penalty, memo) = match position.suspended {
+            true => (none, none, interest + due.penalty),
+            false => (interest, due.penalty, none),
+        };
         let expected = [
             ("1303", Side::Debit, position.principal),
-            ("1132.01", Side::Debit, due.interest + position.interest),
-            ("1132.02", Side::Debit, due.penalty),
+            ("1132.01", Side::Debit, interest),
+            ("1132.02", Side::Debit, penalty),
+            ("7001", Side::Debit, memo),
             ("1221.01", Side::Debit, due.fee),
             ("2241.01", Side::Credit, position.prepaid),
         ];

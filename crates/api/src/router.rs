@@ -86,6 +86,7 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .merge(routes::applications::routes())
         .merge(routes::loans::routes())
         .merge(routes::loan_facts::routes())
+        .merge(routes::grades::routes())
         .merge(routes::accounts::routes())
         .merge(routes::term_deposits::routes())
         .merge(routes::ledger_accounts::routes())

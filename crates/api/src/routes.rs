@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod applications;
 pub(crate) mod days;
 pub(crate) mod events;
+pub(crate) mod grades;
 pub(crate) mod keys;
 pub(crate) mod ledger_accounts;
 pub(crate) mod ledger_transfers;

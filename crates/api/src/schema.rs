@@ -75,6 +75,8 @@ schemas! {
         lending::Status::WrittenOff,
         lending::Status::Sold,
     ];
+    LoanCategory: "How likely a loan is to be paid back (五级分类)." =
+        compliance::classification::Category::ALL;
     Keep: "What stays as it was when a part is repaid early." = {
         use product::kinds::instalment_loan::Keep;
         [Keep::Term, Keep::Instalment]

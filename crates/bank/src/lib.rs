@@ -11,6 +11,7 @@
 pub mod accounts;
 pub mod books;
 pub mod call;
+pub mod classification;
 pub mod days;
 pub mod deposits;
 pub mod institutions;

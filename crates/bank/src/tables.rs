@@ -11,6 +11,7 @@ use store::{Table, Versioned};
 
 use crate::{
     Bank, Refusal,
+    classification::Grade,
     institutions::{ChartInUse, Institution},
     keys::ApiKey,
     periods::YearCloses,
@@ -82,6 +83,8 @@ pub const LOANS: Table<Loan> =
 /// What happened to loans, by loan.
 pub const LOAN_FACTS: Table<LoanFact> =
     Table::new("loan-fact", |it| vec![("loan", it.loan.to_string())]);
+/// The categories of loans, under the loan's id.
+pub const GRADES: Table<Grade> = Table::new("loan-grade", |_| Vec::new());
 /// What is owed on a loan, under the loan's id.
 pub const POSITIONS: Table<Position> = Table::new("position", |_| Vec::new());
 /// Current accounts, by holder.

@@ -7,13 +7,13 @@
 use std::{cmp::Reverse, fmt};
 
 use jiff::Span;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use stdx::Date;
 
 use crate::{Entry, Pack};
 
 /// A category, best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Category {
     /// 正常.

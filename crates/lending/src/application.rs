@@ -187,7 +187,7 @@ fn asked(product: &LoanProduct, request: &Request, term: u32) -> product::Applic
     }
 }
 
-fn offer(
+pub(crate) fn offer(
     product: &LoanProduct,
     calendar: &Calendar,
     terms: Terms,

@@ -91,7 +91,7 @@ impl History<'_> {
         Ok(outcome)
     }
 
-    fn check_date(&self, on: Date) -> Result<(), Reject> {
+    pub(crate) fn check_date(&self, on: Date) -> Result<(), Reject> {
         if !matches!(self.loan.status, Status::Active | Status::Settled) {
             return Err(Reject::NotActive);
         }

@@ -31,6 +31,7 @@ pub mod outcome;
 pub mod plan;
 pub mod reject;
 pub mod settlement;
+pub mod simulation;
 pub mod view;
 
 pub use application::{Application, apply};

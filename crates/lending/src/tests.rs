@@ -3,3 +3,4 @@ mod life;
 mod lives;
 mod origination;
 mod properties;
+mod simulation;

@@ -1,15 +1,25 @@
 //! `suanpan product`: definitions on the command line.
 
-use std::{fmt::Write as _, fs, io::Read, path::PathBuf};
+use std::{
+    fmt::Write as _,
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use money::{Calendar, Decimal};
-use product::{
-    Chart, Definition, Document, Problem,
-    kinds::{self, Kind},
-    simulate::{Request, Simulation, simulate},
+use lending::{
+    Rules,
+    simulation::{self, Line, Period, Script},
 };
+use money::{Amount, Calendar, Decimal};
+use product::{
+    Chart, Definition, Document, LoanProduct, Problem,
+    kinds::{self, Kind},
+    simulate::{AccountTotal, Request, Simulation, simulate},
+};
+use serde::Serialize;
 use stdx::Date;
 
 /// Checks, simulates and describes product definitions.
@@ -57,6 +67,14 @@ pub(crate) struct Simulate {
     /// The business calendar that rolls due dates.
     #[arg(long, default_value = "china")]
     calendar: String,
+    /// What happens to a loan, YAML or JSON; `amount`, `term` and `date` of it are the contract's
+    /// unless they are options.
+    #[arg(long, conflicts_with = "price")]
+    events: Option<PathBuf>,
+    /// The business date on which a loan with events is shown; what would be booked later is left
+    /// out. When absent, the last due date, or the day after the last event where that is later.
+    #[arg(long, requires = "events")]
+    until: Option<Date>,
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
@@ -102,20 +120,21 @@ impl Check {
 
 impl Simulate {
     fn run(self) -> anyhow::Result<()> {
-        let simulation = self.simulation()?;
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&simulation)?);
-        } else {
-            print!("{}", rendered(&simulation)?);
+        let definition = self.definition()?;
+        let calendar = Calendar::named(&self.calendar).map_err(|it| anyhow::anyhow!("{it}"))?;
+        if let Some(events) = &self.events {
+            let told = self.told(&definition, events, calendar)?;
+            return print(&told, self.json, life);
         }
-        Ok(())
+        let Self { amount, price, reference_rate, term, date, .. } = self;
+        let request = Request { amount, price, reference_rate, term, date, calendar };
+        let simulation = simulate(&definition, &request, Chart::china())
+            .map_err(|reject| anyhow::anyhow!("{reject} ({})", reject.code()))?;
+        print(&simulation, self.json, rendered)
     }
 
-    fn simulation(&self) -> anyhow::Result<Simulation> {
-        let name = self.file.display();
-        let refused = |problems: Vec<Problem>| {
-            anyhow::anyhow!("{name}: {}\n{}", counted(problems.len()), listed(&problems))
-        };
+    fn definition(&self) -> anyhow::Result<Definition> {
+        let refused = |problems| refused(&self.file, problems);
         let text = read(&self.file)?;
         let mut document = Document::parse(&text).map_err(|problem| refused(vec![problem]))?;
         for change in &self.changes {
@@ -123,14 +142,45 @@ impl Simulate {
                 change.split_once('=').with_context(|| format!("`{change}` is not PATH=VALUE"))?;
             document.set(path, value).map_err(|problem| refused(vec![problem]))?;
         }
-        let chart = Chart::china();
-        let definition = Definition::from_document(&document, chart).map_err(refused)?;
-        let calendar = Calendar::named(&self.calendar).map_err(|it| anyhow::anyhow!("{it}"))?;
-        let Self { amount, price, reference_rate, term, date, .. } = *self;
-        let request = Request { amount, price, reference_rate, term, date, calendar };
-        simulate(&definition, &request, chart)
+        Definition::from_document(&document, Chart::china()).map_err(refused)
+    }
+
+    fn told(
+        &self,
+        definition: &Definition,
+        events: &PathBuf,
+        calendar: &Calendar,
+    ) -> anyhow::Result<simulation::Simulation> {
+        let product = LoanProduct::compile(definition).map_err(|it| refused(&self.file, it))?;
+        let text = read(events)?;
+        let document = Document::parse(&text).map_err(|it| refused(events, vec![it]))?;
+        let mut script = Script::read(&document, &product).map_err(|it| refused(events, it))?;
+        if let Some(amount) = self.amount {
+            script.amount = Amount::exactly(amount, product.currency())
+                .map_err(|error| anyhow::anyhow!("--amount {amount}: {error}"))?;
+        }
+        script.term = self.term.unwrap_or(script.term);
+        script.date = self.date.unwrap_or(script.date);
+        let non_accrual = compliance::cn::non_accrual().on("interest", script.date);
+        let request = simulation::Request {
+            rules: Rules { product: &product, calendar },
+            reference: self.reference_rate,
+            suspended_after: non_accrual.map(|rule| rule.value.over_days),
+            until: self.until,
+        };
+        simulation::simulate(&script, &request)
             .map_err(|reject| anyhow::anyhow!("{reject} ({})", reject.code()))
     }
+}
+
+fn print<T: Serialize>(
+    it: &T,
+    json: bool,
+    rendered: fn(&T) -> anyhow::Result<String>,
+) -> anyhow::Result<()> {
+    let text = if json { serde_json::to_string_pretty(it)? + "\n" } else { rendered(it)? };
+    print!("{text}");
+    Ok(())
 }
 
 impl Schema {
@@ -159,6 +209,11 @@ fn read(file: &PathBuf) -> anyhow::Result<String> {
         return Ok(text);
     }
     fs::read_to_string(file).with_context(|| file.display().to_string())
+}
+
+fn refused(file: &Path, problems: Vec<Problem>) -> anyhow::Error {
+    let (name, counted) = (file.display(), counted(problems.len()));
+    anyhow::anyhow!("{name}: {counted}\n{}", listed(&problems))
 }
 
 fn counted(problems: usize) -> String {
@@ -214,10 +269,116 @@ fn rendered(simulation: &Simulation) -> anyhow::Result<String> {
         let (simple, compound) = (percent(cost.simple), percent(cost.compound));
         writeln!(out, "annual cost: {simple} % simple, {compound} % compound\n")?;
     }
+    accounts(&mut out, &simulation.accounts)?;
+    Ok(out)
+}
+
+fn accounts(out: &mut String, accounts: &[AccountTotal]) -> anyhow::Result<()> {
     writeln!(out, "{:<9}  {:<44}  {:>13}  {:>13}", "account", "", "debit", "credit")?;
-    for account in &simulation.accounts {
+    for account in accounts {
         let (code, name) = (account.code.to_string(), &account.en);
         writeln!(out, "{code:<9}  {name:<44}  {:>13}  {:>13}", account.debit, account.credit)?;
     }
+    Ok(())
+}
+
+/// The life of a loan as people read it.
+fn life(told: &simulation::Simulation) -> anyhow::Result<String> {
+    let mut out = String::new();
+    let simulation::Simulation { product, version, currency, amount, date, until, .. } = told;
+    let status = named(&told.status)?;
+    writeln!(out, "{product} version {version}: {amount} {currency} on {date}, told to {until}")?;
+    match told.ended_on {
+        Some(on) => writeln!(out, "{status} on {on}\n")?,
+        None => writeln!(out, "{status}, {} days past due\n", told.standing.days_past_due)?,
+    }
+    happened(&mut out, &told.events)?;
+    periods(&mut out, &told.periods)?;
+    writeln!(
+        out,
+        "{:>3}  {:<10}  {:<22}  {:<9}  {:<9}  {:>13}",
+        "#", "booked", "", "debit", "credit", "amount"
+    )?;
+    for it in &told.postings {
+        let event = it.event.map_or_else(|| "-".to_owned(), |it| it.to_string());
+        let (debit, credit) = (it.debit.to_string(), it.credit.to_string());
+        let (date, entry, amount) = (it.date, it.entry, it.amount);
+        writeln!(out, "{event:>3}  {date}  {entry:<22}  {debit:<9}  {credit:<9}  {amount:>13}")?;
+    }
+    out.push('\n');
+    accounts(&mut out, &told.accounts)?;
     Ok(out)
+}
+
+fn happened(out: &mut String, events: &[Line]) -> anyhow::Result<()> {
+    writeln!(
+        out,
+        "{:>3}  {:<10}  {:<10}  {:<14}  {:>12}  {:>12}  {:>9}  {:>9}  {:>11}  {:>12}  {:>11}  \
+        {:>4}",
+        "#",
+        "on",
+        "booked",
+        "event",
+        "amount",
+        "principal",
+        "penalty",
+        "fee due",
+        "interest",
+        "due total",
+        "prepaid",
+        "late"
+    )?;
+    for line in events {
+        let Line { number, on, booked, amount, after, .. } = line;
+        let what = match line.of {
+            Some(event) => format!("{} of {event}", line.what),
+            None => line.what.to_owned(),
+        };
+        let due = &after.due;
+        writeln!(
+            out,
+            "{number:>3}  {on}  {booked}  {what:<14}  {amount:>12}  {:>12}  {:>9}  {:>9}  {:>11}  \
+            {:>12}  {:>11}  {:>4}",
+            after.principal,
+            due.penalty,
+            due.fee,
+            due.interest,
+            due.total,
+            after.prepaid,
+            after.days_past_due
+        )?;
+        if let Some(refusal) = &line.refused {
+            writeln!(out, "     refused: {} ({})", refusal.reason, refusal.code)?;
+        }
+    }
+    out.push('\n');
+    Ok(())
+}
+
+fn periods(out: &mut String, periods: &[Period]) -> anyhow::Result<()> {
+    let head = ["from", "due", "principal", "interest", "fees", "paid", "remaining", "status"];
+    let [from, due, principal, interest, fees, paid, remaining, status] = head;
+    writeln!(
+        out,
+        "{:>3}  {from:<10}  {due:<10}  {principal:>12}  {interest:>11}  {fees:>9}  {paid:>12}  \
+        {remaining:>12}  {status}",
+        "#"
+    )?;
+    for Period { number, from, due, planned, paid, remaining, status } in periods {
+        let (principal, interest, fees) = (planned.principal, planned.interest, planned.fee);
+        let (paid, remaining, status) = (paid.total, remaining.total, named(status)?);
+        writeln!(
+            out,
+            "{number:>3}  {from}  {due}  {principal:>12}  {interest:>11}  {fees:>9}  {paid:>12}  \
+            {remaining:>12}  {status}"
+        )?;
+    }
+    out.push('\n');
+    Ok(())
+}
+
+/// The name of a status, as in JSON.
+fn named(status: &impl Serialize) -> anyhow::Result<String> {
+    let value = serde_json::to_value(status)?;
+    value.as_str().map(str::to_owned).context("a status is a name")
 }

@@ -59,7 +59,10 @@ const GRAPH: &[Node] = &[
     // No `store`: what a route wants read or written is a function of `bank`.
     Node {
         name: "api",
-        uses: &["bank", "deposits", "ledger", "lending", "money", "party", "product", "stdx"],
+        uses: &[
+            "bank", "compliance", "deposits", "ledger", "lending", "money", "party", "product",
+            "stdx",
+        ],
         tests_use: &["store", "tracing-subscriber"],
     },
     Node {

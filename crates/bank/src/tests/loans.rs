@@ -1,5 +1,6 @@
 //! The life of a loan, with the books held against the contract after every step.
 
+use compliance::classification::Category;
 use futures_util::future::join_all;
 use ledger::Side;
 use lending::{Reject, Status};
@@ -13,7 +14,9 @@ use super::{
 };
 use crate::{
     Refusal, Role,
+    classification::LoansGraded,
     loans::{Applied, Apply, LoanMoved},
+    tables::LoanId,
 };
 
 fn day(month: i8, day: i8) -> Date {
@@ -218,4 +221,39 @@ async fn a_floating_rate_is_taken_anew_when_its_reference_is() {
     let facts: Vec<_> = facts.iter().map(|it| (it.what.name(), it.on)).collect();
     assert_eq!(facts, [("disbursal", FIRST), ("rate-change", day(5, 20))]);
     world.check_loan(loan).await;
+}
+
+/// More than 90 days late is substandard at least: a quarter of the principal is set aside.
+#[tokio::test]
+async fn loans_are_graded_and_what_they_may_lose_is_set_aside() {
+    let world = World::new().await;
+    let party = world.person(1).await;
+    let (late, good) = (world.lend("a", party, 12_000_00, 1).await, world.person(2).await);
+    let good = world.lend("b", good, 6_000_00, 12).await;
+    while world.today().await < day(5, 6) {
+        world.close_day().await;
+        let due = world.position(good).await.due().total().minor();
+        if due > 0 {
+            world.ok(&format!("b/{}", world.today().await), Command::Repay(good, due)).await;
+        }
+    }
+    assert_eq!(world.position(late).await.days_past_due, 92);
+    let grade = |key: &str| {
+        let call = world.call(Role::Operator, key, &Command::ClosePeriod(FIRST));
+        let bank = world.bank.clone();
+        async move { bank.grade_loans(&call).await.unwrap().answer }
+    };
+    let graded = grade("grade").await;
+    let of = |graded: &LoansGraded, category| graded.categories[&Currency::CNY][&category].clone();
+    let substandard = of(&graded, Category::Substandard);
+    assert_eq!((substandard.loans, substandard.principal.minor()), (1, 12_000_00));
+    assert_eq!(substandard.allowance.minor(), 3_000_00);
+    assert_eq!(of(&graded, Category::Normal).allowance.minor(), 0);
+    let allowance = async |loan: LoanId| world.balance(loan.cast(), "1304.02", Side::Credit).await;
+    assert_eq!(allowance(late).await.minor(), 3_000_00);
+    assert_eq!(grade("again").await.categories, graded.categories);
+    assert_eq!(allowance(late).await.minor(), 3_000_00);
+    let found = world.bank.loan_grade(&world.reader(), late).await.unwrap().unwrap();
+    assert!(found.reasons[0].contains("2023"), "{found:?}");
+    world.check().await;
 }

@@ -50,6 +50,76 @@ fn a_simulation_shows_the_schedule_and_the_cost() {
 }
 
 #[test]
+fn a_simulation_with_events_shows_the_life() {
+    let example = "examples/events/instalment-loan.yaml";
+    let arguments = ["product", "simulate", CONSUMER, "--events", example];
+    let text = printed(&[&arguments[..], &["--until", "2025-04-09"]].concat());
+    expect![[r#"
+        consumer-instalment version 1: 3000.00 CNY on 2025-01-01, told to 2025-04-09
+        active, 7 days past due
+
+          #  on          booked      event                 amount     principal    penalty    fee due     interest     due total      prepaid  late
+          0  2025-01-01  2025-01-01  disbursal            3000.00       3000.00       0.00       0.00         0.00          0.00         0.00     0
+          1  2025-02-01  2025-02-01  repayment             514.09       2509.91       0.00       0.00         0.00          0.00         0.00     0
+          2  2025-03-01  2025-03-10  repayment             514.09       2015.90       0.00       0.00         0.00          0.00         0.00     0
+          3  2025-03-12  2025-03-12  repayment            9000.00       2015.90       0.00       0.00         0.00          0.00         0.00     0
+             refused: the payment is more than settles the loan (exceeds-settlement)
+          4  2025-04-01  2025-04-01  repayment             514.09       1517.94       0.00       0.00         0.00          0.00         0.00     0
+          5  2025-04-08  2025-04-08  reversal of 4         514.09       2015.90       1.39       0.00        16.13        515.48         0.00     6
+
+          #  from        due            principal     interest       fees          paid     remaining  status
+          1  2025-01-01  2025-02-01        490.09        24.00       0.00        514.09          0.00  paid
+          2  2025-02-01  2025-03-01        494.01        20.08       0.00        514.09          0.00  paid
+          3  2025-03-01  2025-04-01        497.96        16.13       0.00          0.00        515.68  overdue
+          4  2025-04-01  2025-05-01        501.95        12.14       0.00          0.00        514.09  future
+          5  2025-05-01  2025-06-01        505.96         8.13       0.00          0.00        514.09  future
+          6  2025-06-01  2025-07-01        510.03         4.08       0.00          0.00        514.11  future
+
+          #  booked                              debit      credit            amount
+          0  2025-01-01  disbursal               1303       1003             3000.00
+          0  2025-01-01  disbursal-fee           1003       6021.01            15.00
+          -  2025-01-31  interest-accrual        1132.01    6011.01            24.00
+          1  2025-02-01  repayment               1003       1132.01            24.00
+          1  2025-02-01  repayment               1003       1303              490.09
+          -  2025-02-28  interest-accrual        1132.01    6011.01            20.08
+          -  2025-03-09  penalty-accrual         1132.02    6011.02             1.78
+          2  2025-03-10  penalty-accrual         6011.02    1132.02             1.78
+          2  2025-03-10  repayment               1003       1132.01            20.08
+          2  2025-03-10  repayment               1003       1303              494.01
+          -  2025-03-31  interest-accrual        1132.01    6011.01            16.13
+          4  2025-04-01  repayment               1003       1132.01            16.13
+          4  2025-04-01  repayment               1003       1303              497.96
+          -  2025-04-08  interest-accrual        1132.01    6011.01             3.24
+          5  2025-04-08  penalty-accrual         1132.02    6011.02             1.39
+          5  2025-04-08  repayment               1132.01    1003               16.13
+          5  2025-04-08  repayment               1303       1003              497.96
+          -  2025-04-08  penalty-accrual         1132.02    6011.02             0.20
+
+        account                                                          debit         credit
+        1003       Balances with the central bank                      1557.27        3514.09
+        1132.01    Loan interest receivable                              79.58          60.21
+        1132.02    Penalty interest receivable                            3.37           1.78
+        1303       Loans                                               3497.96        1482.06
+        6011.01    Loan interest income                                   0.00          63.45
+        6011.02    Penalty interest income                                1.78           3.37
+        6021.01    Loan fee income                                        0.00          15.00
+    "#]].assert_eq(&text);
+    let life: Value =
+        serde_json::from_str(&printed(&[&arguments[..], &["--json"]].concat())).unwrap();
+    assert_eq!((&life["status"], &life["ended_on"]), (&"settled".into(), &"2025-05-20".into()));
+    assert_eq!(life["events"][3]["refused"]["code"], "exceeds-settlement");
+
+    let scratch = Scratch::new();
+    let file = scratch.path().join("events.yaml");
+    std::fs::write(&file, "events:\n  - { on: 2025-02-01, pay: 5 }\n").unwrap();
+    let events = ["product", "simulate", CONSUMER, "--events", file.to_str().unwrap()];
+    let output = run(&events);
+    assert!(!output.status.success());
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("line 2, events[0]: ") && errors.contains("`pay`"), "{errors}");
+}
+
+#[test]
 fn all_mistakes_are_reported_at_once() {
     let scratch = Scratch::new();
     let file = scratch.path().join("five.yaml");

@@ -91,9 +91,9 @@ impl Log {
                 // Told, recorded and booked: a row without one of them is half a command.
                 let parts = ["events", "records"].map(|it| row[it].as_array().unwrap().len());
                 assert!(parts == [1, 1] && !transfers.is_empty(), "{row}");
-                let facts = &row["events"][0]["data"];
-                let wallet = facts["account"].as_str().unwrap().to_owned();
-                let amount = facts["amount"]["amount"].as_str().unwrap().to_owned();
+                let told = &row["events"][0];
+                let wallet = told["subject"].as_str().unwrap().to_owned();
+                let amount = major(told["data"]["amount"].as_u64().unwrap());
                 *self.deposits.entry((wallet, amount)).or_default() += 1;
             }
             // A lane that is moved by another's row has a row that points there, and nothing else.

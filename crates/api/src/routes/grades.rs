@@ -1,0 +1,106 @@
+//! Categories of loans, and what is set aside for them.
+
+use axum::extract::State;
+use bank::{
+    classification::{Grade, LoansGraded},
+    tables::LoanId,
+};
+use compliance::classification::Category;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    answer::{Answer, done, ok},
+    problem::ApiError,
+    request::{At, By, Command, Nothing},
+    router::Api,
+    schema,
+    wire::{Day, Money, Name},
+};
+
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(grade)).routes(routes!(get))
+}
+
+/// The loans of a category.
+#[derive(Serialize, ToSchema)]
+#[schema(as = GradedLoans)]
+struct GradedBody {
+    /// The category.
+    #[schema(value_type = schema::LoanCategory)]
+    category: Category,
+    /// How many.
+    loans: u64,
+    /// Principal owed on them.
+    principal: Money,
+    /// What is set aside for them.
+    allowance: Money,
+}
+
+/// The loans by category.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LoansGraded)]
+struct LoansGradedBody {
+    /// The business date.
+    on: Day,
+    /// By currency and category, best first.
+    categories: Vec<GradedBody>,
+}
+
+/// In which category a loan is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LoanGrade)]
+struct GradeBody {
+    /// The loan.
+    loan: Name,
+    /// The category.
+    #[schema(value_type = schema::LoanCategory)]
+    category: Category,
+    /// The business date on which it was found.
+    on: Day,
+    /// The business date since which nothing has been past due.
+    normal_since: Option<Day>,
+    /// Why, from the highest floor down: regulation and article.
+    reasons: Vec<String>,
+}
+
+/// Grade all loans
+///
+/// Finds the category of every loan by the pack in force, and brings what is set aside for it to
+/// what the category asks for. Done every month; doing it again on the same day changes nothing.
+#[utoipa::path(
+    post, path = "/v1/grades", tag = "loans", operation_id = "grade_loans",
+    responses((status = 200, description = "Graded.", body = LoansGradedBody)),
+    security(("key" = ["days"])),
+)]
+async fn grade(State(api): State<Api>, command: Command<Nothing>) -> Answer {
+    done(api.bank.grade_loans(&command.call).await?, graded)
+}
+
+/// Read a loan's grade
+#[utoipa::path(
+    get, path = "/v1/loans/{loan}/grade", tag = "loans", operation_id = "get_loan_grade",
+    params(("loan" = Name, Path, description = "The loan's id.")),
+    responses((status = 200, description = "The grade.", body = GradeBody)),
+    security(("key" = ["read"])),
+)]
+async fn get(State(api): State<Api>, By(caller): By, At(id): At<LoanId>) -> Answer {
+    let grade = api.bank.loan_grade(&caller, id).await?;
+    let Grade { category, on, normal_since, reasons, .. } =
+        grade.ok_or_else(|| ApiError::not_found("grade"))?;
+    let (on, normal_since) = (Day(on), normal_since.map(Day));
+    ok(GradeBody { loan: id.into(), category, on, normal_since, reasons })
+}
+
+fn graded(graded: LoansGraded) -> LoansGradedBody {
+    let categories = graded.categories.into_iter().flat_map(|(currency, categories)| {
+        categories.into_iter().map(move |(category, it)| GradedBody {
+            category,
+            loans: it.loans,
+            principal: Money::of(it.principal, currency),
+            allowance: Money::of(it.allowance, currency),
+        })
+    });
+    LoansGradedBody { on: Day(graded.on), categories: categories.collect() }
+}

@@ -621,7 +621,7 @@ impl Found {
         Ok(reset.then(closed))
     }
 
-    /// The rate from a day on, when the contract says that it is taken anew on it and it is another.
+    /// The rate from a day on, when it is taken anew on that day and is another.
     fn reset(&self, loan: &Loan, day: Date) -> Option<Decimal> {
         let floating = self.product.terms().interest.floating.as_ref()?;
         let disbursed_on = loan.disbursed_on.filter(|first| *first < day)?;
@@ -679,9 +679,10 @@ impl Found {
             commit.put(&POSITIONS, *id, position.as_ref().map_or(0, |it| it.version), after);
         }
         for fact in &outcome.facts {
-            let (fact_id, version) =
-                (fact_id(*id, fact.number), u64::from(fact.reversed_on.is_some()));
-            commit.put(&LOAN_FACTS, fact_id, version, &LoanFact { loan: *id, fact: fact.clone() });
+            // It is written when it happens, and once more when it is taken back.
+            let version = u64::from(fact.reversed_on.is_some());
+            let record = LoanFact { loan: *id, fact: fact.clone() };
+            commit.put(&LOAN_FACTS, fact_id(*id, fact.number), version, &record);
         }
         let (accounting, currency) = (product.accounting(), loan.record.currency);
         let books = Books { accounting, currency, contract: id.cast(), limited: None };

@@ -2,7 +2,7 @@
 //!
 //! A loan follows from its contract and its facts: each counts on a value date, in the order they
 //! were booked in within a day. One that is booked late, or taken back, changes what followed from
-//! the days after it; [`crate::replay`] says what that is.
+//! the days after it; [`crate::correction`] says what that is.
 
 use money::{Amount, Decimal};
 use product::{

@@ -4,16 +4,20 @@
 //! ```text
 //! apply ─▶ Application ─ sign ─▶ Loan (signed) ─ disburse ─▶ Loan (active) + Position
 //!             │ declined                                        │ close_day, every day
-//!             ▼                                                 │ repay, settle, any day
+//!             ▼                                                 │ happen: payments, changes
 //!          reasons                                              ▼
-//!                                                            Loan (settled)
+//!                                        Loan (settled, charged off, written off, sold)
 //! ```
+//!
+//! Contract, facts and days fold into what is owed: [`fact`] says what can happen, [`decision`]
+//! whether it may, [`correction`] what follows when it is booked late or taken back, and
+//! [`simulation`] tells a whole life from a list of events.
 //!
 //! Lending says what happened ([`Entry`]: `repayment` with so much interest and so much
 //! principal); the product says which accounts that moves.
 //!
-//! Suggested reading order: [`loan`] (records), [`outcome`], [`application`], [`contract`],
-//! [`day`], [`repayment`], [`settlement`], [`view`].
+//! Suggested reading order: [`loan`] (records), [`fact`], [`outcome`], [`application`],
+//! [`contract`], [`day`], [`decision`], [`correction`], [`settlement`], [`view`].
 
 #![warn(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]

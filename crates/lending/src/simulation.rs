@@ -485,11 +485,14 @@ impl<'r> Told<'r> {
         Booking { event, date, entry, debit, credit, amount: self.major(amount) }
     }
 
+    /// The sums may be more than one amount can be, so they are exact values.
     fn accounts(&self) -> Vec<AccountTotal> {
-        let mut sums: BTreeMap<AccountCode, (Amount, Amount)> = BTreeMap::new();
-        for (.., posting) in &self.bookings {
-            sums.entry(posting.debit).or_default().0 += posting.amount;
-            sums.entry(posting.credit).or_default().1 += posting.amount;
+        let nothing = (self.major(Amount::ZERO), self.major(Amount::ZERO));
+        let mut sums: BTreeMap<AccountCode, (Decimal, Decimal)> = BTreeMap::new();
+        for (.., Posting { debit, credit, amount }) in &self.bookings {
+            let amount = self.major(*amount);
+            sums.entry(*debit).or_insert(nothing).0 += amount;
+            sums.entry(*credit).or_insert(nothing).1 += amount;
         }
         let total = |(code, (debit, credit))| {
             let account = self.rules.product.accounting().account(code);
@@ -497,9 +500,9 @@ impl<'r> Told<'r> {
                 code,
                 zh: account.map_or_else(String::new, |it| it.zh.clone()),
                 en: account.map_or_else(String::new, |it| it.en.clone()),
-                debit: self.major(debit),
-                credit: self.major(credit),
-                balance: self.major(debit - credit),
+                debit,
+                credit,
+                balance: debit - credit,
             }
         };
         sums.into_iter().map(total).collect()
@@ -748,10 +751,12 @@ fn act(written: WrittenAct, currency: Currency) -> Result<Act, String> {
         }
         WrittenAct::Waiver(it) => {
             let WrittenParts { penalty, fee, interest, principal } = it;
-            // Their sum is an amount too.
+            // Their sum is an amount too, on the way to it as well.
             let parts = [penalty, fee, interest, principal];
-            let sum = parts.iter().try_fold(Decimal::ZERO, |sum, it| sum.checked_add(*it));
-            amount(sum.ok_or("the parts are too large")?)?;
+            parts.iter().try_fold(Decimal::ZERO, |sum, it| {
+                let sum = sum.checked_add(*it).ok_or("the parts are too large")?;
+                amount(sum).map(|_| sum)
+            })?;
             let [penalty, fee, interest, principal] = parts.map(amount);
             let (penalty, fee, interest) = (penalty?, fee?, interest?);
             What::Waiver { waived: Owed { penalty, fee, interest, principal: principal? } }

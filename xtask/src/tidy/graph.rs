@@ -60,7 +60,14 @@ const GRAPH: &[Node] = &[
     Node {
         name: "api",
         uses: &[
-            "bank", "compliance", "deposits", "ledger", "lending", "money", "party", "product",
+            "bank",
+            "compliance",
+            "deposits",
+            "ledger",
+            "lending",
+            "money",
+            "party",
+            "product",
             "stdx",
         ],
         tests_use: &["store", "tracing-subscriber"],

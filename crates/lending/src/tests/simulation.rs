@@ -177,6 +177,7 @@ fn a_mistake_is_named_with_its_event() {
         ("{ on: 2025-02-01, prepayment: { amount: 5, keep: all } }", "`term` or `instalment`"),
         ("{ on: 2025-02-01, prepayment: { amount: 5, keep: term, fee: 1 } }", "fee"),
         ("{ on: 2025-02-01, waiver: { penality: 5 } }", "penality"),
+        ("{ on: 2025-02-01, waiver: { penalty: 9e16, fee: 9e16, principal: -9e16 } }", "events[0]"),
         ("pay", "not a map"),
     ];
     for (event, named) in cases {
@@ -187,6 +188,34 @@ fn a_mistake_is_named_with_its_event() {
     let problems = read("{ amount: 1.001, events: [1, 2], }").unwrap_err();
     assert_eq!(problems.lines().count(), 3, "{problems}");
     assert!(read("{ sum: 5 }").unwrap_err().contains("sum"));
+}
+
+#[test]
+fn the_largest_amounts_are_answered() {
+    let most = "92233720368547758.07";
+    let paid = "{ on: 2025-02-01, repayment: 1 },";
+    let acts = [
+        format!("repayment: {most}"),
+        format!("prepayment: {{ amount: {most}, keep: term }}"),
+        format!("prepayment: {{ amount: -{most}, keep: term }}"),
+        format!("waiver: {{ interest: {most} }}"),
+        format!("drawing: {most}"),
+        format!("refund: {most}"),
+        format!("subsidy: {most}"),
+        format!("repayment: -{most}"),
+        format!("sale: -{most}"),
+        format!("sale: {most}"),
+        "reversal: 4294967295".to_owned(),
+        "rate-change: 79228162514264337593543950335".to_owned(),
+        "interest-pause: 9999-12-31".to_owned(),
+    ];
+    for act in acts {
+        let script = read(&format!("{CONTRACT} {paid} {{ on: 2025-02-10, {act} }}] }}")).unwrap();
+        let simulation = simulated(&script, &Setup::usual(), None).unwrap();
+        let refused = simulation.events[2].refused.is_some();
+        let may = act.starts_with("interest-pause") || act.starts_with("sale: 9");
+        assert_eq!(refused, !may, "{act}");
+    }
 }
 
 #[test]

@@ -19,9 +19,9 @@ use crate::{
 
 /// So many pages of each lane a batch stores, and more when it has many transfers: about as many
 /// as they can pay for, and enough that what a start has to enter again is little.
-const PAGES_FLUSHED_MIN: usize = if cfg!(test) { 1 } else { 128 };
+const PAGES_FLUSHED_MIN: usize = if cfg!(test) { 1 } else { 64 };
 /// For so many transfers one more page.
-const TRANSFERS_PER_PAGE: usize = 72;
+const TRANSFERS_PER_PAGE: usize = 80;
 /// The most pages read at once.
 const PAGES_READ_MAX: usize = if cfg!(test) { 2 } else { 1_024 };
 

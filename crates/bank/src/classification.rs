@@ -20,15 +20,14 @@ use money::{Amount, Currency};
 use product::AccountCode;
 use serde::{Deserialize, Serialize};
 use stdx::Date;
-use store::PAGE_MAX;
+use store::{PAGE_MAX, Versioned};
 
 use crate::{
     Bank, Call, Done, Refusal, Right,
     books::Books,
     days::LANES_AT_ONCE,
     institutions::institution_lane,
-    loans::LoanState,
-    tables::{GRADES, LOANS, LoanId},
+    tables::{GRADES, LOANS, LoanId, POSITIONS},
 };
 
 /// What is set aside for a loan is on the account of this accounting event's credit side.
@@ -127,48 +126,43 @@ impl Bank {
     ) -> Result<Option<(Currency, Category, Amount, Amount)>, Refusal> {
         let of = call.caller.institution;
         let call = &call.within(format!("grade/{on}/{id}"));
-        let graded =
-            self.carry_out::<Option<(Category, Amount, Amount)>, _>(call, move || async move {
-                let LoanState { loan, position, .. } = self.loan(&call.caller, id).await?;
-                let lane = self.need(&LOANS, of, id, "loan").await?.lane;
-                let before = self.store().get(&GRADES, of, id).await?;
-                let product =
-                    self.pinned_product(&call.caller, &loan.product, loan.version).await?;
-                let product = product.loan()?;
-                let active = loan.status == Status::Active;
-                let position = position.filter(|_| active);
-                let found = position.as_ref().and_then(|position| {
-                    let was = before.as_ref().map(|it| &it.record);
-                    grade(position, loan.restructured_on, was, on)
-                });
-                let (accounting, currency) = (product.accounting(), loan.currency);
-                let books = Books { accounting, currency, contract: id.cast(), limited: None };
-                let account = books.contract_account(allowance_code(&product)?);
-                let set_aside = self.store().account(of, account).await?;
-                let set_aside =
-                    set_aside.map_or(Amount::ZERO, |it| it.balances.posted(Side::Credit));
-                let principal = position.as_ref().map_or(Amount::ZERO, |it| it.principal);
-                let category = found.as_ref().map_or(Category::Normal, |it| it.category);
-                let target = match cn::provisions().on("guidance", on) {
-                    Some(ratios) => special_provision(&ratios.value, category, principal),
-                    None => set_aside,
-                };
-                let mut commit = call.commit("grade-loan", lane, on);
-                let more = target.checked_sub(set_aside).ok_or(lending::Reject::AmountTooLarge)?;
-                books.book(&mut commit, PROVISION, &[("amount", more)], on, &mut call.prng());
-                if let Some(found) = &found {
-                    let version = before.as_ref().map_or(0, |it| it.version);
-                    commit.put(&GRADES, id, version, found);
-                    if before.is_none_or(|it| it.record.category != found.category) {
-                        commit.tell("loan-graded", id, found);
-                    }
-                }
-                commit.answer(&found.map(|it| (it.category, principal, target)));
-                Ok(commit)
+        let graded = self.carry_out::<Option<_>, _>(call, move || async move {
+            let Versioned { record: loan, lane, .. } = self.need(&LOANS, of, id, "loan").await?;
+            let position = self.store().get(&POSITIONS, of, id).await?.map(|it| it.record);
+            let before = self.store().get(&GRADES, of, id).await?;
+            let product = self.pinned_product(&call.caller, &loan.product, loan.version).await?;
+            let product = product.loan()?;
+            let active = loan.status == Status::Active;
+            let position = position.filter(|_| active);
+            let found = position.as_ref().and_then(|position| {
+                let was = before.as_ref().map(|it| &it.record);
+                grade(position, loan.restructured_on, was, on)
             });
-        let currency = self.need(&LOANS, of, id, "loan").await?.record.currency;
-        let graded = graded.await?.answer;
-        Ok(graded.map(|(category, principal, target)| (currency, category, principal, target)))
+            let (accounting, currency) = (product.accounting(), loan.currency);
+            let books = Books { accounting, currency, contract: id.cast(), limited: None };
+            let account = books.contract_account(allowance_code(&product)?);
+            let set_aside = self.store().account(of, account).await?;
+            let set_aside = set_aside.map_or(Amount::ZERO, |it| it.balances.posted(Side::Credit));
+            let principal = position.as_ref().map_or(Amount::ZERO, |it| it.principal);
+            let category = found.as_ref().map_or(Category::Normal, |it| it.category);
+            let target = match cn::provisions().on("guidance", on) {
+                Some(ratios) => special_provision(&ratios.value, category, principal),
+                None => set_aside,
+            };
+            let mut commit = call.commit("grade-loan", lane, on);
+            let more = target.checked_sub(set_aside).ok_or(lending::Reject::AmountTooLarge)?;
+            books.book(&mut commit, PROVISION, &[("amount", more)], on, &mut call.prng());
+            if let Some(found) = &found {
+                let version = before.as_ref().map_or(0, |it| it.version);
+                commit.put(&GRADES, id, version, found);
+                if before.is_none_or(|it| it.record.category != found.category) {
+                    commit.tell("loan-graded", id, found);
+                }
+            }
+            commit.answer(&found.map(|it| (currency, it.category, principal, target)));
+            Ok(commit)
+        });
+        Ok(graded.await?.answer)
     }
 
     /// The grade of a loan, once it was graded.

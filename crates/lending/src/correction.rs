@@ -14,7 +14,7 @@ use stdx::Date;
 use crate::{
     Reject,
     day::days_between,
-    decision::decide,
+    decision::{FACTS_MAX, decide},
     fact::{Fact, What},
     life::Life,
     loan::{Loan, Position, Status},
@@ -48,22 +48,17 @@ impl History<'_> {
     /// happening on that day; [`Reject::HistoryDiffers`].
     pub fn book_late(&self, what: What, on: Date) -> Result<Outcome, Reject> {
         self.check_date(on)?;
+        let number = self.position.facts;
+        if number >= FACTS_MAX {
+            return Err(Reject::TooManyFacts);
+        }
         let mut then = fold(self.loan, &self.facts.iter().collect::<Vec<_>>(), self.rules, on)?;
         then.position.through = on;
         let what = decide(&then, what)?;
-        let number = self.position.facts;
         let fact = Fact { number, on, booked_on: self.today, reversed_on: None, what };
         let facts: Vec<_> = self.facts.iter().chain([&fact]).collect();
         let after = fold(self.loan, &facts, self.rules, self.today)?;
-        let mut outcome = self.correct(after, &fact)?;
-        if number >= crate::decision::FACTS_MAX {
-            return Err(Reject::TooManyFacts);
-        }
-        if let Some(position) = &mut outcome.position {
-            position.facts = number.saturating_add(1);
-        }
-        outcome.facts.push(fact);
-        Ok(outcome)
+        self.correct(after, fact)
     }
 
     /// Takes a fact back: what followed from it has not happened.
@@ -86,9 +81,7 @@ impl History<'_> {
         let fact = Fact { reversed_on: Some(self.today), ..fact.clone() };
         let facts: Vec<_> = self.facts.iter().filter(|it| it.number != number).collect();
         let after = fold(self.loan, &facts, self.rules, self.today)?;
-        let mut outcome = self.correct(after, &fact)?;
-        outcome.facts.push(fact);
-        Ok(outcome)
+        self.correct(after, fact)
     }
 
     pub(crate) fn check_date(&self, on: Date) -> Result<(), Reject> {
@@ -106,7 +99,7 @@ impl History<'_> {
     }
 
     /// What is to be booked so that the books are those of another life.
-    fn correct(&self, after: Life<'_>, fact: &Fact) -> Result<Outcome, Reject> {
+    fn correct(&self, mut after: Life<'_>, fact: Fact) -> Result<Outcome, Reject> {
         let before =
             fold(self.loan, &self.facts.iter().collect::<Vec<_>>(), self.rules, self.today)?;
         let known = Position { facts: self.position.facts, ..before.position.clone() };
@@ -134,19 +127,10 @@ impl History<'_> {
             let early = after.loan.matures_on().is_some_and(|last| on < last);
             events.push(Event::LoanSettled { on, early });
         }
-        let mut outcome = Outcome { entries, events, ..after.end_anew() };
-        if let Some(position) = &mut outcome.position {
-            position.facts = self.position.facts;
-        }
-        Ok(outcome)
-    }
-}
-
-impl Life<'_> {
-    /// What a fold leaves, without what it booked.
-    fn end_anew(mut self) -> Outcome {
-        self.outcome = Outcome::default();
-        self.end()
+        // A fact that is new has the number after all others.
+        after.position.facts = self.position.facts.max(fact.number.saturating_add(1));
+        after.outcome = Outcome { entries, events, facts: vec![fact], ..Outcome::default() };
+        Ok(after.end())
     }
 }
 

@@ -430,16 +430,11 @@ impl<'l> Life<'l> {
         }
         let Owed { penalty, fee, interest, principal } = paid;
         self.outcome.book(event, vec![("fee", fee), ("principal", principal)]);
-        let income = [("penalty", penalty), ("interest", interest)];
         let memo = ("memo", penalty + interest);
+        let income = vec![("penalty", penalty), ("interest", interest), memo];
         match event {
-            "repayment" => {
-                self.outcome.book("suspended-repayment", Vec::from([income[0], income[1], memo]));
-            }
-            "prepayment-applied" => {
-                let amounts = Vec::from([income[0], income[1], memo]);
-                self.outcome.book("suspended-prepayment-applied", amounts);
-            }
+            "repayment" => self.outcome.book("suspended-repayment", income),
+            "prepayment-applied" => self.outcome.book("suspended-prepayment-applied", income),
             _ => self.outcome.book("suspended-waiver", vec![memo]),
         }
     }

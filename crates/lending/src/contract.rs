@@ -1,7 +1,7 @@
 //! From an offer to money: signing, and disbursal (放款).
 
 use money::Amount;
-use stdx::Date;
+use stdx::{Date, Id};
 
 use crate::{
     Reject,
@@ -40,12 +40,22 @@ fn contract(application: &Application, offer: &Offer, on: Date) -> Loan {
         borrower: application.borrower,
         product: application.product.clone(),
         version: application.version,
+        ..offered(offer, on)
+    }
+}
+
+/// The contract that an offer makes, but for whose it is and under which product.
+pub(crate) fn offered(offer: &Offer, on: Date) -> Loan {
+    Loan {
+        borrower: Id::NIL,
+        product: String::new(),
+        version: 0,
         status: Status::Signed,
-        currency: application.currency,
-        principal: application.amount,
+        currency: offer.disclosure.currency,
+        principal: offer.disclosure.principal,
         drawn: Amount::ZERO,
         drawings: 0,
-        term: application.term,
+        term: offer.disclosure.term,
         upfront_fees: offer.disclosure.upfront_fees,
         terms: offer.terms.clone(),
         schedule: offer.schedule.clone(),

@@ -14,7 +14,7 @@ use product::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use stdx::{Date, Id};
+use stdx::Date;
 
 use crate::{
     History, Loan, Outcome, Position, Reject, Rules, Status, What, application, close_day,
@@ -534,25 +534,8 @@ fn signed(script: &Script, request: &Request<'_>) -> Result<Loan, Reject> {
     let terms = Terms::of(product, request.suspended_after);
     let offer = application::offer(product, calendar, terms, schedule, term)?;
     let definition = product.definition();
-    Ok(Loan {
-        borrower: Id::NIL,
-        product: definition.product.clone(),
-        version: definition.version,
-        status: Status::Signed,
-        currency: product.currency(),
-        principal: amount,
-        drawn: Amount::ZERO,
-        drawings: 0,
-        term,
-        upfront_fees: offer.disclosure.upfront_fees,
-        terms: offer.terms,
-        schedule: offer.schedule,
-        signed_on: date,
-        disbursed_on: None,
-        settled_on: None,
-        restructured_on: None,
-        plan: offer.disclosure.plan,
-    })
+    let (product, version) = (definition.product.clone(), definition.version);
+    Ok(Loan { product, version, ..crate::contract::offered(&offer, date) })
 }
 
 fn amount_of(what: &What) -> Amount {

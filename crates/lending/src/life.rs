@@ -154,7 +154,11 @@ impl<'l> Life<'l> {
         self.position.principal = add(self.position.principal, principal)?;
         self.outcome.book("disbursal", vec![("principal", principal)]);
         self.outcome.events.push(Event::LoanDrawn { on: self.today(), principal });
-        renew(self, |terms| terms.level = None)
+        renew(self, |terms| {
+            terms.level = None;
+            // Flat interest is taken on all that was paid out.
+            terms.flat_on = terms.flat_on.map(|before| before + principal);
+        })
     }
 
     fn paid(&mut self, amount: Amount) -> Result<(), Reject> {

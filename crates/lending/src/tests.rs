@@ -4,3 +4,4 @@ mod lives;
 mod origination;
 mod properties;
 mod simulation;
+mod tables;

@@ -45,13 +45,14 @@ pub(super) struct Setup {
     pub(super) every: Period,
     pub(super) rate: Decimal,
     pub(super) day_count: DayCount,
+    pub(super) disbursal_fee: Amount,
     pub(super) fee: Amount,
     pub(super) penalty: Option<Penalty>,
     pub(super) allocation: Vec<Component>,
     pub(super) allocation_by: AllocationBy,
     pub(super) early_settlement: bool,
     pub(super) settlement_fee: Amount,
-    pub(super) prepayment_fee: Option<&'static str>,
+    pub(super) prepayment_fee: Option<String>,
     pub(super) overdue_fee: Amount,
     pub(super) suspended_after: Option<u32>,
 }
@@ -83,6 +84,7 @@ impl Setup {
             every: Period::MONTH,
             rate: Decimal::new(12, 2),
             day_count: DayCount::Thirty360,
+            disbursal_fee: Amount::ZERO,
             fee: Amount::ZERO,
             penalty: Some(Penalty {
                 rate: Decimal::new(18, 2),
@@ -107,7 +109,11 @@ impl Setup {
 
     pub(super) fn product(&self) -> LoanProduct {
         let major = |amount: Amount| amount.to_decimal(Currency::CNY).to_string();
-        let fees = [("account", "instalment", self.fee), ("late", "overdue", self.overdue_fee)];
+        let fees = [
+            ("opening", "disbursal", self.disbursal_fee),
+            ("account", "instalment", self.fee),
+            ("late", "overdue", self.overdue_fee),
+        ];
         // What costs nothing is left out: an expression takes long to compile.
         let fees = fees.into_iter().filter(|(.., fee)| fee.is_positive());
         let fee = |(code, on, fee)| json!({ "code": code, "on": on, "amount": major(fee) });

@@ -54,9 +54,10 @@ pub(super) fn any_setup(prng: &mut Prng) -> Setup {
         allocation_by: *prng.pick(&[AllocationBy::Row, AllocationBy::Component]),
         early_settlement: prng.chance(70),
         settlement_fee: if prng.chance(70) { Amount::ZERO } else { amount(prng, 1_000) },
-        prepayment_fee: prng.chance(20).then_some("amount * 0.01"),
+        prepayment_fee: prng.chance(20).then(|| "amount * 0.01".to_owned()),
         overdue_fee: if prng.chance(70) { Amount::ZERO } else { amount(prng, 500) },
         suspended_after: prng.chance(50).then(|| number(prng, 100)),
+        ..usual
     }
 }
 

@@ -1,17 +1,19 @@
-//! Simulations, against tables computed by hand and against the fold.
+//! Simulations: how a script is read, what is told of it, and that it is the fold.
+//!
+//! What comes of lives to the minor unit is in `testdata/lives`: see [`super::tables`].
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use money::{Amount, Currency, Decimal};
 use product::{Document, kinds::instalment_loan::Keep};
-use stdx::{Date, Prng, table};
+use stdx::{Date, Prng};
 
 use super::{
     life::{Balances, Setup, cny, date, fen, later, rules},
     properties::{amount, any_setup, number},
 };
 use crate::{
-    Position, Reject, Status, What,
+    Position, Reject, What,
     correction::fold,
     fact::RateReason,
     simulation::{Act, Request, Script, Simulation, Step, simulate, tell},
@@ -30,70 +32,6 @@ fn simulated(script: &Script, setup: &Setup, until: Option<Date>) -> Result<Simu
     let product = setup.product();
     let request = Request { rules: rules(&product), reference: None, suspended_after: None, until };
     simulate(script, &request)
-}
-
-/// A row of a table as it is written in a script.
-fn event(row: &table::Row<'_>) -> String {
-    let value = row.text("value");
-    let act = match row.text("what").split_once('-') {
-        Some(("prepayment", keep)) => format!("prepayment: {{ amount: {value}, keep: {keep} }}"),
-        _ => format!("{}: {value}", row.text("what")),
-    };
-    let booked = row.option::<Date>("booked").map(|it| format!("booked: {it}, "));
-    format!("{{ on: {}, {}{act} }}", row.text("on"), booked.unwrap_or_default())
-}
-
-#[track_caller]
-fn check(text: &str) {
-    let (events, accounts) = text.split_once("---").unwrap();
-    let rows = table::parse(events);
-    let script = rows.iter().fold(CONTRACT.to_owned(), |text, row| text + &event(row) + ", ");
-    let script = read(&(script + "] }")).unwrap();
-    let simulation = simulated(&script, &Setup::usual(), None).unwrap();
-    assert_eq!(simulation.events.len(), rows.len() + 1);
-    for (row, line) in rows.iter().zip(&simulation.events[1..]) {
-        let after = &line.after;
-        let shown = [
-            ("paid", line.amount),
-            ("principal", after.principal),
-            ("penalty", after.due.penalty),
-            ("interest", after.due.interest),
-            ("due", after.due.principal),
-            ("prepaid", after.prepaid),
-        ];
-        let result = line.refused.as_ref().map_or("ok", |it| it.code);
-        assert_eq!(result, row.text("result"), "line {}", row.line);
-        for (column, amount) in shown {
-            assert_eq!(amount, row.get::<Decimal>(column), "line {}: {column}", row.line);
-        }
-        assert_eq!(after.days_past_due, row.get::<u32>("late"), "line {}", row.line);
-    }
-    let balance = |row: &table::Row<'_>| (row.text("account").to_owned(), row.get("balance"));
-    let expected: Vec<(_, Decimal)> = table::parse(accounts).iter().map(balance).collect();
-    let balances: Vec<_> =
-        simulation.accounts.iter().map(|it| (it.code.to_string(), it.balance)).collect();
-    assert_eq!(balances, expected);
-    assert_eq!(simulation.status, Status::Settled);
-}
-
-#[test]
-fn paid_on_time() {
-    check(include_str!("../../testdata/simulations/paid-on-time.txt"));
-}
-
-#[test]
-fn late_and_cured() {
-    check(include_str!("../../testdata/simulations/late-and-cured.txt"));
-}
-
-#[test]
-fn a_prepayment_keeps_the_term() {
-    check(include_str!("../../testdata/simulations/prepayment-keeps-the-term.txt"));
-}
-
-#[test]
-fn booked_late_and_bounced() {
-    check(include_str!("../../testdata/simulations/booked-late-and-bounced.txt"));
 }
 
 #[test]

@@ -419,6 +419,19 @@ fn lending_hint(reject: &lending::Reject) -> &'static str {
         R::NoSuchFact | R::AlreadyReversed | R::NotReversible => {
             "List the loan's facts to see which can be taken back."
         }
+        R::LineFrozen | R::LineExpired | R::LineClosed | R::LineNotFrozen => {
+            "Read the line: it says where it stands and how long it may be drawn on."
+        }
+        R::LineOverdue => "Pay what is overdue on the line's drawings first.",
+        R::BeyondTheLimit | R::BeyondTheHold => "Read the line: it says what is left and held.",
+        R::TooManyDrawings => "Pay some of the drawings back first.",
+        R::TooManyHolds => "Wait until the last day of some holds is over.",
+        R::NoSuchHold | R::HoldExpired | R::HoldCaptured | R::HoldReleased => {
+            "Read the line's holds to see which are live."
+        }
+        R::LineInUse => "Pay the drawings back and release the holds first.",
+        R::TemporaryLimitTooLow => "Send more than the limit, or change the limit.",
+        R::TextTooLong => "Shorten it to 200 characters.",
         R::DisbursalBeforeSigning | R::OtherProduct => "Read the loan and its product.",
         R::ScheduleImpossible(_)
         | R::FeeImpossible(_)

@@ -141,8 +141,8 @@ impl Bank {
             let institution = self.institution(&call.caller).await?.record;
             let today = institution.business_date;
             let party = self.need(&PARTIES, of, apply.party, "party").await?;
-            let product =
-                self.product_in_force(&call.caller, &apply.product, today).await?.loan()?;
+            let product = self.product_in_force(&call.caller, &apply.product, today).await?;
+            let product = product.instalment_loan()?;
             let amount = in_currency(apply.amount, product.currency())?;
             let request = Request {
                 borrower: borrower(apply.party),

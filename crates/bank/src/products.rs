@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use ledger::InstitutionId;
 use product::{
-    Chart, Definition, Document, LoanProduct, Problem,
+    Chart, Definition, Document, LoanProduct, Problem, RevolvingProduct,
     kinds::{
         current_account::{self, AccountProduct},
-        instalment_loan,
+        instalment_loan, revolving_credit,
         term_deposit::{self, TermProduct},
     },
     life::{ProductVersion, Status, in_force},
@@ -305,6 +305,7 @@ impl Bank {
 #[derive(Clone)]
 pub(crate) enum Compiled {
     Loan(Arc<LoanProduct>),
+    Revolving(Arc<RevolvingProduct>),
     Account(Arc<AccountProduct>),
     Term(Arc<TermProduct>),
 }
@@ -314,9 +315,12 @@ type Compile = fn(&Definition, &Arc<Chart>) -> Result<Compiled, Vec<Problem>>;
 impl Compiled {
     /// How products of each kind are made ready. A kind that has contracts is a variant and a line
     /// here; a test compares with [`product::kinds::ALL`].
-    pub(crate) const KINDS: [(&str, Compile); 3] = [
+    pub(crate) const KINDS: [(&str, Compile); 4] = [
         (instalment_loan::KIND.name, |it, chart| {
             Ok(Self::Loan(Arc::new(LoanProduct::compile(it)?.on(chart))))
+        }),
+        (revolving_credit::KIND.name, |it, chart| {
+            Ok(Self::Revolving(Arc::new(RevolvingProduct::compile(it)?.on(chart))))
         }),
         (current_account::KIND.name, |it, chart| {
             Ok(Self::Account(Arc::new(AccountProduct::compile(it)?.on(chart))))
@@ -332,8 +336,17 @@ impl Compiled {
         compile(definition, chart).map_err(Refusal::Definition)
     }
 
-    /// The product of a loan.
+    /// The product of a loan, which may be a drawing on a line.
     pub(crate) fn loan(self) -> Result<Arc<LoanProduct>, Refusal> {
+        match self {
+            Self::Loan(product) => Ok(product),
+            Self::Revolving(product) => Ok(product.drawing().clone()),
+            Self::Account(_) | Self::Term(_) => Err(Refusal::OtherKind),
+        }
+    }
+
+    /// The product of a loan that is applied for.
+    pub(crate) fn instalment_loan(self) -> Result<Arc<LoanProduct>, Refusal> {
         if let Self::Loan(product) = self { Ok(product) } else { Err(Refusal::OtherKind) }
     }
 

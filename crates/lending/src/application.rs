@@ -63,10 +63,11 @@ pub enum ApplicantKind {
     Company,
 }
 
-/// An application with its decision: the inputs are kept, so the decision can be replayed.
+/// An application with its decision: the inputs are kept, so the decision can be replayed. What is
+/// offered is a loan, or a [`crate::line::LineOffer`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Application {
+pub struct Application<O = Offer> {
     /// Who asked.
     pub borrower: Id<Borrower>,
     /// Name of the product.
@@ -86,13 +87,13 @@ pub struct Application {
     /// What the applicant declared.
     pub facts: BTreeMap<String, Value>,
     /// What came of it.
-    pub decision: Decision,
+    pub decision: Decision<O>,
 }
 
 /// What came of an application.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "kebab-case", rename_all_fields = "snake_case")]
-pub enum Decision {
+pub enum Decision<O = Offer> {
     /// At least one rule did not hold.
     Declined {
         /// Which, in the product's order.
@@ -101,9 +102,9 @@ pub enum Decision {
     /// Every rule held: here is the offer.
     Approved {
         /// What may be signed.
-        offer: Box<Offer>,
+        offer: Box<O>,
     },
-    /// The offer was signed; the loan has the rest.
+    /// The offer was signed; the contract has the rest.
     Signed {
         /// When.
         on: Date,
@@ -141,19 +142,33 @@ pub fn apply(
 ) -> Result<Outcome, Reject> {
     let term = request.term.unwrap_or_else(|| product.terms().term.chosen());
     product.offers(request.amount, term, on).map_err(Reject::NotOffered)?;
-    let asked = asked(product, &request, term);
-    let reasons = product.decide(&asked).map_err(Reject::FactsInvalid)?;
-    let decision = if reasons.is_empty() {
+    let application = decide(product, request, term, on, |request| {
         let rate = product.rate(request.reference).map_err(Reject::ScheduleImpossible)?;
         let schedule = product.schedule_terms(request.amount, term, on, rate);
         let terms = Terms::of(product, request.suspended_after);
-        let offer = offer(product, calendar, terms, schedule, term)?;
-        Decision::Approved { offer: Box::new(offer) }
+        offer(product, calendar, terms, schedule, term)
+    })?;
+    let events = events(&application, |it| (it.valid_until, &it.disclosure));
+    Ok(Outcome { application: Some(application), events, ..Outcome::default() })
+}
+
+/// Decides by the rules of the product. An applicant for whom all hold may sign the `offer`.
+pub(crate) fn decide<O>(
+    product: &LoanProduct,
+    request: Request,
+    term: u32,
+    on: Date,
+    offer: impl FnOnce(&Request) -> Result<O, Reject>,
+) -> Result<Application<O>, Reject> {
+    let asked = asked(product, &request, term);
+    let reasons = product.decide(&asked).map_err(Reject::FactsInvalid)?;
+    let decision = if reasons.is_empty() {
+        Decision::Approved { offer: Box::new(offer(&request)?) }
     } else {
         Decision::Declined { reasons }
     };
     let definition = product.definition();
-    let application = Application {
+    Ok(Application {
         borrower: request.borrower,
         product: definition.product.clone(),
         version: definition.version,
@@ -164,9 +179,24 @@ pub fn apply(
         applicant: request.applicant,
         facts: request.facts,
         decision,
+    })
+}
+
+/// The offer that is signed on a day, and the application after it.
+pub(crate) fn take<O: Clone>(
+    application: &Application<O>,
+    on: Date,
+    valid_until: impl FnOnce(&O) -> Date,
+) -> Result<(&O, Application<O>), Reject> {
+    let offer = match &application.decision {
+        Decision::Approved { offer } => &**offer,
+        Decision::Declined { .. } => return Err(Reject::NoOffer),
+        Decision::Signed { .. } => return Err(Reject::AlreadySigned),
     };
-    let events = events(&application);
-    Ok(Outcome { application: Some(application), events, ..Outcome::default() })
+    if on > valid_until(offer) {
+        return Err(Reject::OfferExpired);
+    }
+    Ok((offer, Application { decision: Decision::Signed { on }, ..application.clone() }))
 }
 
 /// What the rules of the product read.
@@ -194,13 +224,22 @@ pub(crate) fn offer(
     schedule: schedule::Terms,
     term: u32,
 ) -> Result<Offer, Reject> {
-    let days = jiff::Span::new().days(OFFER_DAYS);
-    let valid_until = schedule.from.checked_add(days).map_err(|_| Reject::DateOutOfRange)?;
+    let valid_until = valid_until(schedule.from)?;
     let disclosure = disclose(product, calendar, &schedule, term)?;
     Ok(Offer { valid_until, terms, schedule, disclosure })
 }
 
-fn events(application: &Application) -> Vec<Event> {
+/// The last day on which an offer of a day may be signed.
+pub(crate) fn valid_until(from: Date) -> Result<Date, Reject> {
+    let days = jiff::Span::new().days(OFFER_DAYS);
+    from.checked_add(days).map_err(|_| Reject::DateOutOfRange)
+}
+
+/// What is told of an application; `offered` are the last day of an offer and its disclosure.
+pub(crate) fn events<O>(
+    application: &Application<O>,
+    offered: impl FnOnce(&O) -> (Date, &Disclosure),
+) -> Vec<Event> {
     let submitted = Event::ApplicationSubmitted {
         product: application.product.clone(),
         version: application.version,
@@ -211,11 +250,14 @@ fn events(application: &Application) -> Vec<Event> {
         Decision::Declined { reasons } => Event::ApplicationDeclined {
             reasons: reasons.iter().map(|it| it.code.clone()).collect(),
         },
-        Decision::Approved { offer } => Event::ApplicationApproved {
-            valid_until: offer.valid_until,
-            annual_cost_simple: offer.disclosure.annual_cost_simple,
-            annual_cost_compound: offer.disclosure.annual_cost_compound,
-        },
+        Decision::Approved { offer } => {
+            let (valid_until, disclosure) = offered(offer);
+            Event::ApplicationApproved {
+                valid_until,
+                annual_cost_simple: disclosure.annual_cost_simple,
+                annual_cost_compound: disclosure.annual_cost_compound,
+            }
+        }
         Decision::Signed { on } => Event::ContractSigned { on: *on },
     };
     vec![submitted, decided]

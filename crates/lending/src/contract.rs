@@ -5,7 +5,7 @@ use stdx::{Date, Id};
 
 use crate::{
     Reject,
-    application::{Application, Decision, Offer},
+    application::{Application, Offer, take},
     fact::{Fact, Plan, What},
     life::Life,
     loan::{Loan, Status},
@@ -18,18 +18,10 @@ use crate::{
 /// # Errors
 /// [`Reject::NoOffer`], [`Reject::AlreadySigned`], [`Reject::OfferExpired`].
 pub fn sign(application: &Application, on: Date) -> Result<Outcome, Reject> {
-    let offer = match &application.decision {
-        Decision::Approved { offer } => offer,
-        Decision::Declined { .. } => return Err(Reject::NoOffer),
-        Decision::Signed { .. } => return Err(Reject::AlreadySigned),
-    };
-    if on > offer.valid_until {
-        return Err(Reject::OfferExpired);
-    }
-    let decision = Decision::Signed { on };
+    let (offer, signed) = take(application, on, |it| it.valid_until)?;
     Ok(Outcome {
         loan: Some(contract(application, offer, on)),
-        application: Some(Application { decision, ..application.clone() }),
+        application: Some(signed),
         events: vec![Event::ContractSigned { on }],
         ..Outcome::default()
     })
@@ -50,6 +42,7 @@ pub(crate) fn offered(offer: &Offer, on: Date) -> Loan {
         borrower: Id::NIL,
         product: String::new(),
         version: 0,
+        line: None,
         status: Status::Signed,
         currency: offer.disclosure.currency,
         principal: offer.disclosure.principal,

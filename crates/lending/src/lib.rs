@@ -13,11 +13,13 @@
 //! whether it may, [`correction`] what follows when it is booked late or taken back, and
 //! [`simulation`] tells a whole life from a list of events.
 //!
+//! A [`Line`] is drawn on again and again; each drawing is a loan that lives as any other.
+//!
 //! Lending says what happened ([`Entry`]: `repayment` with so much interest and so much
 //! principal); the product says which accounts that moves.
 //!
 //! Suggested reading order: [`loan`] (records), [`fact`], [`outcome`], [`application`],
-//! [`contract`], [`day`], [`decision`], [`correction`], [`settlement`], [`view`].
+//! [`contract`], [`day`], [`decision`], [`correction`], [`settlement`], [`line`], [`view`].
 
 #![warn(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
@@ -30,6 +32,7 @@ pub mod decision;
 pub mod disclosure;
 pub mod fact;
 mod life;
+pub mod line;
 pub mod loan;
 pub mod outcome;
 pub mod plan;
@@ -44,6 +47,7 @@ pub use correction::History;
 pub use day::close_day;
 pub use decision::happen;
 pub use fact::{Fact, What};
+pub use line::Line;
 pub use loan::{Borrower, Bucket, Loan, Owed, Position, Status};
 pub use outcome::{Entry, Event, Outcome};
 pub use plan::Rules;

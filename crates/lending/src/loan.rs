@@ -13,7 +13,7 @@ use product::{
 use serde::{Deserialize, Serialize};
 use stdx::{Date, Id};
 
-use crate::Reject;
+use crate::{Reject, line::Line};
 
 /// The party a loan is lent to, as an id names it here: lending knows nothing else of parties.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +29,9 @@ pub struct Loan {
     pub product: String,
     /// The version of the product: it never moves under a contract.
     pub version: u32,
+    /// The line it was drawn on; most loans are drawn on none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<Id<Line>>,
     /// Where the contract stands.
     pub status: Status,
     /// Currency of every amount below.

@@ -87,10 +87,42 @@ pub enum Reject {
     NotReversible,
     /// The facts of the loan do not give what is stored of it.
     HistoryDiffers,
+    /// The line is frozen.
+    LineFrozen,
+    /// The last day to draw on the line is over.
+    LineExpired,
+    /// The line is closed.
+    LineClosed,
+    /// A drawing on the line is overdue, or was lost.
+    LineOverdue,
+    /// More than is left of the limit.
+    BeyondTheLimit,
+    /// As many drawings are not paid back as a line may have.
+    TooManyDrawings,
+    /// The line has as many holds as a line may have.
+    TooManyHolds,
+    /// The line never had a hold of this number.
+    NoSuchHold,
+    /// The last day of the hold is over.
+    HoldExpired,
+    /// The hold was captured before.
+    HoldCaptured,
+    /// The hold was released before.
+    HoldReleased,
+    /// More than is held.
+    BeyondTheHold,
+    /// Something is drawn or held, so the line cannot be closed.
+    LineInUse,
+    /// Only a frozen line can be unfrozen.
+    LineNotFrozen,
+    /// A temporary limit is higher than the limit.
+    TemporaryLimitTooLow,
+    /// A purpose or a reason is longer than it may be.
+    TextTooLong,
 }
 
 /// Number and code of every reject, in the order of their numbers.
-pub const ALL: [(u16, &str); 40] = [
+pub const ALL: [(u16, &str); 56] = [
     (1, "not-offered"),
     (2, "facts-invalid"),
     (3, "schedule-impossible"),
@@ -131,6 +163,22 @@ pub const ALL: [(u16, &str); 40] = [
     (38, "already-reversed"),
     (39, "not-reversible"),
     (40, "history-differs"),
+    (41, "line-frozen"),
+    (42, "line-expired"),
+    (43, "line-closed"),
+    (44, "line-overdue"),
+    (45, "beyond-the-limit"),
+    (46, "too-many-drawings"),
+    (47, "too-many-holds"),
+    (48, "no-such-hold"),
+    (49, "hold-expired"),
+    (50, "hold-captured"),
+    (51, "hold-released"),
+    (52, "beyond-the-hold"),
+    (53, "line-in-use"),
+    (54, "line-not-frozen"),
+    (55, "temporary-limit-too-low"),
+    (56, "text-too-long"),
 ];
 
 impl Reject {
@@ -177,6 +225,22 @@ impl Reject {
             Self::AlreadyReversed => 38,
             Self::NotReversible => 39,
             Self::HistoryDiffers => 40,
+            Self::LineFrozen => 41,
+            Self::LineExpired => 42,
+            Self::LineClosed => 43,
+            Self::LineOverdue => 44,
+            Self::BeyondTheLimit => 45,
+            Self::TooManyDrawings => 46,
+            Self::TooManyHolds => 47,
+            Self::NoSuchHold => 48,
+            Self::HoldExpired => 49,
+            Self::HoldCaptured => 50,
+            Self::HoldReleased => 51,
+            Self::BeyondTheHold => 52,
+            Self::LineInUse => 53,
+            Self::LineNotFrozen => 54,
+            Self::TemporaryLimitTooLow => 55,
+            Self::TextTooLong => 56,
         }
     }
 
@@ -240,6 +304,22 @@ impl fmt::Display for Reject {
             Self::HistoryDiffers => {
                 "the facts of the loan do not give what is stored; it must be looked into"
             }
+            Self::LineFrozen => "the line is frozen",
+            Self::LineExpired => "the last day to draw on the line is over",
+            Self::LineClosed => "the line is closed",
+            Self::LineOverdue => "a drawing on the line is overdue",
+            Self::BeyondTheLimit => "this is more than is left of the limit",
+            Self::TooManyDrawings => "the line has as many open drawings as a line may have",
+            Self::TooManyHolds => "the line has as many holds as a line may have",
+            Self::NoSuchHold => "the line has no hold of this number",
+            Self::HoldExpired => "the last day of the hold is over",
+            Self::HoldCaptured => "the hold was captured before",
+            Self::HoldReleased => "the hold was released before",
+            Self::BeyondTheHold => "this is more than is held",
+            Self::LineInUse => "something is drawn or held, so the line cannot be closed",
+            Self::LineNotFrozen => "the line is not frozen",
+            Self::TemporaryLimitTooLow => "a temporary limit must be higher than the limit",
+            Self::TextTooLong => "a purpose or a reason has 200 characters at the most",
         })
     }
 }

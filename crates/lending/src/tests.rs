@@ -1,5 +1,6 @@
 mod corrections;
 mod life;
+mod lines;
 mod lives;
 mod origination;
 mod properties;

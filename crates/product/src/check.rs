@@ -157,6 +157,31 @@ impl<'a> Check<'a> {
         self.problems.push(Problem::new(pointer, code, reason, fix));
     }
 
+    /// Checks a part of the terms as the terms of the kind that `check` is of.
+    pub fn within(&mut self, place: &str, check: fn(&mut Check<'_>)) {
+        let Some(part) = self.value.pointer(place) else { return };
+        let mut value = self.value.clone();
+        value["terms"] = part.clone();
+        let known = self.problems.iter().filter_map(|it| {
+            let path = match it.path.strip_prefix(place) {
+                Some(rest) => format!("/terms{rest}"),
+                None if it.path.starts_with("/terms") => return None,
+                None => it.path.clone(),
+            };
+            Some(Problem { path, ..it.clone() })
+        });
+        let problems: Vec<_> = known.collect();
+        let before = problems.len();
+        let mut part = Check { value: &value, chart: self.chart, problems };
+        check(&mut part);
+        let words = format!("`{}.", place[1..].replace('/', "."));
+        self.problems.extend(part.problems.drain(before..).map(|it| {
+            let path = it.path.strip_prefix("/terms").map(|rest| format!("{place}{rest}"));
+            let fix = it.fix.replace("`terms.", &words);
+            Problem { path: path.unwrap_or(it.path), fix, ..it }
+        }));
+    }
+
     /// An amount in major units: positive, with no more decimals than the currency has, small
     /// enough to be booked.
     pub fn amount(&mut self, pointer: &str) -> Option<Decimal> {

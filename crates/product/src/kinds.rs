@@ -11,10 +11,12 @@ use crate::{
 
 pub mod current_account;
 pub mod instalment_loan;
+pub mod revolving_credit;
 pub mod term_deposit;
 
 /// Every kind, by name.
-pub const ALL: &[Kind] = &[current_account::KIND, instalment_loan::KIND, term_deposit::KIND];
+pub const ALL: &[Kind] =
+    &[current_account::KIND, instalment_loan::KIND, revolving_credit::KIND, term_deposit::KIND];
 
 /// A kind of product: the code behind definitions.
 #[derive(Debug)]

@@ -28,7 +28,7 @@ pub use document::Document;
 pub use eligibility::{Applicant, Application, Failure};
 pub use kinds::{
     Kind, current_account::AccountProduct, instalment_loan::LoanProduct,
-    instalment_loan::OfferReject, term_deposit::TermProduct,
+    instalment_loan::OfferReject, revolving_credit::RevolvingProduct, term_deposit::TermProduct,
 };
 pub use problem::Problem;
 

@@ -146,6 +146,7 @@ impl Setup {
             borrower: Id::from_bytes([7; 16]),
             product: "test".to_owned(),
             version: 1,
+            line: None,
             status: Status::Signed,
             currency: Currency::CNY,
             principal: self.principal,

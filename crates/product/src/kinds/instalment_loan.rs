@@ -10,9 +10,9 @@ use crate::{
     schema,
 };
 
-mod check;
+pub(super) mod check;
 mod product;
-mod simulate;
+pub(super) mod simulate;
 
 pub use product::{FeeError, Financed, LoanProduct, OfferReject};
 
@@ -45,7 +45,7 @@ pub const KIND: Kind = Kind {
 };
 
 /// What can happen to a loan. `lending` says when.
-const EVENTS: &[Event] = &[
+pub(super) const EVENTS: &[Event] = &[
     Event {
         name: "disbursal",
         title: Title { en: "The sum is lent", zh: "放款" },
@@ -258,7 +258,7 @@ const EVENTS: &[Event] = &[
 
 /// A loan's accounts are empty when what was lent or accrued is paid, at once or from what was
 /// paid ahead.
-const ROUND_TRIPS: &[&[(&str, &str)]] = &[
+pub(super) const ROUND_TRIPS: &[&[(&str, &str)]] = &[
     &[("disbursal", "principal"), ("repayment", "principal")],
     &[("interest-accrual", "interest"), ("repayment", "interest")],
     &[("penalty-accrual", "penalty"), ("repayment", "penalty")],

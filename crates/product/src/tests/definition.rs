@@ -248,7 +248,7 @@ fn one_mistake() {
     expect![[r#"
         terms.amount.min: 200.5 has more decimals than JPY. Write at most 0 decimals. (too-many-decimals)
         kind: There is no kind `instalment-lone`. Did you mean `instalment-loan`? (unknown-kind)
-        kind: There is no kind `bond`. Write one of: current-account, instalment-loan, term-deposit. (unknown-kind)
+        kind: There is no kind `bond`. Write one of: current-account, instalment-loan, revolving-credit, term-deposit. (unknown-kind)
         until: The last day, 2021-12-31, is before the first, 2022-01-01. Move one of them. (ends-before-it-begins)
         terms.amount.step: No amount from 200 to 200000 is a multiple of 1000000. Lower the step. (empty-range)
         terms.amount.step: No amount from 500 to 550 is a multiple of 400. Lower the step. (empty-range)
@@ -472,6 +472,49 @@ fn a_place_is_set() {
         a.b[0 => Err("(file): There is no place `a.b[0` in the definition. Write it like `terms.interest.rate`. (unknown-place)")"#]].assert_eq(
         &PLACES.map(|place| format!("{place} => {:?}", set(place))).join("\n"),
     );
+}
+
+/// What is wrong with a drawing is said where the drawing is.
+#[test]
+fn mistakes_in_a_line() {
+    let cases = [
+        "terms.limit={min: 500, max: 550, step: 400}",
+        "terms.limit.min=50",
+        "terms.temporary.max=50000",
+        "terms.temporary.days=0",
+        "terms.holds.days=400",
+        "terms.months=121",
+        "terms.drawing=",
+        "terms.drawing.amount.min=200000",
+        "terms.drawing.amount={min: 900, max: 80000, step: 700}",
+        "terms.drawing.interest.rate=9.6",
+        "terms.drawing.term={min: 3, mix: 24}",
+        "terms.drawing.term.default=4",
+        "terms.drawing.repayment.every=5 years",
+        "terms.drawing.fees=[{code: a, on: disbursal, amount: principal}]",
+        "terms.drawing.tranches={max: 2, days: 10}",
+        "terms.drawing.down_payment={min_share: 0.2}",
+        "terms.limits={min: 1, max: 2}",
+    ];
+    let found = cases.map(|changes| problems_of_changed("revolving-credit", changes).join("\n"));
+    expect![[r#"
+        terms.limit.step: No amount from 500 to 550 is a multiple of 400. Lower the step. (empty-range)
+        terms.drawing.amount.min: A limit of 50 could never be drawn on. Lower it, or raise `terms.limit.min`. (outside-range)
+        terms.temporary.max: 50000 is not more than the highest limit, 50000. Raise it. (outside-range)
+        terms.temporary.days: 0 is not in 1 to 366. Choose a number in that range. (out-of-range)
+        terms.holds.days: 400 is not in 1 to 366. Choose a number in that range. (out-of-range)
+        terms.months: 121 is not in 1 to 120. Choose a number in that range. (out-of-range)
+        terms.drawing: A group of fields is needed, not nothing. Write a value or remove the field. (wrong-type)
+        terms.drawing.amount.min: The smallest, 200000, is more than the largest, 80000. Exchange `min` and `max`. (empty-range)
+        terms.drawing.amount.min: A limit of 1000 could never be drawn on. Lower it, or raise `terms.limit.min`. (outside-range)
+        terms.drawing.interest.rate: The rate 9.6 is 960 % a year. Write a fraction: 9.6 % is 0.096. (absurd-rate)
+        terms.drawing.term.mix: There is no field `mix` here. Did you mean `max`? (unknown-field)
+        terms.drawing.term.default: 4 is not one of the `allowed` numbers. Choose one of them. (outside-range)
+        terms.drawing.repayment.every: 12 times 5 years is more than 50 years. Lower `every` or `terms.drawing.term.max`. (too-long)
+        terms.drawing.fees: 100 over 1 instalments: the fees leave nothing to pay out. Change the terms so that every loan they allow can be made. (impossible-loan)
+        terms.drawing.tranches: A drawing is paid out at once and whole. Remove it. (unused)
+        terms.drawing.down_payment: A drawing is paid out at once and whole. Remove it. (unused)
+        terms.limits: There is no field `limits` here. Remove it; the fields here are: limit, months, temporary, holds, drawing. (unknown-field)"#]].assert_eq(&found.join("\n"));
 }
 
 #[test]

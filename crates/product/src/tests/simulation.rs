@@ -104,6 +104,18 @@ fn examples_are_simulated() {
         simple 0.044946 compound 0.045884
     "#]]
     .assert_eq(&render(&farm));
+    let drawing = run("revolving-credit", &request("12000", Some(3), "2024-02-05")).unwrap();
+    expect![[r#"
+         1 2024-02-05 2024-03-05  29   3967.41  104.40   0.00   4071.81   8032.59
+         2 2024-03-05 2024-04-05  31   3997.11   74.70   0.00   4071.81   4035.48
+         3 2024-04-05 2024-05-05  30   4035.48   36.32   0.00   4071.80      0.00
+        1003  12215.42  12000.00    215.42 Balances with the central bank
+        1132.01    215.42    215.42      0.00 Loan interest receivable
+        1303  12000.00  12000.00      0.00 Loans
+        6011.01      0.00    215.42   -215.42 Loan interest income
+        simple 0.107391 compound 0.112838
+    "#]]
+    .assert_eq(&render(&drawing));
     let wallet = run("wallet", &request("10000", None, "2022-01-15")).unwrap();
     expect![[r#"
          1 2022-01-15 2022-03-20  65      0.00    0.90   0.00      0.90  10000.90
@@ -254,6 +266,18 @@ fn what_is_not_offered_is_not_simulated() {
     assert_eq!(code("500", Some(36), "9999-01-01"), "date-out-of-range");
     let last = run("wallet", &request("500", None, "9999-12-31"));
     assert_eq!(last.unwrap_err().code(), "date-out-of-range");
+    let drawing = run("revolving-credit", &request("12000", Some(3), "2024-02-05")).unwrap();
+    expect![[r#"
+         1 2024-02-05 2024-03-05  29   3967.41  104.40   0.00   4071.81   8032.59
+         2 2024-03-05 2024-04-05  31   3997.11   74.70   0.00   4071.81   4035.48
+         3 2024-04-05 2024-05-05  30   4035.48   36.32   0.00   4071.80      0.00
+        1003  12215.42  12000.00    215.42 Balances with the central bank
+        1132.01    215.42    215.42      0.00 Loan interest receivable
+        1303  12000.00  12000.00      0.00 Loans
+        6011.01      0.00    215.42   -215.42 Loan interest income
+        simple 0.107391 compound 0.112838
+    "#]]
+    .assert_eq(&render(&drawing));
     let wallet = run("wallet", &request("200000.01", None, "2022-11-01"));
     assert_eq!(wallet.unwrap_err().code(), "balance-too-large");
 }

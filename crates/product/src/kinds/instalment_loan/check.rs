@@ -20,8 +20,8 @@ use crate::{
 /// what works with it works with those to come.
 const REFERENCE_RATE: Decimal = Decimal::from_parts(1, 0, 0, false, 1);
 
-pub(super) fn check(check: &mut Check<'_>) {
-    amounts(check);
+pub(in crate::kinds) fn check(check: &mut Check<'_>) {
+    amounts(check, "/terms/amount");
     terms(check);
     rhythm(check);
     repayment(check);
@@ -37,16 +37,18 @@ pub(super) fn check(check: &mut Check<'_>) {
     extremes(check);
 }
 
-fn amounts(check: &mut Check<'_>) {
+/// Reports a range of amounts with nothing in it, else gives its ends.
+pub(in crate::kinds) fn amounts(check: &mut Check<'_>, place: &str) -> Option<(Decimal, Decimal)> {
     let [min, max, step] =
-        ["min", "max", "step"].map(|field| check.amount(&format!("/terms/amount/{field}")));
-    let range = check.ordered("/terms/amount", min, max);
+        ["min", "max", "step"].map(|field| check.amount(&format!("{place}/{field}")));
+    let range = check.ordered(place, min, max);
     if let (Some((min, max)), Some(step)) = (range, step)
         && max.checked_rem(step).is_some_and(|rest| max - rest < min)
     {
         let reason = format!("No amount from {min} to {max} is a multiple of {step}.");
-        check.report("/terms/amount/step", "empty-range", reason, "Lower the step.");
+        check.report(format!("{place}/step"), "empty-range", reason, "Lower the step.");
     }
+    range
 }
 
 fn terms(check: &mut Check<'_>) {

@@ -6,8 +6,8 @@ use money::{Amount, Calendar, Currency, Decimal, Money, Period, Rounding};
 use stdx::Date;
 
 use super::{
-    BrokenPeriod, EarlySettlement, Fee, FeeMoment, Grace, InstalmentLoan, KIND, Prepayment,
-    check::place_of,
+    AmountRange, BrokenPeriod, EarlySettlement, Fee, FeeMoment, Grace, InstalmentLoan, KIND,
+    Prepayment, check::place_of,
 };
 use crate::{
     accounting::Accounting,
@@ -16,6 +16,7 @@ use crate::{
     definition::Definition,
     eligibility::{Application, Eligibility, Failure},
     expression::{Environment, EvaluationError, Expression, Facts, Type},
+    kinds::revolving_credit,
     problem::Problem,
     schedule::{
         Days, DueDates, Instalment, NUMBER_MAX, ScheduleError, Subsidy, SubsidyPart, Terms,
@@ -99,6 +100,16 @@ pub enum OfferReject {
         /// That day.
         last: Date,
     },
+    /// No temporary limit, or none for so long.
+    TemporaryLimit {
+        /// For how many days it may be; 0 when there is none.
+        days: u32,
+    },
+    /// No part of a limit is held, or not for so long.
+    Hold {
+        /// For how many days it may be; 0 when nothing is.
+        days: u32,
+    },
 }
 
 impl OfferReject {
@@ -113,6 +124,8 @@ impl OfferReject {
             Self::DownPayment { .. } => "down-payment",
             Self::TrancheNotOffered { .. } => "tranche-not-offered",
             Self::TrancheTooLate { .. } => "tranche-too-late",
+            Self::TemporaryLimit { .. } => "temporary-limit-not-offered",
+            Self::Hold { .. } => "hold-not-offered",
         }
     }
 }
@@ -132,6 +145,12 @@ impl fmt::Display for OfferReject {
                 write!(f, "the sum is paid out in {max} parts at the most")
             }
             Self::TrancheTooLate { last } => write!(f, "the last day to pay out was {last}"),
+            Self::TemporaryLimit { days } => {
+                write!(f, "a temporary limit is offered for {days} days at the most")
+            }
+            Self::Hold { days } => {
+                write!(f, "a part of the limit is held for {days} days at the most")
+            }
         }
     }
 }
@@ -173,38 +192,42 @@ impl fmt::Display for FeeError {
 impl std::error::Error for FeeError {}
 
 impl LoanProduct {
-    /// Compiles a definition.
+    /// Compiles a definition of an instalment loan, or of the drawings of a `revolving-credit`:
+    /// each of them is a loan of its own.
     ///
     /// # Errors
     /// What keeps it from being used; nothing, when [`crate::check`] found nothing.
     pub fn compile(definition: &Definition) -> Result<Self, Vec<Problem>> {
-        if definition.kind != KIND.name {
-            let reason = format!("This is a `{}`, not an `{}`.", definition.kind, KIND.name);
-            return Err(vec![Problem::new(
-                "/kind",
-                "other-kind",
-                reason,
-                "Choose another product.",
-            )]);
-        }
-        let terms: InstalmentLoan = serde_json::from_value(definition.terms.clone())
-            .map_err(|error| vec![unforeseen("/terms", &error)])?;
+        let (kind, at) = match &definition.kind {
+            name if name == KIND.name => (&KIND, "/terms"),
+            name if name == revolving_credit::KIND.name => {
+                (&revolving_credit::KIND, revolving_credit::DRAWING)
+            }
+            other => {
+                let reason = format!("This is a `{other}`, not an `{}`.", KIND.name);
+                let fix = "Choose another product.";
+                return Err(vec![Problem::new("/kind", "other-kind", reason, fix)]);
+            }
+        };
+        let terms = at.strip_prefix("/terms").and_then(|it| definition.terms.pointer(it));
+        let terms: InstalmentLoan = serde_json::from_value(terms.cloned().unwrap_or_default())
+            .map_err(|error| vec![unforeseen(at, &error)])?;
         let fees = terms.fees.iter().enumerate().map(|(index, fee)| {
-            let place = format!("/terms/fees/{index}/amount");
+            let place = format!("{at}/fees/{index}/amount");
             let amount = compile(&fee.amount, Fee::environment(fee.on), &place)?;
             let (code, payer) = (fee.code.clone(), fee.payer.clone());
             Ok(CompiledFee { code, moment: fee.on, payer, amount })
         });
         let settlement_fee = terms.early_settlement.fee.as_deref().map(|source| {
-            compile(source, EarlySettlement::environment(), "/terms/early_settlement/fee")
+            let place = format!("{at}/early_settlement/fee");
+            compile(source, EarlySettlement::environment(), &place)
         });
-        let prepayment_fee = terms
-            .prepayment
-            .fee
-            .as_deref()
-            .map(|source| compile(source, Prepayment::environment(), "/terms/prepayment/fee"));
+        let prepayment_fee = terms.prepayment.fee.as_deref().map(|source| {
+            let place = format!("{at}/prepayment/fee");
+            compile(source, Prepayment::environment(), &place)
+        });
         Ok(Self {
-            accounting: Accounting::of(&KIND, definition),
+            accounting: Accounting::of(kind, definition),
             eligibility: Eligibility::compile(definition)?,
             fees: fees.collect::<Result<_, Vec<Problem>>>()?,
             settlement_fee: settlement_fee.transpose()?,
@@ -259,20 +282,19 @@ impl LoanProduct {
     /// # Errors
     /// [`OfferReject`], the first reason.
     pub fn offers(&self, principal: Amount, term: u32, day: Date) -> Result<(), OfferReject> {
-        let major = principal.to_decimal(self.currency());
-        let range = &self.terms.amount;
-        if !self.definition.in_force(day) {
-            return Err(OfferReject::NotInForce);
+        if self.definition.in_force(day) {
+            self.lends(principal, term)
+        } else {
+            Err(OfferReject::NotInForce)
         }
-        if major < range.min {
-            return Err(OfferReject::AmountTooSmall { min: self.money(range.min) });
-        }
-        if major > range.max {
-            return Err(OfferReject::AmountTooLarge { max: self.money(range.max) });
-        }
-        if let Some(step) = range.step.filter(|step| !(major % step).is_zero()) {
-            return Err(OfferReject::AmountNotAStep { step: self.money(step) });
-        }
+    }
+
+    /// Whether this sum may be borrowed over so many instalments, by who has a contract.
+    ///
+    /// # Errors
+    /// [`OfferReject`], the first reason.
+    pub fn lends(&self, principal: Amount, term: u32) -> Result<(), OfferReject> {
+        self.terms.amount.offers(principal, self.currency())?;
         if self.terms.term.offers(term) { Ok(()) } else { Err(OfferReject::TermNotOffered) }
     }
 
@@ -622,11 +644,7 @@ impl LoanProduct {
 
     /// An amount of the definition, which was checked to be one.
     fn amount(&self, major: Decimal) -> Amount {
-        Amount::round(major, self.currency(), Rounding::Down).unwrap_or(Amount::MAX)
-    }
-
-    fn money(&self, major: Decimal) -> Money {
-        Money::new(self.amount(major), self.currency())
+        in_minor(major, self.currency())
     }
 
     fn major(&self, amount: Amount) -> Decimal {
@@ -665,6 +683,32 @@ impl LoanProduct {
         let fee = Amount::round(exact, self.currency(), Rounding::HalfEven);
         let fee = fee.map_err(|_| FeeError::TooLarge)?;
         if fee.is_negative() { Err(FeeError::Negative) } else { Ok(fee) }
+    }
+}
+
+/// An amount of a definition, which was checked to be one.
+fn in_minor(major: Decimal, currency: Currency) -> Amount {
+    Amount::round(major, currency, Rounding::Down).unwrap_or(Amount::MAX)
+}
+
+impl AmountRange {
+    /// Whether an amount is one of them.
+    ///
+    /// # Errors
+    /// [`OfferReject`], the first reason.
+    pub fn offers(&self, amount: Amount, currency: Currency) -> Result<(), OfferReject> {
+        let money = |major| Money::new(in_minor(major, currency), currency);
+        let major = amount.to_decimal(currency);
+        if major < self.min {
+            return Err(OfferReject::AmountTooSmall { min: money(self.min) });
+        }
+        if major > self.max {
+            return Err(OfferReject::AmountTooLarge { max: money(self.max) });
+        }
+        match self.step.filter(|step| !(major % step).is_zero()) {
+            Some(step) => Err(OfferReject::AmountNotAStep { step: money(step) }),
+            None => Ok(()),
+        }
     }
 }
 

@@ -7,12 +7,23 @@ use super::{Financed, KIND, LoanProduct};
 use crate::{
     chart::Chart,
     definition::Definition,
+    kinds::Kind,
     schedule::{Instalment, annual_cost},
     simulate::{Books, CashFlow, Cost, Line, Request, Simulation, SimulationReject, Totals},
 };
 
 /// Simulates a loan.
 pub(super) fn simulate(
+    definition: &Definition,
+    request: &Request,
+    chart: &Chart,
+) -> Result<Simulation, SimulationReject> {
+    simulate_as(&KIND, definition, request, chart)
+}
+
+/// Simulates a loan of another kind of product.
+pub(in crate::kinds) fn simulate_as(
+    kind: &Kind,
     definition: &Definition,
     request: &Request,
     chart: &Chart,
@@ -52,7 +63,7 @@ pub(super) fn simulate(
     Ok(Simulation {
         product: definition.product.clone(),
         version: definition.version,
-        kind: KIND.name,
+        kind: kind.name,
         currency,
         amount: major(principal),
         date,

@@ -16,6 +16,7 @@ mod answer;
 mod csv;
 mod decode;
 mod docs;
+mod document;
 mod observe;
 pub mod openapi;
 mod problem;

@@ -179,6 +179,16 @@ impl ApiError {
         )
     }
 
+    /// Neither form of a document is one the caller takes.
+    pub(crate) fn not_acceptable() -> Self {
+        Self::new(
+            StatusCode::NOT_ACCEPTABLE,
+            "not-acceptable",
+            "A document is `application/json` or `application/pdf`.",
+            "Send the header `Accept` with one of them.",
+        )
+    }
+
     /// A body over the limit.
     pub(crate) fn body_too_large(bytes_max: usize) -> Self {
         Self::new(
@@ -333,6 +343,13 @@ fn status_and_hint(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::FromAfterThrough => {
             (S::UNPROCESSABLE_ENTITY, "Send the earlier day as the first.")
         }
+        Refusal::AfterBusinessDate(_) => {
+            (S::UNPROCESSABLE_ENTITY, "Ask for days up to the business date.")
+        }
+        Refusal::Document(documents::DocumentError::TooManyRows { .. }) => {
+            (S::PAYLOAD_TOO_LARGE, "Ask for fewer days.")
+        }
+        Refusal::Document(_) => (S::INTERNAL_SERVER_ERROR, "Tell us the `request_id`."),
         Refusal::Chart(_) => {
             (S::UNPROCESSABLE_ENTITY, "Correct it; `/v1/chart` shows one that is well formed.")
         }

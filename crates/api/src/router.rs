@@ -87,6 +87,7 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .merge(routes::loans::routes())
         .merge(routes::loan_facts::routes())
         .merge(routes::grades::routes())
+        .merge(routes::documents::routes())
         .merge(routes::accounts::routes())
         .merge(routes::term_deposits::routes())
         .merge(routes::ledger_accounts::routes())

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod applications;
 pub(crate) mod days;
+pub(crate) mod documents;
 pub(crate) mod events;
 pub(crate) mod grades;
 pub(crate) mod keys;

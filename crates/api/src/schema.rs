@@ -77,6 +77,29 @@ schemas! {
     ];
     LoanCategory: "How likely a loan is to be paid back (五级分类)." =
         compliance::classification::Category::ALL;
+    MovementKind: "What a row of a statement was." = {
+        use documents::statement::MovementKind as Kind;
+        Kind::ALL
+    };
+    StatementStatus: "Where an instalment of a statement stands." = {
+        use documents::statement::InstalmentStatus as Status;
+        [Status::Paid, Status::Due, Status::Overdue, Status::Future]
+    };
+    DisclosedMethod: "How a loan is repaid (还款方式)." = {
+        use documents::disclosure::Method;
+        [
+            Method::EqualInstalment,
+            Method::EqualPrincipal,
+            Method::InterestFirst,
+            Method::Bullet,
+            Method::Flat,
+            Method::Planned,
+        ]
+    };
+    FeeTime: "When a fee is taken." = {
+        use documents::disclosure::FeeTime as Time;
+        [Time::Disbursal, Time::Instalment, Time::Overdue, Time::EarlySettlement]
+    };
     Keep: "What stays as it was when a part is repaid early." = {
         use product::kinds::instalment_loan::Keep;
         [Keep::Term, Keep::Instalment]

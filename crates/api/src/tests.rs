@@ -4,6 +4,7 @@ mod access;
 mod bad_input;
 mod books;
 mod conform;
+mod documents;
 mod edits;
 mod isolation;
 mod ledger;

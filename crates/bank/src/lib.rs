@@ -14,6 +14,7 @@ pub mod call;
 pub mod classification;
 pub mod days;
 pub mod deposits;
+pub mod documents;
 pub mod institutions;
 pub mod keys;
 pub mod loans;

@@ -247,7 +247,7 @@ impl Bank {
         Ok(Versioned { version: *version, lane: *lane, record: self.show(caller, record)? })
     }
 
-    fn show(&self, caller: &Caller, party: &Party) -> Result<PartyView, Refusal> {
+    pub(crate) fn show(&self, caller: &Caller, party: &Party) -> Result<PartyView, Refusal> {
         let sight = if caller.sees_personal_data { Sight::Clear } else { Sight::Masked };
         Ok(party::view(party, &self.keys(caller.institution), sight)?)
     }

@@ -44,6 +44,10 @@ pub enum Refusal {
     OwnPreparation,
     /// The first day of a report is after its last.
     FromAfterThrough,
+    /// The day is after the business date, which this is.
+    AfterBusinessDate(stdx::Date),
+    /// The document cannot be made of what there is.
+    Document(documents::DocumentError),
     /// What is brought is not a chart of accounts.
     Chart(product::chart::ChartError),
     /// The books are kept on the chart there is.
@@ -101,6 +105,8 @@ impl Refusal {
             Self::PeriodOpen(_) => "period-open",
             Self::OwnPreparation => "own-preparation",
             Self::FromAfterThrough => "from-after-through",
+            Self::AfterBusinessDate(_) => "after-business-date",
+            Self::Document(error) => error.code(),
             Self::Chart(error) => error.code(),
             Self::ChartInUse => "chart-in-use",
             Self::ContractAccount => "contract-account",
@@ -150,6 +156,10 @@ impl fmt::Display for Refusal {
             Self::PeriodOpen(date) => write!(f, "The books are not closed through {date}."),
             Self::OwnPreparation => f.write_str("Who prepared it cannot approve it."),
             Self::FromAfterThrough => f.write_str("The first day is after the last."),
+            Self::AfterBusinessDate(date) => {
+                write!(f, "Nothing is known after the business date, {date}.")
+            }
+            Self::Document(error) => error.fmt(f),
             Self::Chart(error) => error.fmt(f),
             Self::ChartInUse => f.write_str("The books are kept on the chart there is."),
             Self::ContractAccount => f.write_str("The account belongs to a contract."),
@@ -172,6 +182,12 @@ impl std::error::Error for Refusal {}
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<documents::DocumentError> for Refusal {
+    fn from(error: documents::DocumentError) -> Self {
+        Self::Document(error)
     }
 }
 

@@ -614,7 +614,12 @@ fn is_part(code: Code, of: Code) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-fn few_days(limit: &'static str, max: i64, from: Date, through: Date) -> Result<(), Refusal> {
+pub(crate) fn few_days(
+    limit: &'static str,
+    max: i64,
+    from: Date,
+    through: Date,
+) -> Result<(), Refusal> {
     if from > through {
         return Err(Refusal::FromAfterThrough);
     }

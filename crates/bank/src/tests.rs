@@ -7,6 +7,7 @@ mod charts;
 mod command;
 mod days;
 mod deposits;
+mod documents;
 mod keys;
 mod loans;
 mod parties;

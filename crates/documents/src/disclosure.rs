@@ -231,6 +231,8 @@ pub struct PlanRow {
     pub subsidy: Money,
     /// What the borrower pays: principal, interest and fees less the subsidy.
     pub total: Money,
+    /// Interest that becomes principal on the due date instead of being paid.
+    pub capitalised: Money,
     /// Principal owed after it.
     pub balance: Money,
 }
@@ -250,6 +252,8 @@ pub struct DisclosureJson<'a> {
 /// What the instalments of a plan come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Totals {
+    /// Principal: the sum lent, and interest that became principal.
+    pub principal: Money,
     /// Interest.
     pub interest: Money,
     /// Fees due with the instalments.
@@ -258,6 +262,8 @@ pub struct Totals {
     pub subsidy: Money,
     /// What the borrower pays.
     pub total: Money,
+    /// Interest that becomes principal.
+    pub capitalised: Money,
 }
 
 impl Disclosure {
@@ -325,10 +331,12 @@ impl Disclosure {
             due = it.due;
             let [principal, interest, fees, subsidy] =
                 amounts(self.currency(), [it.principal, it.interest, it.fees, it.subsidy])?;
-            let [total, balance] = amounts(self.currency(), [it.total, it.balance])?;
+            let [total, capitalised, balance] =
+                amounts(self.currency(), [it.total, it.capitalised, it.balance])?;
             if sum([principal, interest, fees])? != sum([total, subsidy])? {
                 return Err(DocumentError::DoesNotAddUp { figure: "total", row });
             }
+            owed = sum([owed, capitalised])?;
             owed = owed.checked_sub(principal).ok_or(DocumentError::AmountTooLarge)?;
             if owed != balance {
                 return Err(DocumentError::DoesNotAddUp { figure: "balance", row });
@@ -347,10 +355,12 @@ impl Disclosure {
             Ok(Money::new(all, self.currency()))
         };
         Ok(Totals {
+            principal: total(|it| it.principal)?,
             interest: total(|it| it.interest)?,
             fees: total(|it| it.fees)?,
             subsidy: total(|it| it.subsidy)?,
             total: total(|it| it.total)?,
+            capitalised: total(|it| it.capitalised)?,
         })
     }
 
@@ -525,6 +535,7 @@ impl Disclosure {
             Column::amount(language.pick("费用", "Fees")),
             Column::amount(language.pick("贴息", "Subsidy")),
             Column::amount(language.pick("应还合计", "Total due")),
+            Column::amount(language.pick("利息转本金", "To principal")),
             Column::amount(language.pick("剩余本金", "Principal left")),
         ];
         let shown = |amount: Amount| figures(amount, self.currency());
@@ -538,17 +549,19 @@ impl Disclosure {
                 part(it.fees),
                 part(it.subsidy),
                 shown(it.total.amount),
+                part(it.capitalised),
                 shown(it.balance.amount),
             ]
         };
         let total = vec![
             language.pick("合计", "Total").to_owned(),
             String::new(),
-            shown(self.amount.amount),
+            shown(totals.principal.amount),
             shown(totals.interest.amount),
             part(totals.fees),
             part(totals.subsidy),
             shown(totals.total.amount),
+            part(totals.capitalised),
             String::new(),
         ];
         let rows = self.plan.iter().map(row).collect();

@@ -160,6 +160,31 @@ pub enum MovementKind {
 }
 
 impl MovementKind {
+    /// Every kind.
+    pub const ALL: [Self; 21] = [
+        Self::Deposit,
+        Self::Withdrawal,
+        Self::TransferIn,
+        Self::TransferOut,
+        Self::Purchase,
+        Self::Refund,
+        Self::Interest,
+        Self::Tax,
+        Self::Fee,
+        Self::Penalty,
+        Self::Disbursal,
+        Self::Repayment,
+        Self::EarlyRepayment,
+        Self::Settlement,
+        Self::PrepaidApplied,
+        Self::Subsidy,
+        Self::Waiver,
+        Self::ChargeOff,
+        Self::Recovery,
+        Self::Reversal,
+        Self::Adjustment,
+    ];
+
     /// What it is called.
     pub const fn name(self, language: Language) -> &'static str {
         match self {

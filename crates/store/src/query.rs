@@ -429,6 +429,35 @@ impl Store {
         Ok(Page::cut(rows, limit, |row| row.position))
     }
 
+    /// The rows of a lane, newest first, from the one at a position on or from the newest. The
+    /// cursor is the position of the next row.
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub async fn lane_log(
+        &self,
+        of: InstitutionId,
+        lane: LaneId,
+        from: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<LogRow, u64>, StoreError> {
+        let limit = page_limit(limit)?;
+        let snapshot = self.snapshot(of)?;
+        let read = snapshot.read();
+        let mut next = match from {
+            Some(position) => Some(position),
+            None => read.heads(&[(of, lane)])?.pop().map(|(_, head)| head.position),
+        };
+        let mut data = Vec::new();
+        while let Some(position) = next.filter(|_| data.len() < limit) {
+            // A cursor of another lane leads nowhere.
+            let row = read.log_row(of, position)?.filter(|row| row.lane == lane);
+            next = row.as_ref().map(|row| row.previous).filter(|position| *position > 0);
+            data.extend(row);
+        }
+        Ok(Page { data, next })
+    }
+
     /// Timers due, in order.
     ///
     /// # Errors

@@ -47,6 +47,7 @@ const GRAPH: &[Node] = &[
         &[
             "compliance",
             "deposits",
+            "documents",
             "ledger",
             "lending",
             "money",
@@ -63,6 +64,7 @@ const GRAPH: &[Node] = &[
             "bank",
             "compliance",
             "deposits",
+            "documents",
             "ledger",
             "lending",
             "money",

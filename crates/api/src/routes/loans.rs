@@ -9,7 +9,7 @@ use lending::{
     Bucket, Loan, Owed, Position, Quote, Status,
     view::{InstalmentStatus, InstalmentView, instalments},
 };
-use money::{Currency, DayCount};
+use money::{Amount, Currency, DayCount};
 use product::{
     kinds::instalment_loan::{Component, Method, Penalty, PenaltyBase},
     schedule::Instalment,
@@ -204,14 +204,27 @@ pub(crate) struct InstalmentBody {
     number: u32,
     /// First day of its interest.
     from: Day,
+    /// The day after the last day of its interest: the due date, unless interest runs to the
+    /// regular one.
+    to: Day,
     /// Due date.
     due: Day,
     /// Days of interest.
     days: u32,
     /// Principal repaid.
     principal: Major,
-    /// Interest.
+    /// Interest the borrower owes.
     interest: Major,
+    /// Interest a third party owes; absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subsidy: Option<Major>,
+    /// Interest earned and not due yet, in all: a later instalment collects it. Absent when there
+    /// is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deferred: Option<Major>,
+    /// Interest that becomes principal on the due date; absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capitalised: Option<Major>,
     /// Fees due with it.
     fees: Major,
     /// All that is due with it.
@@ -473,13 +486,18 @@ pub(crate) fn owed(owed: &Owed, currency: Currency) -> OwedBody {
 
 pub(crate) fn instalment(planned: &Instalment, currency: Currency) -> InstalmentBody {
     let major = |amount| Major::of(amount, currency);
+    let some = |amount: Amount| (!amount.is_zero()).then(|| major(amount));
     InstalmentBody {
         number: planned.number,
         from: Day(planned.from),
+        to: Day(planned.to),
         due: Day(planned.due),
         days: planned.days,
         principal: major(planned.principal),
         interest: major(planned.interest),
+        subsidy: some(planned.subsidy),
+        deferred: some(planned.deferred),
+        capitalised: some(planned.capitalised),
         fees: major(planned.fees),
         total: major(planned.total()),
         balance: major(planned.balance),

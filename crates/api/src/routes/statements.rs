@@ -432,7 +432,7 @@ fn half_a_period() -> ApiError {
     ApiError::malformed_query(Fault { pointer: None, parameter, ..fault })
 }
 
-fn needed_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
+pub(crate) fn needed_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
     Day::deserialize(deserializer).map(|it| it.0)
 }
 

@@ -81,7 +81,7 @@ fn unknown() -> String {
 }
 
 /// The parameters an operation cannot do without, as its examples show them.
-fn query(operation: &Value) -> String {
+pub(super) fn query(operation: &Value) -> String {
     let parameters = operation["parameters"].as_array().into_iter().flatten();
     let needed = parameters.filter(|it| it["in"] == "query" && it["required"] == true);
     let pairs = needed.map(|it| {

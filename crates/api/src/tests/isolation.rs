@@ -108,7 +108,8 @@ async fn every_id_of_another_institution_is_not_found() {
             let security = operation["security"].to_string();
             let approves = security.contains("release") || security.contains("approve");
             let key = if approves { &world.away.approver } else { &world.away.operator };
-            let (method, path) = (method.to_uppercase(), things.fill(path));
+            let path = things.fill(path) + &super::access::query(operation);
+            let method = method.to_uppercase();
             let ask = Ask::new(&method, &path).header("if-match", "\"1\"");
             let ask = match body(&document, operation) {
                 Some(body) => ask.json(&body),

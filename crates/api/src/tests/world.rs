@@ -23,6 +23,8 @@ pub(crate) const TODAY: Date = jiff::civil::date(2024, 3, 1);
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: axum::http::HeaderMap,
+    pub(crate) bytes: Vec<u8>,
+    /// What of it is text.
     pub(crate) text: String,
 }
 
@@ -163,8 +165,9 @@ impl World {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
-        let reply = Reply { status: parts.status.as_u16(), headers: parts.headers, text };
+        let (status, headers, bytes) = (parts.status.as_u16(), parts.headers, bytes.to_vec());
+        let text = String::from_utf8(bytes.clone()).unwrap_or_default();
+        let reply = Reply { status, headers, bytes, text };
         conforms(ask.method, ask.path, &reply);
         reply
     }

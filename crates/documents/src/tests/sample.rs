@@ -158,6 +158,7 @@ pub(super) fn disclosure(instalments: u32) -> Disclosure {
             fees: cny(200),
             subsidy: cny(subsidy),
             total: cny(140_950 + interest + 200 - subsidy),
+            capitalised: cny(0),
             balance: cny(left * 140_950),
         }
     });

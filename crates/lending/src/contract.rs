@@ -73,6 +73,16 @@ pub fn disburse(
     part: Option<Amount>,
     on: Date,
 ) -> Result<Outcome, Reject> {
+    disbursed(loan.clone(), rules, part, on).map(Life::end)
+}
+
+/// The life that begins so.
+pub(crate) fn disbursed(
+    loan: Loan,
+    rules: Rules<'_>,
+    part: Option<Amount>,
+    on: Date,
+) -> Result<Life<'_>, Reject> {
     loan.check_product(rules.product)?;
     if loan.status != Status::Signed {
         return Err(Reject::NotAwaitingDisbursal);
@@ -89,12 +99,12 @@ pub fn disburse(
     }
     let rate = loan.schedule.rate;
     let terms = rules.product.schedule_terms(principal, loan.term, on, rate);
-    let instalments = rules.plan(loan, &terms)?;
+    let instalments = rules.plan(&loan, &terms)?;
     let plan = Box::new(Plan { terms, instalments });
     let what = What::Disbursal { principal, fees: loan.upfront_fees, plan };
-    let mut life = Life::signed(loan.clone(), rules);
+    let mut life = Life::signed(loan, rules);
     life.position.through = on;
     life.happen(&what)?;
     life.note(Fact { number: 0, on, booked_on: on, reversed_on: None, what })?;
-    Ok(life.end())
+    Ok(life)
 }

@@ -39,14 +39,19 @@ pub fn happen(
         check_open(loan, position, on)?;
     }
     let mut life = Life::at(loan, position, rules);
-    life.position.through = on;
-    let what = decide(&life, what)?;
-    life.happen(&what)?;
-    life.note(Fact { number: 0, on, booked_on: on, reversed_on: None, what })?;
+    life.book(what, on)?;
     Ok(life.end())
 }
 
 impl Life<'_> {
+    /// Lets something happen on the business date, if it may.
+    pub(crate) fn book(&mut self, what: What, on: Date) -> Result<(), Reject> {
+        self.position.through = on;
+        let what = decide(self, what)?;
+        self.happen(&what)?;
+        self.note(Fact { number: 0, on, booked_on: on, reversed_on: None, what })
+    }
+
     /// Adds a fact to those of the loan, with its number.
     pub(crate) fn note(&mut self, fact: Fact) -> Result<(), Reject> {
         let number = self.position.facts;

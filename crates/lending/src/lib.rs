@@ -11,7 +11,8 @@
 //!
 //! Contract, facts and days fold into what is owed: [`fact`] says what can happen, [`decision`]
 //! whether it may, [`correction`] what follows when it is booked late or taken back, and
-//! [`simulation`] tells a whole life from a list of events.
+//! [`simulation`] tells a whole life from a list of events, [`book`] thousands of lives drawn from
+//! a seed.
 //!
 //! A [`Line`] is drawn on again and again; each drawing is a loan that lives as any other.
 //!
@@ -25,6 +26,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 pub mod application;
+pub mod book;
 pub mod contract;
 pub mod correction;
 pub mod day;

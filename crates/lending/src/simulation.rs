@@ -20,6 +20,7 @@ use crate::{
     History, Loan, Outcome, Position, Reject, Rules, Status, What, application, close_day,
     correction::fold,
     disburse,
+    disclosure::Disclosure,
     fact::{Fact, RateReason, Rescheduling, ReschedulingKind},
     happen,
     life::Life,
@@ -275,9 +276,8 @@ pub(crate) struct Told<'r> {
 impl<'r> Told<'r> {
     fn new(script: &Script, request: &Request<'r>) -> Result<Self, Reject> {
         let Script { amount, term, date, .. } = *script;
-        let rules = request.rules;
-        rules.product.offers(amount, term, date).map_err(Reject::NotOffered)?;
-        let loan = signed(script, request)?;
+        let Request { rules, reference, suspended_after, .. } = *request;
+        let (loan, _) = contract(rules, reference, suspended_after, (amount, term, date))?;
         let mut told = Self {
             rules,
             position: Position::new(Amount::ZERO, date),
@@ -524,18 +524,24 @@ impl<'r> Told<'r> {
     }
 }
 
-/// The contract of a script: nobody applied for it, so no rule of the product about applicants
-/// was asked.
-fn signed(script: &Script, request: &Request<'_>) -> Result<Loan, Reject> {
-    let Script { amount, term, date, .. } = *script;
-    let Rules { product, calendar } = request.rules;
-    let rate = product.rate(request.reference).map_err(Reject::ScheduleImpossible)?;
+/// The contract over so much, in so many instalments, of a day, with what its borrower is told:
+/// nobody applied for it, so no rule of the product about applicants was asked.
+pub(crate) fn contract(
+    rules: Rules<'_>,
+    reference: Option<Decimal>,
+    suspended_after: Option<u32>,
+    (amount, term, date): (Amount, u32, Date),
+) -> Result<(Loan, Disclosure), Reject> {
+    let Rules { product, calendar } = rules;
+    product.offers(amount, term, date).map_err(Reject::NotOffered)?;
+    let rate = product.rate(reference).map_err(Reject::ScheduleImpossible)?;
     let schedule = product.schedule_terms(amount, term, date, rate);
-    let terms = Terms::of(product, request.suspended_after);
+    let terms = Terms::of(product, suspended_after);
     let offer = application::offer(product, calendar, terms, schedule, term)?;
     let definition = product.definition();
     let (product, version) = (definition.product.clone(), definition.version);
-    Ok(Loan { product, version, ..crate::contract::offered(&offer, date) })
+    let loan = Loan { product, version, ..crate::contract::offered(&offer, date) };
+    Ok((loan, offer.disclosure))
 }
 
 fn amount_of(what: &What) -> Amount {

@@ -1,3 +1,4 @@
+mod book;
 mod corrections;
 mod life;
 mod lines;

@@ -1,15 +1,17 @@
 //! Measures the platform, and in the same run the limit it is judged against.
 //!
-//! Every run has a fresh store in a directory of its own, which is removed afterwards. What is
-//! counted as done was acknowledged, so it is durable. The limit is the best any store could do
-//! here and now: the same ledger in memory, and each batch's transfers appended raw to a file and
-//! synced. It is measured before and after, and the better one counts, since machines are noisy.
+//! Every run that stores has a fresh store in a directory of its own, which is removed afterwards.
+//! What is counted as done was acknowledged, so it is durable. The limit is the best any store
+//! could do here and now: the same ledger in memory, and each batch's transfers appended raw to a
+//! file and synced. It is measured before and after, and the better one counts, since machines are
+//! noisy.
 //!
 //! `docs/internals/performance.md` says what each number means and holds the results.
 //!
 //! Suggested reading order: [`books`] (transfers through the commit API), [`traffic`] (which
 //! transfers), [`limit`], [`commands`] (business commands over HTTP), [`client`] (the load
-//! generator's half of HTTP), [`machine`] (what the kernel counts), [`figures`].
+//! generator's half of HTTP), [`machine`] (what the kernel counts), [`simulate`] (synthetic loan
+//! books, which store nothing), [`figures`].
 
 mod books;
 mod client;
@@ -17,6 +19,7 @@ mod commands;
 mod figures;
 mod limit;
 mod machine;
+mod simulate;
 mod traffic;
 
 use std::{
@@ -39,6 +42,8 @@ pub(crate) enum Bench {
     Mixed(books::Mixed),
     /// Loan repayments over HTTP, with a load generator of its own.
     Commands(commands::Commands),
+    /// A synthetic loan book, on one core and on all.
+    Simulate(simulate::Simulate),
 }
 
 impl Bench {
@@ -47,6 +52,7 @@ impl Bench {
             Self::Ledger(bench) => (bench.json(), bench.run()?),
             Self::Mixed(bench) => (bench.json(), bench.run()?),
             Self::Commands(bench) => (bench.json(), bench.run()?),
+            Self::Simulate(bench) => (bench.json(), bench.run()?),
         };
         if json {
             println!("{measured}");

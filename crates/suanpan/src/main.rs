@@ -2,7 +2,8 @@
 //! files, and the only one that opens sockets.
 //!
 //! Suggested reading order: [`serve`] (the API and its workers), [`connections`] (sockets), [`up`]
-//! (the sandbox), [`demo`], [`product`] (definitions on the command line), [`verify`],
+//! (the sandbox), [`demo`], [`product`] (definitions on the command line), [`book`]
+//! (synthetic books), [`verify`],
 //! [`backup`], [`restore`], [`audit`], [`bench`], [`reference`] (generated pages), [`data`],
 //! [`migrate`], [`keyfile`].
 
@@ -11,6 +12,7 @@
 mod audit;
 mod backup;
 mod bench;
+mod book;
 mod connections;
 mod data;
 mod demo;

@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use lending::{
     Rules,
+    book::{Book, Scenario},
     simulation::{self, Line, Period, Script},
 };
 use money::{Amount, Calendar, Decimal};
@@ -22,13 +23,15 @@ use product::{
 use serde::Serialize;
 use stdx::Date;
 
+use crate::book;
+
 /// Checks, simulates and describes product definitions.
 #[derive(Subcommand)]
 pub(crate) enum Product {
     /// Says everything that is wrong with a definition, and how to mend it.
     Check(Check),
     /// Shows what a contract would do: schedule, cash flows, annual cost, postings.
-    Simulate(Simulate),
+    Simulate(Box<Simulate>),
     /// Prints the JSON Schema of definitions.
     Schema(Schema),
 }
@@ -71,6 +74,16 @@ pub(crate) struct Simulate {
     /// unless they are options.
     #[arg(long, conflicts_with = "price")]
     events: Option<PathBuf>,
+    /// A whole synthetic loan book instead of one contract: the scenario, YAML or JSON.
+    #[arg(long, value_name = "SCENARIO")]
+    #[arg(conflicts_with_all = ["amount", "price", "reference_rate", "term", "date", "events"])]
+    book: Option<PathBuf>,
+    /// What the borrowers of a book are drawn from.
+    #[arg(long, requires = "book", default_value_t = 1)]
+    seed: u64,
+    /// Another definition, for the same borrowers: shows the difference.
+    #[arg(long, requires = "book", value_name = "FILE")]
+    against: Option<PathBuf>,
     /// The business date on which a loan with events is shown; what would be booked later is left
     /// out. When absent, the last due date, or the day after the last event where that is later.
     #[arg(long, requires = "events")]
@@ -122,6 +135,9 @@ impl Simulate {
     fn run(self) -> anyhow::Result<()> {
         let definition = self.definition()?;
         let calendar = Calendar::named(&self.calendar).map_err(|it| anyhow::anyhow!("{it}"))?;
+        if let Some(scenario) = &self.book {
+            return self.print_book(&definition, scenario, calendar);
+        }
         if let Some(events) = &self.events {
             let told = self.told(&definition, events, calendar)?;
             return print(&told, self.json, life);
@@ -161,16 +177,44 @@ impl Simulate {
         }
         script.term = self.term.unwrap_or(script.term);
         script.date = self.date.unwrap_or(script.date);
-        let non_accrual = compliance::cn::non_accrual().on("interest", script.date);
         let request = simulation::Request {
             rules: Rules { product: &product, calendar },
             reference: self.reference_rate,
-            suspended_after: non_accrual.map(|rule| rule.value.over_days),
+            suspended_after: suspended_after(script.date),
             until: self.until,
         };
         simulation::simulate(&script, &request)
             .map_err(|reject| anyhow::anyhow!("{reject} ({})", reject.code()))
     }
+
+    fn print_book(
+        &self,
+        definition: &Definition,
+        scenario: &PathBuf,
+        calendar: &Calendar,
+    ) -> anyhow::Result<()> {
+        let product = LoanProduct::compile(definition).map_err(|it| refused(&self.file, it))?;
+        let text = read(scenario)?;
+        let document = Document::parse(&text).map_err(|it| refused(scenario, vec![it]))?;
+        let asked = Scenario::read(&document, &product).map_err(|it| refused(scenario, it))?;
+        let tell = |product: &LoanProduct| {
+            let rules = Rules { product, calendar };
+            let book = Book::new(&asked, rules, suspended_after(asked.from()), self.seed);
+            book::report(&book.map_err(book::refused)?)
+        };
+        let report = tell(&product)?;
+        let Some(file) = &self.against else { return print(&report, self.json, book::shown) };
+        let refused = |problems| refused(file, problems);
+        let other = Definition::parse(&read(file)?, Chart::china()).map_err(refused)?;
+        let other = tell(&LoanProduct::compile(&other).map_err(refused)?)?;
+        let difference = report.less(&other);
+        print(&book::Compared { report, other, difference }, self.json, book::compared)
+    }
+}
+
+/// More days past due than this suspend interest.
+fn suspended_after(on: Date) -> Option<u32> {
+    compliance::cn::non_accrual().on("interest", on).map(|rule| rule.value.over_days)
 }
 
 fn print<T: Serialize>(

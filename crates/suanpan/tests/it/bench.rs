@@ -92,6 +92,16 @@ fn commands_over_http_are_answered_and_booked() {
 }
 
 #[test]
+fn a_book_comes_to_the_same_on_one_core_and_on_all() {
+    let text = printed(&["bench", "simulate", "--loans", "3", "--json"]);
+    let figures: Value = serde_json::from_str(&text).expect("one JSON object");
+    assert!(number(&figures, "/loans") > 100.0, "{figures}");
+    assert!(number(&figures, "/contract_months") > number(&figures, "/loans"), "{figures}");
+    assert!(number(&figures, "/per_second") > 0.0, "{figures}");
+    assert!(number(&figures, "/all_cores/per_second") > 0.0, "{figures}");
+}
+
+#[test]
 fn what_cannot_be_measured_is_said() {
     let rows = [
         (&["ledger", "--accounts", "1"][..], "two accounts"),

@@ -161,6 +161,107 @@ fn a_wrong_change_or_input_is_named() {
     }
 }
 
+const BOOK: &str = "examples/books/consumer-instalment.yaml";
+
+#[test]
+fn a_book_is_told_by_month() {
+    let scenario = Scratch::new();
+    let file = scenario.path().join("book.yaml");
+    let text = "{ from: 2025-01-31, months: 4, loans: 2, growth: -1, cost_of_money: 0.0365, \
+        amounts: [{ min: 1200, max: 1200 }], terms: [{ term: 3 }] }";
+    std::fs::write(&file, text).unwrap();
+    let told = printed(&["product", "simulate", CONSUMER, "--book", file.to_str().unwrap()]);
+    expect![[r#"
+        consumer-instalment version 1, seed 1, in whole CNY
+
+        month     loans  disbursed     repaid  charged off  recovered  cash need  cost of money     result  outstanding   past due  suspended
+        2025-01       2       2400          0            0          0       2388              0         12         2400          0          0
+        2025-02       0          0        813            0          0       1575              7         12         1606          0          0
+        2025-03       0          0        813            0          0        762              5          8          806          0          0
+        2025-04       0          0        813            0          0        -51              2          4            0          0          0
+
+        outstanding by days past due
+        month      current       1-30      31-60      61-90        91+
+        2025-01       2400          0          0          0          0
+        2025-02       1606          0          0          0          0
+        2025-03        806          0          0          0          0
+        2025-04          0          0          0          0          0
+
+        income by account
+        month      6011.01    6021.01
+        2025-01          1         12
+        2025-02         19          0
+        2025-03         13          0
+        2025-04          6          0
+
+        account                                                           balance
+        1003       Balances with the central bank                           50.52
+        1132.01    Loan interest receivable                                  0.00
+        1303       Loans                                                     0.00
+        6011.01    Loan interest income                                    -38.52
+        6021.01    Loan fee income                                         -12.00
+        Σ                                                                    0.00
+
+        loans                                          2
+        contract months                                8
+        disbursed                                2400.00
+        charged off                                 0.00
+        recovered                                   0.00
+        loss rate                                      0
+        cash need                                2388.00
+        cost of money                              13.86
+        result                                     36.66
+        loans active at the end                        0
+        loans charged-off at the end                   0
+        loans settled at the end                       2
+        annual cost, simple   %  min 12.65, 5 % of loans up to 12.65, half up to 12.65, 95 % up to 12.65, max 12.65
+        annual cost, compound %  min 13.41, 5 % of loans up to 13.41, half up to 13.41, 95 % up to 13.41, max 13.41
+        digest 6090dbc42f12760ed617be32aa706272604e72efb96587a4bdca88a489d1776f
+    "#]].assert_eq(&told);
+}
+
+#[test]
+fn a_book_is_compared_with_another_one() {
+    let cheaper = Scratch::new();
+    let file = cheaper.path().join("cheaper.yaml");
+    let dear = std::fs::read_to_string(crate::root().join(CONSUMER)).unwrap();
+    std::fs::write(&file, dear.replace("rate: 0.096", "rate: 0.08")).unwrap();
+    let scenario = cheaper.path().join("book.yaml");
+    let few =
+        "{ from: 2025-01-01, months: 8, loans: 4, behaviours: [{}, { misses: { chance: 0.3 } }] }";
+    std::fs::write(&scenario, few).unwrap();
+    let (file, scenario) = (file.to_str().unwrap(), scenario.to_str().unwrap());
+    let against = ["--book", scenario, "--seed", "5", "--against", file];
+    let arguments = [&["product", "simulate", CONSUMER][..], &against].concat();
+    let compared = printed(&arguments);
+    assert!(compared.contains("against consumer-instalment version 1"), "{compared}");
+    let text = printed(&[&arguments[..], &["--json"]].concat());
+    let both: Value = serde_json::from_str(&text).unwrap();
+    let total = both["difference"]["total"].as_array().unwrap();
+    let line = |name| total.iter().find(|it| it["name"] == name).unwrap();
+    assert_eq!(line("disbursed")["difference"].as_str(), Some("0.00"));
+    assert_eq!(line("result")["this"], both["result"]);
+    assert_eq!(line("result")["other"], both["other"]["result"]);
+    assert!(!line("result")["difference"].as_str().unwrap().starts_with(['-', '0']));
+    assert_ne!(both["digest"], both["other"]["digest"]);
+}
+
+#[test]
+fn a_book_that_cannot_be_told_is_named() {
+    let cases = [
+        (vec!["--book", "nowhere.yaml"], "nowhere.yaml"),
+        (vec!["--book", CONSUMER], "malformed-scenario"),
+        (vec!["--book", BOOK, "--amount", "5"], "--amount"),
+        (vec!["--seed", "5"], "--book"),
+        (vec!["--book", BOOK, "--against", BOOK], BOOK),
+    ];
+    for (arguments, named) in cases {
+        let output = run(&[&["product", "simulate", CONSUMER][..], &arguments[..]].concat());
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && errors.contains(named), "{arguments:?}: {errors}");
+    }
+}
+
 #[test]
 fn the_schema_is_one_object_for_each_kind() {
     let all: Value = serde_json::from_str(&printed(&["product", "schema"])).unwrap();

@@ -61,6 +61,7 @@ pub(crate) fn head() -> OpenApi {
             (name = "products", description = "Products 产品: definitions, checks, release."),
             (name = "applications", description = "Applications 申请: decision, offer, signing."),
             (name = "loans", description = "Loans 贷款: disbursal, repayment, settlement."),
+            (name = "lines", description = "Credit lines 授信额度: limits, drawings, holds."),
             (name = "accounts", description = "Current accounts 活期账户: deposits, withdrawals."),
             (name = "deposits", description = "Term deposits 定期存款: withdrawals, rollovers."),
             (name = "ledger", description = "The plain ledger 总账: accounts, transfers, holds."),

@@ -84,6 +84,7 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .merge(routes::parties::routes())
         .merge(routes::products::routes())
         .merge(routes::applications::routes())
+        .merge(routes::lines::routes())
         .merge(routes::loans::routes())
         .merge(routes::loan_facts::routes())
         .merge(routes::grades::routes())

@@ -75,6 +75,14 @@ schemas! {
         lending::Status::WrittenOff,
         lending::Status::Sold,
     ];
+    LineStatus: "Where a credit line stands." = {
+        use lending::line::LineStatus as Line;
+        [Line::Open, Line::Frozen, Line::Closed]
+    };
+    LimitHoldStatus: "What became of a hold." = {
+        use lending::line::HoldStatus as Hold;
+        [Hold::Live, Hold::Captured, Hold::Released]
+    };
     LoanCategory: "How likely a loan is to be paid back (五级分类)." =
         compliance::classification::Category::ALL;
     MovementKind: "What a row of a statement was." = {

@@ -8,6 +8,7 @@ mod documents;
 mod edits;
 mod isolation;
 mod ledger;
+mod lines;
 mod loan_facts;
 mod once;
 mod pages;

@@ -26,6 +26,8 @@ use crate::{
 
 /// Closes a loan's day; the subject is the loan.
 pub const CLOSE_LOAN_DAY: &str = "close-loan-day";
+/// Ends what of a credit line ends with a day; the subject is the line.
+pub const CLOSE_LINE_DAY: &str = "close-line-day";
 /// Closes a current account's day; the subject is the account.
 pub const CLOSE_ACCOUNT_DAY: &str = "close-account-day";
 /// Closes a term deposit's day; the subject is the deposit.
@@ -166,6 +168,7 @@ impl Bank {
             let call = call.within(format!("{kind}/{day}/{subject}"));
             let closed = match &**kind {
                 CLOSE_LOAN_DAY => self.close_loan_day(&call, subject.cast(), day).await,
+                CLOSE_LINE_DAY => self.close_line_day(&call, subject.cast(), day).await,
                 CLOSE_ACCOUNT_DAY => self.close_account_day(&call, subject.cast(), day).await,
                 CLOSE_DEPOSIT_DAY => self.close_deposit_day(&call, subject.cast(), day).await,
                 _ => return Err(format!("no such timer: {kind}")),

@@ -17,6 +17,7 @@ pub mod deposits;
 pub mod documents;
 pub mod institutions;
 pub mod keys;
+pub mod lines;
 pub mod loans;
 pub mod parties;
 pub mod periods;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use compliance::rates::Fixing;
-use ledger::InstitutionId;
+use ledger::{InstitutionId, LaneId};
 use lending::{
     Application, Fact, History, Loan, Outcome, Owed, Position, Quote, Rules, Status, What,
     application::{Decision, Request},
@@ -119,7 +119,7 @@ pub struct LoanPreview {
 }
 
 /// A loan as a command finds it.
-struct Found {
+pub(crate) struct Found {
     id: LoanId,
     loan: Versioned<Loan>,
     /// What is owed; nothing before the loan is paid out.
@@ -503,8 +503,8 @@ impl Bank {
         self.need(&APPLICATIONS, caller.institution, id, "application").await
     }
 
-    /// What a party owes on all its loans in a currency, paid out or about to be, and the worst
-    /// days past due on any.
+    /// What a party owes on all its loans in a currency, paid out or about to be, with what its
+    /// lines hold, and the worst days past due on any.
     pub(crate) async fn exposure(
         &self,
         call: &Call,
@@ -517,7 +517,8 @@ impl Bank {
         if loans.next.is_some() {
             return Err(Refusal::TooMany("LOANS_PER_BORROWER_MAX", LOANS_PER_BORROWER_MAX));
         }
-        let (mut outstanding, mut days_past_due) = (Amount::ZERO, 0);
+        let mut outstanding = self.held(of, party, currency).await?;
+        let mut days_past_due = 0;
         let open = loans.data.into_iter().filter(|(_, it)| it.record.status != Status::Settled);
         for (id, loan) in open {
             let position = self.store().get(&POSITIONS, of, id).await?.map(|it| it.record);
@@ -557,7 +558,7 @@ fn right_for(what: &What) -> Right {
 }
 
 /// The reference rate of a day, for a product whose rate follows one.
-fn reference(product: &LoanProduct, day: Date) -> Option<Decimal> {
+pub(crate) fn reference(product: &LoanProduct, day: Date) -> Option<Decimal> {
     let floating = product.terms().interest.floating.as_ref()?;
     fixing(floating.reference, day).map(|it| it.value.0)
 }
@@ -572,11 +573,11 @@ fn fixing(reference: Reference, day: Date) -> Option<&'static Fixing> {
 }
 
 /// After how many days past due interest is not income before it is paid.
-fn suspended_after(day: Date) -> Option<u32> {
+pub(crate) fn suspended_after(day: Date) -> Option<u32> {
     compliance::cn::non_accrual().on("interest", day).map(|rule| rule.value.over_days)
 }
 
-fn in_currency(money: Money, currency: Currency) -> Result<Amount, Refusal> {
+pub(crate) fn in_currency(money: Money, currency: Currency) -> Result<Amount, Refusal> {
     if money.currency == currency { Ok(money.amount) } else { Err(Refusal::OtherCurrency) }
 }
 
@@ -587,6 +588,19 @@ fn tell<I>(commit: &mut Commit, subject: Id<I>, outcome: &Outcome) {
 }
 
 impl Found {
+    /// A loan that is signed by the commit it is put into.
+    pub(crate) fn signed(
+        id: LoanId,
+        loan: &Loan,
+        lane: LaneId,
+        product: &Arc<LoanProduct>,
+        institution: &Versioned<Institution>,
+    ) -> Self {
+        let loan = Versioned { version: 0, lane, record: loan.clone() };
+        let (product, institution) = (product.clone(), institution.clone());
+        Self { id, loan, position: None, product, institution }
+    }
+
     fn rules(&self) -> Rules<'_> {
         Rules { product: &self.product, calendar: self.institution.record.calendar() }
     }
@@ -670,7 +684,7 @@ impl Found {
     ///
     /// A contract that is paid out changes only together with its position. So the version of the
     /// position guards both, and the daily commit leaves the contract, which is long, alone.
-    fn record(&self, call: &Call, commit: &mut Commit, outcome: &Outcome) {
+    pub(crate) fn record(&self, call: &Call, commit: &mut Commit, outcome: &Outcome) {
         let Self { id, loan, position, product, .. } = self;
         if let Some(after) = &outcome.loan {
             commit.put(&LOANS, *id, loan.version, after);

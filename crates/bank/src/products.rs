@@ -350,6 +350,11 @@ impl Compiled {
         if let Self::Loan(product) = self { Ok(product) } else { Err(Refusal::OtherKind) }
     }
 
+    /// The product of a line.
+    pub(crate) fn revolving(self) -> Result<Arc<RevolvingProduct>, Refusal> {
+        if let Self::Revolving(product) = self { Ok(product) } else { Err(Refusal::OtherKind) }
+    }
+
     /// The product of a current account.
     pub(crate) fn account(self) -> Result<Arc<AccountProduct>, Refusal> {
         if let Self::Account(product) = self { Ok(product) } else { Err(Refusal::OtherKind) }

@@ -2,7 +2,7 @@
 
 use deposits::{CurrentAccount, TermDeposit};
 use ledger::{InstitutionId, LaneId};
-use lending::{Application, Fact, Loan, Position, loan::Borrower};
+use lending::{Application, Fact, Line, Loan, Position, Status, line::LineOffer, loan::Borrower};
 use party::Party;
 use product::life::ProductVersion;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -21,6 +21,10 @@ use crate::{
 pub type LoanId = Id<Loan>;
 /// Names an application.
 pub type ApplicationId = Id<Application>;
+/// Names a credit line.
+pub type LineId = Id<Line>;
+/// Names an application for a line.
+pub type LineApplicationId = Id<Application<LineOffer>>;
 /// Names a party.
 pub type PartyId = Id<Party>;
 /// Something that happened to a loan.
@@ -77,9 +81,17 @@ pub const CLAIMS: Table<PartyId> = Table::new("party-claim", |_| Vec::new());
 /// Applications, by borrower.
 pub const APPLICATIONS: Table<Application> =
     Table::new("application", |it| vec![("borrower", it.borrower.to_string())]);
-/// Loan contracts, by borrower.
-pub const LOANS: Table<Loan> =
-    Table::new("loan", |loan| vec![("borrower", loan.borrower.to_string())]);
+/// Loan contracts, by borrower; drawings that may use something of their line, by it.
+pub const LOANS: Table<Loan> = Table::new("loan", |loan| {
+    let ended = matches!(loan.status, Status::Settled | Status::Sold);
+    let line = loan.line.filter(|_| !ended).map(|it| ("line", it.to_string()));
+    [("borrower", loan.borrower.to_string())].into_iter().chain(line).collect()
+});
+/// Applications for lines, by borrower.
+pub const LINE_APPLICATIONS: Table<Application<LineOffer>> =
+    Table::new("line-application", |it| vec![("borrower", it.borrower.to_string())]);
+/// Credit lines, by borrower.
+pub const LINES: Table<Line> = Table::new("line", |it| vec![("borrower", it.borrower.to_string())]);
 /// What happened to loans, by loan.
 pub const LOAN_FACTS: Table<LoanFact> =
     Table::new("loan-fact", |it| vec![("loan", it.loan.to_string())]);

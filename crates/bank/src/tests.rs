@@ -9,6 +9,7 @@ mod days;
 mod deposits;
 mod documents;
 mod keys;
+mod lines;
 mod loans;
 mod parties;
 mod periods;

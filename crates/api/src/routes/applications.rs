@@ -88,7 +88,7 @@ struct ApplicationBody {
 /// What the rules knew of the applicant on that day.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Applicant)]
-struct ApplicantBody {
+pub(crate) struct ApplicantBody {
     /// Completed years of age.
     age: u32,
     /// A person or a company.
@@ -127,7 +127,7 @@ enum DecisionBody {
 /// A rule that did not hold.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Reason)]
-struct ReasonBody {
+pub(crate) struct ReasonBody {
     /// The rule's code.
     code: String,
     /// What the applicant is told, in English.
@@ -150,7 +150,7 @@ struct OfferBody {
 /// fractions, amounts in major units.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Disclosure)]
-struct DisclosureBody {
+pub(crate) struct DisclosureBody {
     /// Currency of every amount.
     currency: String,
     /// The sum lent (贷款本金).
@@ -277,7 +277,7 @@ fn view(id: ApplicationId, application: Application) -> ApplicationBody {
     }
 }
 
-fn applicant(applicant: Applicant, currency: Currency) -> ApplicantBody {
+pub(crate) fn applicant(applicant: Applicant, currency: Currency) -> ApplicantBody {
     let Applicant { age, kind, kyc_level, outstanding, days_past_due } = applicant;
     let outstanding = Money::of(outstanding, currency);
     ApplicantBody { age, kind, kyc_level, outstanding, days_past_due }
@@ -293,7 +293,7 @@ fn decision(decision: Decision) -> DecisionBody {
     }
 }
 
-fn reason(failure: Failure) -> ReasonBody {
+pub(crate) fn reason(failure: Failure) -> ReasonBody {
     ReasonBody { code: failure.code, en: failure.reason.en, zh: failure.reason.zh }
 }
 
@@ -302,7 +302,7 @@ fn offered(offer: Offer) -> OfferBody {
     OfferBody { valid_until, disclosure: disclosure(offer.disclosure) }
 }
 
-fn disclosure(told: Disclosure) -> DisclosureBody {
+pub(crate) fn disclosure(told: Disclosure) -> DisclosureBody {
     let currency = told.currency;
     let major = |amount| Major::of(amount, currency);
     DisclosureBody {

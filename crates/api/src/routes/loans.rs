@@ -96,6 +96,8 @@ pub(crate) struct LoanBody {
     product: String,
     /// And which version of it; it never moves under a contract.
     product_version: u32,
+    /// The line it was drawn on; null for a loan of its own.
+    line: Option<Name>,
     /// Where it stands.
     #[schema(value_type = schema::LoanStatus)]
     status: Status,
@@ -427,6 +429,7 @@ pub(crate) fn view(state: LoanState) -> LoanBody {
     LoanBody {
         id: id.into(),
         party: loan.borrower.into(),
+        line: loan.line.map(Name::from),
         status: loan.status,
         principal: Money::of(loan.principal, currency),
         term: loan.term,

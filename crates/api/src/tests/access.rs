@@ -97,7 +97,18 @@ fn named(path: &str) -> String {
     let path =
         path.replace("{version}", "1").replace("{number}", "1").replace("{purpose}", "marketing");
     let path = path.replace("{product}", "none").replace("{year}", "2023");
-    ["party", "application", "loan", "account", "deposit", "freeze", "stop", "transfer", "key"]
-        .into_iter()
-        .fold(path, |path, name| path.replace(&format!("{{{name}}}"), &id))
+    [
+        "party",
+        "application",
+        "loan",
+        "line",
+        "account",
+        "deposit",
+        "freeze",
+        "stop",
+        "transfer",
+        "key",
+    ]
+    .into_iter()
+    .fold(path, |path, name| path.replace(&format!("{{{name}}}"), &id))
 }

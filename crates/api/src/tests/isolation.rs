@@ -9,6 +9,8 @@ struct Things {
     party: String,
     application: String,
     loan: String,
+    line_application: String,
+    line: String,
     current_account: String,
     deposit: String,
     ledger_account: String,
@@ -22,6 +24,7 @@ async fn things(world: &World) -> Things {
     world.publish(keys, &example("wallet")).await;
     let party = world.party(keys, 281).await;
     let (application, loan) = world.loan(keys, &party).await;
+    let (_, line_application, line) = super::lines::open(world, &party).await;
     let open = json!({ "party": party, "product": "wallet" });
     let account = world.post(&keys.operator, "/v1/accounts", open).await.get("/account");
     world.publish(keys, &example("time-deposit")).await;
@@ -46,6 +49,8 @@ async fn things(world: &World) -> Things {
         party,
         application,
         loan,
+        line_application,
+        line,
         current_account: account,
         deposit,
         ledger_account: uuid(1),
@@ -58,10 +63,17 @@ impl Things {
     fn fill(&self, path: &str) -> String {
         let account =
             if path.contains("/ledger/") { &self.ledger_account } else { &self.current_account };
+        let application = if path.contains("/line-applications/") {
+            &self.line_application
+        } else {
+            &self.application
+        };
         [
             ("{party}", &*self.party),
-            ("{application}", &self.application),
+            ("{application}", application),
             ("{loan}", &self.loan),
+            ("{line}", &self.line),
+            ("{number}", "1"),
             ("{account}", account),
             ("{deposit}", &self.deposit),
             ("{freeze}", &self.transfer),
@@ -161,7 +173,8 @@ async fn lists_and_reports_show_ones_own_alone() {
     let world = World::new().await;
     let things = things(&world).await;
     let away = &world.away;
-    let lists = ["parties", "products", "loans", "accounts", "term-deposits", "ledger/accounts"];
+    let lists =
+        ["parties", "products", "loans", "lines", "accounts", "term-deposits", "ledger/accounts"];
     for path in lists.map(|it| format!("/v1/{it}")) {
         assert_eq!(world.get(&away.auditor, &path).await.json()["data"], json!([]), "{path}");
     }

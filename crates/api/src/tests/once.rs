@@ -154,9 +154,9 @@ fn named(path: &str) -> String {
     let steps = path.split('/').enumerate().map(|(index, step)| match (index, step) {
         (
             3..=5,
-            "party" | "application" | "loan" | "account" | "deposit" | "freeze" | "stop" | "key"
-            | "transfer",
-        ) => super::world::uuid(1),
+            "party" | "application" | "loan" | "line" | "account" | "deposit" | "key" | "transfer",
+        )
+        | (5, "freeze" | "stop") => super::world::uuid(1),
         (5, "purpose") => "marketing".to_owned(),
         (4, "version") | (5, "number") => "1".to_owned(),
         (3, "year") => "2023".to_owned(),

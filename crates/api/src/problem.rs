@@ -449,6 +449,9 @@ fn lending_hint(reject: &lending::Reject) -> &'static str {
         R::LineInUse => "Pay the drawings back and release the holds first.",
         R::TemporaryLimitTooLow => "Send more than the limit, or change the limit.",
         R::TextTooLong => "Shorten it to 200 characters.",
+        R::CashNotAllowed => "Read the product: its terms have no cash.",
+        R::MoreThanBought => "List the facts to see what was bought and what was given back.",
+        R::OtherUse => "Read the product: its terms have a `drawing` or a `statement`.",
         R::DisbursalBeforeSigning | R::OtherProduct => "Read the loan and its product.",
         R::ScheduleImpossible(_)
         | R::FeeImpossible(_)

@@ -147,14 +147,15 @@ impl Bank {
             let party = self.need(&PARTIES, of, apply.party, "party").await?;
             let product = self.product_in_force(&call.caller, &apply.product, today).await?;
             let product = product.revolving()?;
-            let currency = product.currency();
+            let (currency, drawing) = (product.currency(), product.drawing());
+            let drawing = drawing.ok_or(Refusal::OtherKind)?;
             let request = Request {
                 borrower: borrower(apply.party),
                 amount: in_currency(apply.limit, currency)?,
                 term: None,
                 applicant: self.applicant(call, &party.record, currency, today).await?,
                 facts: apply.facts.clone(),
-                reference: loans::reference(product.drawing(), today),
+                reference: loans::reference(drawing, today),
                 suspended_after: loans::suspended_after(today),
             };
             let (application, events) =
@@ -548,7 +549,7 @@ impl FoundLine {
 
     fn drawing(&self, loan: LoanId, amount: Amount, term: Option<u32>) -> Drawing {
         let today = self.today();
-        let reference = loans::reference(self.product.drawing(), today);
+        let reference = self.product.drawing().and_then(|it| loans::reference(it, today));
         let suspended_after = loans::suspended_after(today);
         Drawing { loan, amount, term, reference, suspended_after }
     }
@@ -570,17 +571,12 @@ impl FoundLine {
     ) {
         put(commit, self.id, &self.line, outcome);
         let mut used = self.used;
-        if let (Some((signed, paid_out)), Some(id)) = (&outcome.drawing, loan) {
+        let drawn = outcome.drawing.as_ref().zip(loan).zip(self.product.drawing());
+        if let Some((((signed, paid_out), id), product)) = drawn {
             // The business date must not move under the first day of interest.
             commit.expect(&INSTITUTIONS, call.caller.institution, self.institution.version);
-            loans::Found::signed(
-                id,
-                signed,
-                commit.lane,
-                self.product.drawing(),
-                &self.institution,
-            )
-            .record(call, commit, paid_out);
+            loans::Found::signed(id, signed, commit.lane, product, &self.institution)
+                .record(call, commit, paid_out);
             used.principal += signed.principal;
         }
         let now = self.standing_as(&outcome.line, used).utilisation();

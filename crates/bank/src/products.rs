@@ -340,7 +340,7 @@ impl Compiled {
     pub(crate) fn loan(self) -> Result<Arc<LoanProduct>, Refusal> {
         match self {
             Self::Loan(product) => Ok(product),
-            Self::Revolving(product) => Ok(product.drawing().clone()),
+            Self::Revolving(product) => product.drawing().cloned().ok_or(Refusal::OtherKind),
             Self::Account(_) | Self::Term(_) => Err(Refusal::OtherKind),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use money::{Amount, Calendar, Currency, Decimal};
-use product::{Failure, LoanProduct, schedule};
+use product::{Definition, Failure, LoanProduct, eligibility::Eligibility, schedule};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stdx::{Date, Id};
@@ -142,37 +142,41 @@ pub fn apply(
 ) -> Result<Outcome, Reject> {
     let term = request.term.unwrap_or_else(|| product.terms().term.chosen());
     product.offers(request.amount, term, on).map_err(Reject::NotOffered)?;
-    let application = decide(product, request, term, on, |request| {
+    let rules = (product.definition(), product.eligibility());
+    let application = decide(rules, request, term, on, |request| {
         let rate = product.rate(request.reference).map_err(Reject::ScheduleImpossible)?;
         let schedule = product.schedule_terms(request.amount, term, on, rate);
         let terms = Terms::of(product, request.suspended_after);
         offer(product, calendar, terms, schedule, term)
     })?;
-    let events = events(&application, |it| (it.valid_until, &it.disclosure));
+    let cost = |it: &Offer| {
+        let Disclosure { annual_cost_simple, annual_cost_compound, .. } = it.disclosure;
+        (it.valid_until, annual_cost_simple, annual_cost_compound)
+    };
+    let events = events(&application, cost);
     Ok(Outcome { application: Some(application), events, ..Outcome::default() })
 }
 
 /// Decides by the rules of the product. An applicant for whom all hold may sign the `offer`.
 pub(crate) fn decide<O>(
-    product: &LoanProduct,
+    (definition, eligibility): (&Definition, &Eligibility),
     request: Request,
     term: u32,
     on: Date,
     offer: impl FnOnce(&Request) -> Result<O, Reject>,
 ) -> Result<Application<O>, Reject> {
-    let asked = asked(product, &request, term);
-    let reasons = product.decide(&asked).map_err(Reject::FactsInvalid)?;
+    let asked = asked(definition.currency, &request, term);
+    let reasons = eligibility.decide(&asked).map_err(Reject::FactsInvalid)?;
     let decision = if reasons.is_empty() {
         Decision::Approved { offer: Box::new(offer(&request)?) }
     } else {
         Decision::Declined { reasons }
     };
-    let definition = product.definition();
     Ok(Application {
         borrower: request.borrower,
         product: definition.product.clone(),
         version: definition.version,
-        currency: product.currency(),
+        currency: definition.currency,
         amount: request.amount,
         term,
         submitted_on: on,
@@ -200,9 +204,8 @@ pub(crate) fn take<O: Clone>(
 }
 
 /// What the rules of the product read.
-fn asked(product: &LoanProduct, request: &Request, term: u32) -> product::Application {
+fn asked(currency: Currency, request: &Request, term: u32) -> product::Application {
     let Applicant { age, kind, ref kyc_level, outstanding, days_past_due } = request.applicant;
-    let currency = product.currency();
     product::Application {
         amount: request.amount.to_decimal(currency),
         term,
@@ -235,10 +238,11 @@ pub(crate) fn valid_until(from: Date) -> Result<Date, Reject> {
     from.checked_add(days).map_err(|_| Reject::DateOutOfRange)
 }
 
-/// What is told of an application; `offered` are the last day of an offer and its disclosure.
+/// What is told of an application; `offered` are the last day of an offer and its annual cost,
+/// simple and compound.
 pub(crate) fn events<O>(
     application: &Application<O>,
-    offered: impl FnOnce(&O) -> (Date, &Disclosure),
+    offered: impl FnOnce(&O) -> (Date, Decimal, Decimal),
 ) -> Vec<Event> {
     let submitted = Event::ApplicationSubmitted {
         product: application.product.clone(),
@@ -251,12 +255,8 @@ pub(crate) fn events<O>(
             reasons: reasons.iter().map(|it| it.code.clone()).collect(),
         },
         Decision::Approved { offer } => {
-            let (valid_until, disclosure) = offered(offer);
-            Event::ApplicationApproved {
-                valid_until,
-                annual_cost_simple: disclosure.annual_cost_simple,
-                annual_cost_compound: disclosure.annual_cost_compound,
-            }
+            let (valid_until, annual_cost_simple, annual_cost_compound) = offered(offer);
+            Event::ApplicationApproved { valid_until, annual_cost_simple, annual_cost_compound }
         }
         Decision::Signed { on } => Event::ContractSigned { on: *on },
     };

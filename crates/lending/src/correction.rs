@@ -106,7 +106,7 @@ impl History<'_> {
         if known != *self.position || before.loan.plan != self.loan.plan {
             return Err(Reject::HistoryDiffers);
         }
-        let entries = difference(&before.outcome, &after.outcome)?;
+        let entries = difference(&before.outcome.entries, &after.outcome.entries)?;
         let mut events = vec![Event::LoanCorrected {
             on: self.today,
             fact: fact.number,
@@ -156,9 +156,9 @@ pub(crate) fn fold<'l>(
 
 type Totals = BTreeMap<(&'static str, &'static str), Amount>;
 
-fn totals(outcome: &Outcome) -> Result<Totals, Reject> {
+fn totals(entries: &[Entry]) -> Result<Totals, Reject> {
     let mut totals = Totals::new();
-    for entry in &outcome.entries {
+    for entry in entries {
         for (name, amount) in &entry.amounts {
             let total = totals.entry((entry.event, *name)).or_default();
             *total = total.checked_add(*amount).ok_or(Reject::AmountTooLarge)?;
@@ -168,7 +168,7 @@ fn totals(outcome: &Outcome) -> Result<Totals, Reject> {
 }
 
 /// What one life books more than another; less is booked the other way round.
-fn difference(before: &Outcome, after: &Outcome) -> Result<Vec<Entry>, Reject> {
+pub(crate) fn difference(before: &[Entry], after: &[Entry]) -> Result<Vec<Entry>, Reject> {
     let (before, mut after) = (totals(before)?, totals(after)?);
     for (key, amount) in before {
         let total = after.entry(key).or_default();

@@ -9,7 +9,7 @@ use crate::{
     day::{check_open, running},
     fact::{Fact, Rescheduling, What},
     life::{Life, add},
-    loan::{Loan, Owed, Position, Status},
+    loan::{Loan, Position, Status},
     outcome::Outcome,
     plan::Rules,
     settlement,
@@ -130,7 +130,7 @@ pub(crate) fn decide(life: &Life<'_>, what: What) -> Result<What, Reject> {
         }
         What::Waiver { waived } => {
             on_books()?;
-            must(!waived.is_zero() && is_within(*waived, position.due()), Reject::MoreThanDue)?;
+            must(!waived.is_zero() && waived.is_within(position.due()), Reject::MoreThanDue)?;
         }
         What::ChargeOff => on_books()?,
         What::WriteOff => must(off_books, Reject::NotChargedOff)?,
@@ -194,9 +194,4 @@ fn rescheduling(life: &Life<'_>, it: &Rescheduling) -> Result<(), Reject> {
     } else {
         Ok(())
     }
-}
-
-fn is_within(part: Owed, whole: Owed) -> bool {
-    let pairs = part.amounts().into_iter().zip(whole.amounts());
-    pairs.into_iter().all(|((_, part), (_, whole))| !part.is_negative() && part <= whole)
 }

@@ -14,10 +14,10 @@ use stdx::Date;
 
 use crate::loan::Owed;
 
-/// Something that happened to a loan.
+/// Something that happened to a loan, or to another contract of which as much can be said.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Fact {
-    /// Its place in the order in which the loan's facts were booked, from 0.
+pub struct Fact<W = What> {
+    /// Its place in the order in which the contract's facts were booked, from 0.
     pub number: u32,
     /// The business date on which it counts.
     pub on: Date,
@@ -28,7 +28,7 @@ pub struct Fact {
     pub reversed_on: Option<Date>,
     /// What it was.
     #[serde(flatten)]
-    pub what: What,
+    pub what: W,
 }
 
 /// What can happen to a loan. Amounts are in minor units of its currency.

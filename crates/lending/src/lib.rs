@@ -19,8 +19,12 @@
 //! Lending says what happened ([`Entry`]: `repayment` with so much interest and so much
 //! principal); the product says which accounts that moves.
 //!
+//! [`cycle`] is the same for an account with monthly statements: purchases, minimum payments, a
+//! period without interest.
+//!
 //! Suggested reading order: [`loan`] (records), [`fact`], [`outcome`], [`application`],
-//! [`contract`], [`day`], [`decision`], [`correction`], [`settlement`], [`line`], [`view`].
+//! [`contract`], [`day`], [`decision`], [`correction`], [`settlement`], [`line`], [`view`],
+//! [`cycle`].
 
 #![warn(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
@@ -29,6 +33,7 @@ pub mod application;
 pub mod book;
 pub mod contract;
 pub mod correction;
+pub mod cycle;
 pub mod day;
 pub mod decision;
 pub mod disclosure;

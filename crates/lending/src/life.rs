@@ -23,7 +23,7 @@ use crate::{
     day::{self, running},
     fact::{Plan, Rescheduling, What},
     loan::{Loan, Open, Owed, Position, Status},
-    outcome::{Event, Outcome},
+    outcome::{self, Event, Outcome},
     plan::{Rules, due_from, renew},
 };
 
@@ -429,41 +429,25 @@ impl<'l> Life<'l> {
     /// Books what reduces what is owed. Interest and penalty that are not on the balance sheet
     /// become income when they are paid.
     pub(crate) fn book_paid(&mut self, event: &'static str, paid: Owed) {
-        if !self.position.suspended {
-            return self.outcome.book(event, paid.amounts());
-        }
-        let Owed { penalty, fee, interest, principal } = paid;
-        self.outcome.book(event, vec![("fee", fee), ("principal", principal)]);
-        let memo = ("memo", penalty + interest);
-        let income = vec![("penalty", penalty), ("interest", interest), memo];
-        match event {
-            "repayment" => self.outcome.book("suspended-repayment", income),
-            "prepayment-applied" => self.outcome.book("suspended-prepayment-applied", income),
-            _ => self.outcome.book("suspended-waiver", vec![memo]),
-        }
+        outcome::book_paid(&mut self.outcome.entries, self.position.suspended, event, paid);
     }
 
     /// Books what was earned; as long as interest is suspended, off the balance sheet.
     pub(crate) fn book_accrual(&mut self, event: &'static str, name: &'static str, amount: Amount) {
-        match self.position.suspended {
-            false => self.outcome.book(event, vec![(name, amount)]),
-            true => self.outcome.book("suspended-accrual", vec![("memo", amount)]),
-        }
+        let suspended = self.position.suspended;
+        outcome::book_accrual(&mut self.outcome.entries, suspended, event, name, amount);
     }
 
     /// Takes interest and penalty that are not paid off the balance sheet, or puts them back.
     pub(crate) fn suspend(&mut self, suspended: bool) {
         let (on, owed) = (self.today(), self.owed());
-        let (interest, penalty) = (owed.interest, owed.penalty);
-        let memo = interest + penalty;
+        let Owed { interest, penalty, .. } = owed;
         self.position.suspended = suspended;
-        let (entry, event) = match suspended {
-            true => ("interest-suspension", Event::InterestSuspended { on, interest, penalty }),
-            false => ("interest-resumption", Event::InterestResumed { on, interest, penalty }),
-        };
-        let amounts = vec![("interest", interest), ("penalty", penalty), ("memo", memo)];
-        self.outcome.book(entry, amounts);
-        self.outcome.events.push(event);
+        outcome::book_suspension(&mut self.outcome.entries, suspended, owed);
+        self.outcome.events.push(match suspended {
+            true => Event::InterestSuspended { on, interest, penalty },
+            false => Event::InterestResumed { on, interest, penalty },
+        });
     }
 
     /// Ends a payment: days past due are set back at once to what the last close would have seen.

@@ -10,11 +10,14 @@
 //! a drawing is repaid: what is used of the limit is the principal of the drawings as their
 //! positions have it ([`Use`]), and what is repaid is free again by that alone.
 //!
+//! Or a line has an account on which purchases gather, with a statement a month ([`cycle`]): what
+//! is used of the limit is then its balance.
+//!
 //! A hold is a promise to whoever sells something: it may be captured while it lives, also when
 //! the line was frozen, expired or lowered since.
 
-use money::{Amount, Calendar, Currency, Decimal, Period};
-use product::{RevolvingProduct, kinds::instalment_loan::AmountRange};
+use money::{Amount, Calendar, Currency, Decimal, Period, RATE_DIGITS};
+use product::{LoanProduct, RevolvingProduct, kinds::instalment_loan::AmountRange};
 use serde::{Deserialize, Serialize};
 use stdx::{Date, Id};
 
@@ -22,6 +25,7 @@ use crate::{
     Reject,
     application::{self, Application, Request},
     contract::{disburse, offered},
+    cycle,
     day::{days_between, days_past_due},
     disclosure::{Disclosure, disclose},
     life::add,
@@ -162,7 +166,25 @@ pub struct LineOffer {
     /// How many months it may be drawn on, from signing.
     pub months: u32,
     /// What the largest drawing would cost, made today over the usual number of instalments.
-    pub drawing: Disclosure,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawing: Option<Disclosure>,
+    /// In place of drawings, how an account with statements would be served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<cycle::Terms>,
+}
+
+impl LineOffer {
+    /// What a year costs, simple and compound. With statements, of what is owed all the year, its
+    /// interest being paid every month.
+    fn cost(&self) -> (Decimal, Decimal) {
+        if let Some(Disclosure { annual_cost_simple, annual_cost_compound, .. }) = self.drawing {
+            return (annual_cost_simple, annual_cost_compound);
+        }
+        let rate = self.statement.as_ref().map_or(Decimal::ZERO, |it| it.statement.interest.rate);
+        let monthly = Decimal::ONE + rate / Decimal::from(12);
+        let growth = (0..12).fold(Decimal::ONE, |growth, _| growth * monthly);
+        (rate, (growth - Decimal::ONE).round_dp(RATE_DIGITS).normalize())
+    }
 }
 
 /// What somebody draws.
@@ -204,6 +226,8 @@ pub struct Outcome {
     pub line: Line,
     /// The loan that was drawn: the contract as signed, and what paying it out changes.
     pub drawing: Option<(Loan, outcome::Outcome)>,
+    /// The account that was opened with it, when purchases gather on one.
+    pub account: Option<cycle::Account>,
     /// What goes to the event log.
     pub events: Vec<Event>,
 }
@@ -246,6 +270,15 @@ pub enum Event {
         until: Date,
         /// What for.
         purpose: String,
+    },
+    /// A purchase was made of a hold, or of a part of it.
+    HoldCaptured {
+        /// When.
+        on: Date,
+        /// Which.
+        hold: u32,
+        /// How much was bought.
+        amount: Amount,
     },
     /// A hold was given up.
     HoldReleased {
@@ -325,6 +358,7 @@ impl Event {
             Self::LineOpened { .. } => "line-opened",
             Self::LineDrawn { .. } => "line-drawn",
             Self::HoldMade { .. } => "hold-made",
+            Self::HoldCaptured { .. } => "hold-captured",
             Self::HoldReleased { .. } => "hold-released",
             Self::HoldExpired { .. } => "hold-expired",
             Self::LimitChanged { .. } => "limit-changed",
@@ -350,22 +384,39 @@ pub fn apply(
     on: Date,
 ) -> Result<(Application<LineOffer>, Vec<outcome::Event>), Reject> {
     product.offers(request.amount, on).map_err(Reject::NotOffered)?;
-    let drawing = product.drawing();
-    let application = application::decide(drawing, request, 1, on, |request| {
-        let term = drawing.terms().term.chosen();
-        let rate = drawing.rate(request.reference).map_err(Reject::ScheduleImpossible)?;
-        let most = most_drawn(&drawing.terms().amount, request.amount, product.currency());
-        drawing.lends(most, term).map_err(Reject::NotOffered)?;
-        let schedule = drawing.schedule_terms(most, term, on, rate);
+    let rules = (product.definition(), product.eligibility());
+    let application = application::decide(rules, request, 1, on, |request| {
+        let statement = product.terms().statement.clone();
+        let suspended_after = request.suspended_after;
+        let drawing = product.drawing().map(|it| largest(it, calendar, request, on));
         Ok(LineOffer {
             valid_until: application::valid_until(on)?,
             limit: request.amount,
             months: product.terms().months,
-            drawing: disclose(drawing, calendar, &schedule, term)?,
+            drawing: drawing.transpose()?,
+            statement: statement.map(|statement| cycle::Terms { statement, suspended_after }),
         })
     })?;
-    let events = application::events(&application, |it| (it.valid_until, &it.drawing));
+    let events = application::events(&application, |it| {
+        let (simple, compound) = it.cost();
+        (it.valid_until, simple, compound)
+    });
     Ok((application, events))
+}
+
+/// What the largest drawing would cost.
+fn largest(
+    drawing: &LoanProduct,
+    calendar: &Calendar,
+    request: &Request,
+    on: Date,
+) -> Result<Disclosure, Reject> {
+    let term = drawing.terms().term.chosen();
+    let rate = drawing.rate(request.reference).map_err(Reject::ScheduleImpossible)?;
+    let most = most_drawn(&drawing.terms().amount, request.amount, drawing.currency());
+    drawing.lends(most, term).map_err(Reject::NotOffered)?;
+    let schedule = drawing.schedule_terms(most, term, on, rate);
+    disclose(drawing, calendar, &schedule, term)
 }
 
 /// The largest drawing within a limit.
@@ -400,8 +451,18 @@ pub fn open(
         holds_made: 0,
         drawings: 0,
     };
+    let account = offer.statement.clone().map(|terms| cycle::Account {
+        holder: line.borrower,
+        product: line.product.clone(),
+        version: line.version,
+        status: cycle::Status::Active,
+        currency: line.currency,
+        terms,
+        opened_on: on,
+        ended_on: None,
+    });
     let event = Event::LineOpened { on, limit: offer.limit, available_until };
-    Ok((signed, Outcome { line, drawing: None, events: vec![event] }))
+    Ok((signed, Outcome { account, ..told(line, event) }))
 }
 
 impl Use {
@@ -426,6 +487,19 @@ impl Use {
             used.overdue |= lost || owed && days_past_due(loan, position, closed) > 0;
         }
         Ok(used)
+    }
+}
+
+impl Use {
+    /// What is used of a line by its account; less than nothing when something was paid in
+    /// advance, which lies beside the limit.
+    pub fn of_account(account: &cycle::Account, position: &cycle::Position) -> Self {
+        let lost = matches!(account.status, cycle::Status::ChargedOff | cycle::Status::WrittenOff);
+        Self {
+            principal: position.balance(),
+            drawings: usize::from(!position.balance().is_zero()),
+            overdue: lost || position.days_past_due > 0,
+        }
     }
 }
 
@@ -469,7 +543,7 @@ impl Line {
             temporary: self.temporary.filter(|it| it.until > day),
             ..self.clone()
         };
-        Outcome { line, drawing: None, events }
+        Outcome { line, drawing: None, account: None, events }
     }
 
     /// A hold that can still be captured or released.
@@ -502,8 +576,11 @@ impl Standing<'_> {
     /// # Panics
     /// As [`Line::held`].
     pub fn utilisation(&self) -> Utilisation {
-        let (limit, drawn, held) =
-            (self.line.limit_on(self.today), self.used.principal, self.line.held());
+        let (limit, drawn, held) = (
+            self.line.limit_on(self.today),
+            self.used.principal.max(Amount::ZERO),
+            self.line.held(),
+        );
         let currency = self.line.currency;
         let [used, whole] = [drawn + held, limit].map(|it| it.to_decimal(currency));
         let share = used.checked_div(whole).unwrap_or(Decimal::ONE).round_dp(4);
@@ -547,8 +624,11 @@ impl Standing<'_> {
             None => last_of(on, most)?,
         };
         self.product.offers_hold(days(on, until)).map_err(Reject::NotOffered)?;
-        let drawing = self.product.drawing();
-        drawing.lends(amount, drawing.terms().term.chosen()).map_err(Reject::NotOffered)?;
+        if let Some(drawing) = self.product.drawing() {
+            drawing.lends(amount, drawing.terms().term.chosen()).map_err(Reject::NotOffered)?;
+        } else if !amount.is_positive() {
+            return Err(Reject::AmountNotPositive);
+        }
         if amount > self.left() {
             return Err(Reject::BeyondTheLimit);
         }
@@ -584,6 +664,28 @@ impl Standing<'_> {
             return Err(Reject::BeyondTheHold);
         }
         self.drawn(self.line.without(number, HoldStatus::Captured), drawing, Some(number))
+    }
+
+    /// Says whether so much may be bought, or drawn in cash, on the line's account: of what is
+    /// left, or of a hold, which is captured by it.
+    ///
+    /// # Errors
+    /// As [`Standing::draw`], or with a hold as [`Standing::capture`].
+    pub fn spend(&self, amount: Amount, hold: Option<u32>) -> Result<Option<Outcome>, Reject> {
+        let Some(number) = hold else {
+            self.usable()?;
+            return if amount > self.left() { Err(Reject::BeyondTheLimit) } else { Ok(None) };
+        };
+        self.not_closed()?;
+        let hold = self.line.live(number)?;
+        if self.today > hold.until {
+            return Err(Reject::HoldExpired);
+        }
+        if amount > hold.amount {
+            return Err(Reject::BeyondTheHold);
+        }
+        let line = self.line.without(number, HoldStatus::Captured);
+        Ok(Some(told(line, Event::HoldCaptured { on: self.today, hold: number, amount })))
     }
 
     /// Gives a hold up.
@@ -719,7 +821,7 @@ impl Standing<'_> {
         if self.used.drawings >= DRAWINGS_MAX {
             return Err(Reject::TooManyDrawings);
         }
-        let (product, on) = (self.product.drawing(), self.today);
+        let (product, on) = (self.product.drawing().ok_or(Reject::OtherUse)?, self.today);
         let term = drawing.term.unwrap_or_else(|| product.terms().term.chosen());
         product.lends(drawing.amount, term).map_err(Reject::NotOffered)?;
         let rate = product.rate(drawing.reference).map_err(Reject::ScheduleImpossible)?;
@@ -748,7 +850,7 @@ fn check_text(text: &str) -> Result<(), Reject> {
 }
 
 fn told(line: Line, event: Event) -> Outcome {
-    Outcome { line, drawing: None, events: vec![event] }
+    Outcome { line, drawing: None, account: None, events: vec![event] }
 }
 
 /// How many days there are from one to another, both counted.

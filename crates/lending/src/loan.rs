@@ -164,7 +164,7 @@ pub struct Open {
     pub overdue: bool,
 }
 
-fn is_zero(amount: &Amount) -> bool {
+pub(crate) fn is_zero(amount: &Amount) -> bool {
     amount.is_zero()
 }
 
@@ -291,6 +291,12 @@ impl Owed {
             Component::Interest => &mut self.interest,
             Component::Principal => &mut self.principal,
         }
+    }
+
+    /// Whether each component is at most that of a whole, and none is negative.
+    pub(crate) fn is_within(&self, whole: Self) -> bool {
+        let mut pairs = self.amounts().into_iter().zip(whole.amounts());
+        pairs.all(|((_, part), (_, whole))| !part.is_negative() && part <= whole)
     }
 
     /// The amounts of a posting template.

@@ -47,10 +47,63 @@ impl Outcome {
     }
 
     pub(crate) fn book(&mut self, event: &'static str, amounts: Vec<(&'static str, Amount)>) {
-        if amounts.iter().any(|(_, amount)| !amount.is_zero()) {
-            self.entries.push(Entry { event, amounts });
-        }
+        book(&mut self.entries, event, amounts);
     }
+}
+
+/// Adds an entry, unless nothing happened.
+pub(crate) fn book(
+    entries: &mut Vec<Entry>,
+    event: &'static str,
+    amounts: Vec<(&'static str, Amount)>,
+) {
+    if amounts.iter().any(|(_, amount)| !amount.is_zero()) {
+        entries.push(Entry { event, amounts });
+    }
+}
+
+/// Adds what reduces what is owed. Interest and penalty that are not on the balance sheet become
+/// income when they are paid.
+pub(crate) fn book_paid(
+    entries: &mut Vec<Entry>,
+    suspended: bool,
+    event: &'static str,
+    paid: Owed,
+) {
+    if !suspended {
+        return book(entries, event, paid.amounts());
+    }
+    let Owed { penalty, fee, interest, principal } = paid;
+    book(entries, event, vec![("fee", fee), ("principal", principal)]);
+    let memo = ("memo", penalty + interest);
+    let income = vec![("penalty", penalty), ("interest", interest), memo];
+    match event {
+        "repayment" => book(entries, "suspended-repayment", income),
+        "prepayment-applied" => book(entries, "suspended-prepayment-applied", income),
+        _ => book(entries, "suspended-waiver", vec![memo]),
+    }
+}
+
+/// Adds what was earned; as long as interest is suspended, off the balance sheet.
+pub(crate) fn book_accrual(
+    entries: &mut Vec<Entry>,
+    suspended: bool,
+    event: &'static str,
+    name: &'static str,
+    amount: Amount,
+) {
+    match suspended {
+        false => book(entries, event, vec![(name, amount)]),
+        true => book(entries, "suspended-accrual", vec![("memo", amount)]),
+    }
+}
+
+/// Adds what takes unpaid interest and penalty off the balance sheet, or puts them back.
+pub(crate) fn book_suspension(entries: &mut Vec<Entry>, suspended: bool, owed: Owed) {
+    let Owed { interest, penalty, .. } = owed;
+    let event = if suspended { "interest-suspension" } else { "interest-resumption" };
+    let memo = interest + penalty;
+    book(entries, event, vec![("interest", interest), ("penalty", penalty), ("memo", memo)]);
 }
 
 /// One accounting event with its amounts; the product's accounting template says which accounts

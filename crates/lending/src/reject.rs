@@ -119,10 +119,16 @@ pub enum Reject {
     TemporaryLimitTooLow,
     /// A purpose or a reason is longer than it may be.
     TextTooLong,
+    /// The contract is for purchases alone.
+    CashNotAllowed,
+    /// More would be given back than was bought; or of what was bought something was given back.
+    MoreThanBought,
+    /// The line is used by drawings, or by purchases on statements, and this is the other.
+    OtherUse,
 }
 
 /// Number and code of every reject, in the order of their numbers.
-pub const ALL: [(u16, &str); 56] = [
+pub const ALL: [(u16, &str); 59] = [
     (1, "not-offered"),
     (2, "facts-invalid"),
     (3, "schedule-impossible"),
@@ -179,6 +185,9 @@ pub const ALL: [(u16, &str); 56] = [
     (54, "line-not-frozen"),
     (55, "temporary-limit-too-low"),
     (56, "text-too-long"),
+    (57, "cash-not-allowed"),
+    (58, "more-than-bought"),
+    (59, "other-use"),
 ];
 
 impl Reject {
@@ -241,6 +250,9 @@ impl Reject {
             Self::LineNotFrozen => 54,
             Self::TemporaryLimitTooLow => 55,
             Self::TextTooLong => 56,
+            Self::CashNotAllowed => 57,
+            Self::MoreThanBought => 58,
+            Self::OtherUse => 59,
         }
     }
 
@@ -320,6 +332,9 @@ impl fmt::Display for Reject {
             Self::LineNotFrozen => "the line is not frozen",
             Self::TemporaryLimitTooLow => "a temporary limit must be higher than the limit",
             Self::TextTooLong => "a purpose or a reason has 200 characters at the most",
+            Self::CashNotAllowed => "the contract is for purchases alone",
+            Self::MoreThanBought => "this is more than was bought, or some of it was given back",
+            Self::OtherUse => "this line is used by drawings, or by purchases on statements",
         })
     }
 }

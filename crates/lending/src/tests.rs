@@ -1,5 +1,6 @@
 mod book;
 mod corrections;
+mod cycle;
 mod life;
 mod lines;
 mod lives;

@@ -118,6 +118,14 @@ impl Eligibility {
         if problems.is_empty() { Ok(Self { declared, environment, rules }) } else { Err(problems) }
     }
 
+    /// The rules an applicant fails; none is a yes.
+    ///
+    /// # Errors
+    /// Those of [`Eligibility::facts`].
+    pub fn decide(&self, application: &Application) -> Result<Vec<Failure>, Vec<Problem>> {
+        Ok(self.failures(&self.facts(application)?))
+    }
+
     /// What the rules read, from an application.
     ///
     /// # Errors

@@ -51,7 +51,7 @@ pub struct Title {
 }
 
 /// Something that happens to a contract and moves money.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Event {
     /// Its name in templates and books. Frozen: books refer to it.
     pub name: &'static str,

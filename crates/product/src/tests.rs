@@ -17,6 +17,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("merchant-instalment", include_str!("../../../examples/products/merchant-instalment.yaml")),
     ("pay-in-3", include_str!("../../../examples/products/pay-in-3.yaml")),
     ("revolving-credit", include_str!("../../../examples/products/revolving-credit.yaml")),
+    ("pay-later-account", include_str!("../../../examples/products/pay-later-account.yaml")),
     ("time-deposit", include_str!("../../../examples/products/time-deposit.yaml")),
     ("wallet", include_str!("../../../examples/products/wallet.yaml")),
 ];

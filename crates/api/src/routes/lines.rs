@@ -125,7 +125,7 @@ struct LineOfferBody {
     /// How many months it may be drawn on, from signing.
     months: u32,
     /// What the largest drawing would cost, made on the day of the offer.
-    drawing: DisclosureBody,
+    drawing: Option<DisclosureBody>,
 }
 
 /// Whose lines.
@@ -596,9 +596,9 @@ fn decision(decision: Decision<LineOffer>, currency: Currency) -> LineDecisionBo
             LineDecisionBody::Declined { reasons: reasons.into_iter().map(reason).collect() }
         }
         Decision::Approved { offer } => {
-            let LineOffer { valid_until, limit, months, drawing } = *offer;
+            let LineOffer { valid_until, limit, months, drawing, .. } = *offer;
             let (valid_until, limit) = (Day(valid_until), Money::of(limit, currency));
-            let drawing = disclosure(drawing);
+            let drawing = drawing.map(disclosure);
             let offer = LineOfferBody { valid_until, limit, months, drawing };
             LineDecisionBody::Approved { offer: Box::new(offer) }
         }

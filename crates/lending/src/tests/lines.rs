@@ -132,7 +132,7 @@ impl Life {
         what: impl FnOnce(&Loan, &Position, Rules<'_>) -> Result<What, Reject>,
     ) -> Result<(), Reject> {
         let (loan, position) = &self.drawings[which - 1];
-        let product = self.product.drawing();
+        let product = self.product.drawing().unwrap();
         let rules = Rules { product, calendar: Calendar::china() };
         let what = what(loan, position, rules)?;
         let outcome = happen(loan, position, rules, what, self.today)?;
@@ -159,7 +159,7 @@ impl Life {
             let closed = self.line.close_day(end);
             self.took(Ok(closed)).unwrap();
         }
-        let rules = Rules { product: self.product.drawing(), calendar: Calendar::china() };
+        let rules = Rules { product: self.product.drawing().unwrap(), calendar: Calendar::china() };
         for (loan, position) in &mut self.drawings {
             if loan.status == Status::Active {
                 let mut life = crate::life::Life::at(loan, position, rules);
@@ -257,9 +257,12 @@ fn a_limit_is_asked_for_and_signed() {
     let Decision::Approved { offer } = &application.decision else { panic!("{application:?}") };
     assert_eq!((offer.limit, offer.months), (cny("10000.00"), 12));
     // 10,000 for 31 days at 0.03 % a day is 93.00, and 0.93 % a month is 11.16 % a year.
-    assert_eq!(offer.drawing.principal, cny("10000.00"));
-    assert_eq!(offer.drawing.total_interest, cny("93.00"));
-    assert_eq!(offer.drawing.annual_cost_simple.round_dp(6), Decimal::new(1116, 4));
+    assert_eq!(offer.drawing.as_ref().unwrap().principal, cny("10000.00"));
+    assert_eq!(offer.drawing.as_ref().unwrap().total_interest, cny("93.00"));
+    assert_eq!(
+        offer.drawing.as_ref().unwrap().annual_cost_simple.round_dp(6),
+        Decimal::new(1116, 4)
+    );
     let (signed, outcome) = line::open(&application, date("2025-01-31")).unwrap();
     assert_eq!(outcome.line.available_until, date("2026-01-31"));
     assert_eq!(outcome.line.status, LineStatus::Open);

@@ -1,8 +1,9 @@
-//! Revolving credit: a line with a limit, drawn on again and again (循环贷、随借随还、白条).
+//! Revolving credit: a line with a limit, used again and again (循环贷、随借随还、白条).
 //!
-//! A line is not lent itself: each drawing is a loan of its own, with its own plan, made under the
-//! `drawing` terms of the same product version. So a [`LoanProduct`] of a revolving product is that
-//! of its drawings.
+//! A line is not lent itself. Either each drawing is a loan of its own, with its own plan, made
+//! under the `drawing` terms of the same product version: a [`LoanProduct`] of a revolving product
+//! is that of its drawings. Or purchases gather on one account, of which there is a `statement`
+//! every month.
 
 use std::sync::Arc;
 
@@ -13,15 +14,18 @@ use stdx::Date;
 
 use super::instalment_loan::{self, AmountRange, InstalmentLoan, LoanProduct, OfferReject};
 use crate::{
+    accounting::Accounting,
     chart::Chart,
     check::{Check, unforeseen},
     definition::Definition,
-    eligibility::{Application, Failure},
-    kinds::{Kind, Title},
+    eligibility::Eligibility,
+    kinds::{Event, Kind, Title},
     problem::Problem,
     schema,
     simulate::{Request, Simulation, SimulationReject},
 };
+
+pub mod statement;
 
 /// The longest time a line is available without being renewed, in months.
 pub const MONTHS_MAX: u32 = 120;
@@ -33,6 +37,9 @@ pub const HOLD_DAYS_MAX: u32 = 366;
 /// Where the terms of a drawing are.
 pub const DRAWING: &str = "/terms/drawing";
 
+/// Where the terms of statements are.
+pub const STATEMENT: &str = "/terms/statement";
+
 /// The kind.
 pub const KIND: Kind = Kind {
     name: "revolving-credit",
@@ -41,10 +48,27 @@ pub const KIND: Kind = Kind {
     example: include_str!("../../../../examples/products/revolving-credit.yaml"),
     terms_schema: schema::of::<RevolvingCredit>,
     check,
-    events: instalment_loan::EVENTS,
-    round_trips: instalment_loan::ROUND_TRIPS,
+    events: &EVENTS,
+    round_trips: &ROUND_TRIPS,
     simulate,
 };
+
+/// What can happen to a drawing can happen to an account with statements too, and more.
+const EVENTS: [Event; instalment_loan::EVENTS.len() + statement::EVENTS.len()] =
+    both(instalment_loan::EVENTS, statement::EVENTS);
+type RoundTrip = &'static [(&'static str, &'static str)];
+const ROUND_TRIPS: [RoundTrip; instalment_loan::ROUND_TRIPS.len() + statement::ROUND_TRIPS.len()] =
+    both(instalment_loan::ROUND_TRIPS, statement::ROUND_TRIPS);
+
+const fn both<T: Copy, const N: usize>(some: &[T], others: &[T]) -> [T; N] {
+    let mut all = [some[0]; N];
+    let mut index = 1;
+    while index < N {
+        all[index] = if index < some.len() { some[index] } else { others[index - some.len()] };
+        index += 1;
+    }
+    all
+}
 
 /// The terms of a `revolving-credit`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -61,9 +85,12 @@ pub struct RevolvingCredit {
     /// Keeping a part of the limit free for a purchase (额度冻结). Without it, nothing is held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holds: Option<Holds>,
-    /// What each drawing is, which is a loan of its own.
+    /// What each drawing is, which is a loan of its own. Either this or `statement`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drawing: Option<InstalmentLoan>,
+    /// How an account is served on which purchases gather, with a statement a month.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<statement::Statement>,
 }
 
 /// A higher limit for a while.
@@ -96,10 +123,18 @@ fn check(check: &mut Check<'_>) {
         let reason = format!("{temporary} is not more than the highest limit, {max}.");
         check.report("/terms/temporary/max", "outside-range", reason, "Raise it.");
     }
-    if check.has("/terms") && !check.has(DRAWING) {
-        let fix = "Say what a drawing is, as in an `instalment-loan`.";
-        check.report(DRAWING, "missing", "`drawing` is missing.", fix);
+    match (check.has(DRAWING), check.has(STATEMENT)) {
+        (false, false) if check.has("/terms") => {
+            let fix = "Say what a drawing is, as in an `instalment-loan`, or write `statement`.";
+            check.report(DRAWING, "missing", "`drawing` is missing.", fix);
+        }
+        (true, true) => {
+            let reason = "A line is used by drawings, or by purchases on statements.";
+            check.report(STATEMENT, "unused", reason, "Remove it, or `drawing`.");
+        }
+        _ => {}
     }
+    statement::check(check, STATEMENT);
     check.within(DRAWING, instalment_loan::check::check);
     let drawn: Option<AmountRange> = check.get("/terms/drawing/amount");
     if let (Some(drawn), Some((min, _))) = (drawn, range)
@@ -118,20 +153,26 @@ fn check(check: &mut Check<'_>) {
     }
 }
 
-/// One drawing, repaid as agreed.
+/// One drawing, repaid as agreed; or one purchase, paid when its statement is due.
 fn simulate(
     definition: &Definition,
     request: &Request,
     chart: &Chart,
 ) -> Result<Simulation, SimulationReject> {
+    if definition.terms.get("statement").is_some() {
+        return statement::simulate(definition, request, chart);
+    }
     instalment_loan::simulate::simulate_as(&KIND, definition, request, chart)
 }
 
 /// A compiled `revolving-credit`.
 #[derive(Clone, Debug)]
 pub struct RevolvingProduct {
+    definition: Definition,
     terms: RevolvingCredit,
-    drawing: Arc<LoanProduct>,
+    accounting: Accounting,
+    eligibility: Eligibility,
+    drawing: Option<Arc<LoanProduct>>,
 }
 
 impl RevolvingProduct {
@@ -145,21 +186,28 @@ impl RevolvingProduct {
             let fix = "Choose another product.";
             return Err(vec![Problem::new("/kind", "other-kind", reason, fix)]);
         }
-        let terms = serde_json::from_value(definition.terms.clone())
+        let terms: RevolvingCredit = serde_json::from_value(definition.terms.clone())
             .map_err(|error| vec![unforeseen("/terms", &error)])?;
-        Ok(Self { terms, drawing: Arc::new(LoanProduct::compile(definition)?) })
+        let drawing = terms.drawing.is_some().then(|| LoanProduct::compile(definition));
+        Ok(Self {
+            accounting: Accounting::of(&KIND, definition),
+            eligibility: Eligibility::compile(definition)?,
+            definition: definition.clone(),
+            drawing: drawing.transpose()?.map(Arc::new),
+            terms,
+        })
     }
 
     /// The same, booked on the chart of an institution.
     #[must_use]
     pub fn on(self, chart: &Arc<Chart>) -> Self {
-        let drawing = Arc::unwrap_or_clone(self.drawing).on(chart);
-        Self { drawing: Arc::new(drawing), ..self }
+        let drawing = self.drawing.map(|it| Arc::new(Arc::unwrap_or_clone(it).on(chart)));
+        Self { accounting: self.accounting.on(chart), drawing, ..self }
     }
 
     /// What it was compiled from.
     pub fn definition(&self) -> &Definition {
-        self.drawing.definition()
+        &self.definition
     }
 
     /// The terms.
@@ -169,20 +217,22 @@ impl RevolvingProduct {
 
     /// The currency of every amount.
     pub fn currency(&self) -> Currency {
-        self.drawing.currency()
+        self.definition.currency
     }
 
-    /// The product of the loans that drawings are.
-    pub fn drawing(&self) -> &Arc<LoanProduct> {
-        &self.drawing
+    /// How events are booked.
+    pub fn accounting(&self) -> &Accounting {
+        &self.accounting
     }
 
-    /// The rules an applicant for a limit fails; none is a yes.
-    ///
-    /// # Errors
-    /// Declared facts that are missing or malformed.
-    pub fn decide(&self, application: &Application) -> Result<Vec<Failure>, Vec<Problem>> {
-        self.drawing.decide(application)
+    /// The rules of who may have a line.
+    pub fn eligibility(&self) -> &Eligibility {
+        &self.eligibility
+    }
+
+    /// The product of the loans that drawings are; none of a line with statements.
+    pub fn drawing(&self) -> Option<&Arc<LoanProduct>> {
+        self.drawing.as_ref()
     }
 
     /// Whether a line with this limit may be opened on this day.

@@ -514,7 +514,48 @@ fn mistakes_in_a_line() {
         terms.drawing.fees: 100 over 1 instalments: the fees leave nothing to pay out. Change the terms so that every loan they allow can be made. (impossible-loan)
         terms.drawing.tranches: A drawing is paid out at once and whole. Remove it. (unused)
         terms.drawing.down_payment: A drawing is paid out at once and whole. Remove it. (unused)
-        terms.limits: There is no field `limits` here. Remove it; the fields here are: limit, months, temporary, holds, drawing. (unknown-field)"#]].assert_eq(&found.join("\n"));
+        terms.limits: There is no field `limits` here. Remove it; the fields here are: limit, months, temporary, holds, drawing, statement. (unknown-field)"#]].assert_eq(&found.join("\n"));
+}
+
+#[test]
+fn terms_of_statements_are_checked() {
+    let cases = [
+        "terms.statement=",
+        "terms.statement.day=32",
+        "terms.statement.due.after_days=0",
+        "terms.statement.due.tolerance=0",
+        "terms.statement.interest.rate=18.25",
+        "terms.statement.interest.day_count=30/360",
+        "terms.statement.interest.back_to_purchase=all",
+        "terms.statement.minimum.share=1.1",
+        "terms.statement.minimum.floor=10.001",
+        "terms.statement.late_fee={share: 0, min: 5}",
+        "terms.statement.cash.fee={share: 0.01, min: 10, max: 5}",
+        "terms.statement.cash.rate=-0.1",
+        "terms.statement.allocation=[interest, fee, penalty, cash, cash]",
+        "terms.statement.late_allocation.order=[cash]",
+        "terms.drawing={amount: {min: 100, max: 200}}",
+    ];
+    let found = cases.map(|changes| problems_of_changed("pay-later-account", changes).join("\n"));
+    expect![[r#"
+        terms.statement: A group of fields is needed, not nothing. Write a value or remove the field. (wrong-type)
+        terms.statement.day: 32 is not in 1 to 31. Choose a number in that range. (out-of-range)
+        terms.statement.due.after_days: 0 is not in 1 to 60. Choose a number in that range. (out-of-range)
+        terms.statement.due.tolerance: 0 is not more than 0. Raise it. (not-positive)
+        terms.statement.interest.rate: The rate 18.25 is 1825 % a year. Write a fraction: 9.6 % is 0.096. (absurd-rate)
+        terms.statement.interest.day_count: A balance that changes on any day is counted by actual days. Use `ACT/360` or `ACT/365F`. (unsuitable-day-count)
+        terms.statement.interest.back_to_purchase: `all` is not one of the choices. Write one of: unpaid, whole. (unknown-value)
+        terms.statement.minimum.share: 1.1 is not a share. Write a fraction up to 1: 10 % is 0.1. (outside-range)
+        terms.statement.minimum.floor: 10.001 has more decimals than CNY. Write at most 2 decimals. (too-many-decimals)
+        terms.statement.late_fee.share: 0 is not a share. Write a fraction up to 1: 10 % is 0.1. (outside-range)
+        terms.statement.cash.fee.min: The smallest, 10, is more than the largest, 5. Exchange `min` and `max`. (empty-range)
+        terms.statement.cash.rate: The rate -0.1 is negative. Use 0 or more. (negative-rate)
+        terms.statement.allocation: A part is there twice, so another is never paid. Name each of the five parts once. (duplicate-value)
+        terms.statement.late_allocation.order: The list has 1 items; it needs 5. Add what is missing. (too-few)
+        terms.statement: A line is used by drawings, or by purchases on statements. Remove it, or `drawing`. (unused)
+        terms.drawing.interest: `interest` is missing. Add it: What the loan costs over time. (missing)
+        terms.drawing.repayment: `repayment` is missing. Add it: How the loan is repaid. (missing)
+        terms.drawing.term: `term` is missing. Add it: How many instalments. (missing)"#]].assert_eq(&found.join("\n"));
 }
 
 #[test]

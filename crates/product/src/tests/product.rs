@@ -48,7 +48,7 @@ fn applicants_are_decided() {
             },
             facts: BTreeMap::from(facts),
         };
-        let failed = product.decide(&application).unwrap();
+        let failed = product.eligibility().decide(&application).unwrap();
         let codes: Vec<_> = failed.iter().map(|it| &it.code[..]).collect();
         let expected = row.option::<String>("failed").unwrap_or_default();
         assert_eq!(codes.join(","), expected, "line {}", row.line);
@@ -69,7 +69,7 @@ fn declared_facts_are_checked() {
         [("job", json!("skiled")), ("purpos", json!("others")), ("housing", json!(1))];
     let facts = facts.map(|(name, value)| (name.to_owned(), value)).into();
     let application = Application { amount: Decimal::from(500), term: 12, applicant, facts };
-    let problems = product.decide(&application).unwrap_err();
+    let problems = product.eligibility().decide(&application).unwrap_err();
     let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
     expect![[r#"
         facts.purpos: The product asks for no fact `purpos`. Did you mean `purpose`? (unknown-fact)

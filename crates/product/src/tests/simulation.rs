@@ -116,6 +116,14 @@ fn examples_are_simulated() {
         simple 0.107391 compound 0.112838
     "#]]
     .assert_eq(&render(&drawing));
+    // On the statement of 5 March, which is due on 25 March.
+    let purchase = run("pay-later-account", &request("800", None, "2024-02-06")).unwrap();
+    expect![[r#"
+         1 2024-02-06 2024-03-25  48    800.00    0.00   0.00    800.00      0.00
+        1003    800.00    800.00      0.00 Balances with the central bank
+        1303    800.00    800.00      0.00 Loans
+    "#]]
+    .assert_eq(&render(&purchase));
     let wallet = run("wallet", &request("10000", None, "2022-01-15")).unwrap();
     expect![[r#"
          1 2022-01-15 2022-03-20  65      0.00    0.90   0.00      0.90  10000.90

@@ -14,7 +14,7 @@ use crate::{
     chart::Chart,
     check::unforeseen,
     definition::Definition,
-    eligibility::{Application, Eligibility, Failure},
+    eligibility::Eligibility,
     expression::{Environment, EvaluationError, Expression, Facts, Type},
     kinds::revolving_credit,
     problem::Problem,
@@ -258,23 +258,14 @@ impl LoanProduct {
         self.definition.currency
     }
 
-    /// How events are booked.
-    pub fn accounting(&self) -> &Accounting {
-        &self.accounting
-    }
-
     /// The rules of who may borrow.
     pub fn eligibility(&self) -> &Eligibility {
         &self.eligibility
     }
 
-    /// The rules an applicant fails; none is a yes.
-    ///
-    /// # Errors
-    /// Declared facts that are missing or malformed.
-    pub fn decide(&self, application: &Application) -> Result<Vec<Failure>, Vec<Problem>> {
-        let facts = self.eligibility.facts(application)?;
-        Ok(self.eligibility.failures(&facts))
+    /// How events are booked.
+    pub fn accounting(&self) -> &Accounting {
+        &self.accounting
     }
 
     /// Whether this sum may be borrowed over so many instalments on this day.

@@ -111,8 +111,8 @@ impl FromStr for DayCount {
     }
 }
 
-/// A part of a year as an exact quotient.
-#[derive(Clone, Copy, Debug)]
+/// A part of a year as an exact quotient. Two are equal when both numbers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct YearFraction {
     numerator: i64,
     denominator: i64,
@@ -122,6 +122,16 @@ impl YearFraction {
     /// `numerator` parts of which `denominator`, more than none, make a year.
     pub const fn new(numerator: i64, denominator: i64) -> Self {
         Self { numerator, denominator }
+    }
+
+    /// How many of the parts of which [`YearFraction::denominator`] make a year.
+    pub const fn numerator(self) -> i64 {
+        self.numerator
+    }
+
+    /// How many parts make a year.
+    pub const fn denominator(self) -> i64 {
+        self.denominator
     }
 
     /// What remains of it without another one, both being few enough years for a loan.

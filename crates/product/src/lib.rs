@@ -10,6 +10,7 @@ pub mod accounting;
 pub mod chart;
 pub mod check;
 pub mod definition;
+pub mod derivation;
 pub mod document;
 pub mod eligibility;
 pub mod expression;
@@ -24,6 +25,7 @@ pub mod simulate;
 pub use accounting::{Accounting, Posting};
 pub use chart::{AccountCode, Chart};
 pub use definition::Definition;
+pub use derivation::Derivation;
 pub use document::Document;
 pub use eligibility::{Applicant, Application, Failure};
 pub use kinds::{

@@ -18,6 +18,7 @@ use crate::kinds::instalment_loan::{BrokenPeriod, Grace, Method, TERM_MAX};
 
 mod cost;
 mod dates;
+pub mod explain;
 mod interest;
 mod level;
 

@@ -12,6 +12,7 @@ use crate::{
     accounting::{Accounting, Posting},
     chart::{AccountCode, Chart},
     definition::Definition,
+    derivation::Unexplained,
     kinds::{
         Kind,
         instalment_loan::{FeeError, OfferReject},
@@ -187,6 +188,8 @@ pub enum SimulationReject {
     Fee(FeeError),
     /// A date is past the year 9999.
     DateOutOfRange,
+    /// An amount has no explanation.
+    Explanation(Unexplained),
 }
 
 impl SimulationReject {
@@ -200,6 +203,7 @@ impl SimulationReject {
             Self::Schedule(error) => error.code(),
             Self::Fee(error) => error.code(),
             Self::DateOutOfRange => "date-out-of-range",
+            Self::Explanation(reason) => reason.code(),
         }
     }
 }
@@ -216,6 +220,7 @@ impl fmt::Display for SimulationReject {
             Self::Schedule(error) => error.fmt(f),
             Self::Fee(error) => error.fmt(f),
             Self::DateOutOfRange => f.write_str("a date is past the year 9999"),
+            Self::Explanation(reason) => reason.fmt(f),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::{
     fs,
     io::Read,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use anyhow::{Context, bail};
@@ -17,7 +18,8 @@ use lending::{
 use money::{Amount, Calendar, Decimal};
 use product::{
     Chart, Definition, Document, LoanProduct, Problem,
-    kinds::{self, Kind},
+    kinds::{self, Kind, instalment_loan::explain},
+    schedule::explain::Component,
     simulate::{AccountTotal, Request, Simulation, simulate},
 };
 use serde::Serialize;
@@ -88,9 +90,31 @@ pub(crate) struct Simulate {
     /// out. When absent, the last due date, or the day after the last event where that is later.
     #[arg(long, requires = "events")]
     until: Option<Date>,
+    /// Shows instead how a planned amount of a loan came about: of this instalment all that is due,
+    /// or `interest`, `principal`, `fees`, `subsidy`, `deferred`, `capitalised` or `balance`.
+    #[arg(long, value_name = "NUMBER[.COMPONENT]", conflicts_with = "events")]
+    explain: Option<Planned>,
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
+}
+
+/// A planned amount: an instalment, and what of it.
+#[derive(Clone, Copy)]
+struct Planned {
+    instalment: u32,
+    component: Component,
+}
+
+impl FromStr for Planned {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let (number, component) =
+            text.split_once('.').unwrap_or((text, Component::Total.name().code));
+        let instalment = number.parse().with_context(|| format!("`{number}` is no instalment"))?;
+        Ok(Self { instalment, component: component.parse()? })
+    }
 }
 
 #[derive(Args)]
@@ -144,6 +168,11 @@ impl Simulate {
         }
         let Self { amount, price, reference_rate, term, date, .. } = self;
         let request = Request { amount, price, reference_rate, term, date, calendar };
+        if let Some(Planned { instalment, component }) = self.explain {
+            let explained = explain(&definition, &request, instalment, component)
+                .map_err(|reject| anyhow::anyhow!("{reject} ({})", reject.code()))?;
+            return print(&explained, self.json, |it| Ok(it.to_string()));
+        }
         let simulation = simulate(&definition, &request, Chart::china())
             .map_err(|reject| anyhow::anyhow!("{reject} ({})", reject.code()))?;
         print(&simulation, self.json, rendered)

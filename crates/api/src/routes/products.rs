@@ -415,7 +415,8 @@ fn not_simulated(reject: SimulationReject) -> ApiError {
         | SimulationReject::BalanceTooLarge
         | SimulationReject::Schedule(_)
         | SimulationReject::Fee(_)
-        | SimulationReject::DateOutOfRange => ApiError::new(
+        | SimulationReject::DateOutOfRange
+        | SimulationReject::Explanation(_) => ApiError::new(
             axum::http::StatusCode::UNPROCESSABLE_ENTITY,
             "not-simulated",
             format!("The product cannot make this contract: {}.", reject.code()),

@@ -15,6 +15,7 @@ mod product;
 pub(super) mod simulate;
 
 pub use product::{FeeError, Financed, LoanProduct, OfferReject};
+pub use simulate::explain;
 
 /// The most fees of a loan.
 pub const FEES_MAX: usize = 20;

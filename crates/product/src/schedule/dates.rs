@@ -131,7 +131,7 @@ impl Days {
     }
 
     /// Those that are also in `other`.
-    fn within(self, other: Self) -> Option<Self> {
+    pub(super) fn within(self, other: Self) -> Option<Self> {
         let both = Self { from: self.from.max(other.from), to: self.to.min(other.to) };
         (both.from < both.to).then_some(both)
     }

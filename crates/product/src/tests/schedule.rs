@@ -12,6 +12,7 @@ use crate::{
     },
 };
 
+mod explain;
 mod promises;
 mod tables;
 

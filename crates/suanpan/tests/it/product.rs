@@ -50,6 +50,25 @@ fn a_simulation_shows_the_schedule_and_the_cost() {
 }
 
 #[test]
+fn a_planned_amount_is_explained() {
+    let arguments = ["product", "simulate", CONSUMER, "--amount", "5000", "--date", "2022-11-01"];
+    let changes = ["--term", "6", "--set", "terms.interest.rate=0.12", "--explain"];
+    let arguments = [&arguments[..], &changes[..]].concat();
+    let explained = |amount: &str| printed(&[&arguments[..], &[amount]].concat());
+    expect![[r#"
+    "#]]
+    .assert_eq(&explained("3.interest"));
+    let tree: Value =
+        serde_json::from_str(&printed(&[&arguments[..], &["6", "--json"]].concat())).unwrap();
+    assert_eq!(tree["value"]["amount"], "862.74");
+    assert_eq!(tree["rule"], "sum");
+    assert_eq!(tree["inputs"][0]["title"]["zh"], "本金");
+    let output = run(&[&arguments[..], &["7"]].concat());
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("(no-such-instalment)"), "{errors}");
+}
+
+#[test]
 fn a_simulation_with_events_shows_the_life() {
     let example = "examples/events/instalment-loan.yaml";
     let arguments = ["product", "simulate", CONSUMER, "--events", example];

@@ -14,6 +14,7 @@ use crate::{
     chart::Chart,
     check::unforeseen,
     definition::Definition,
+    derivation::{Clause, Derivation, Name, Rule, Unexplained, Value},
     eligibility::Eligibility,
     expression::{Environment, EvaluationError, Expression, Facts, Type},
     kinds::revolving_credit,
@@ -23,6 +24,30 @@ use crate::{
         schedule,
     },
 };
+
+const FEE: Name = Name { code: "fee", en: "fee", zh: "费用" };
+const FEES: Name = Name { code: "fees", en: "fees", zh: "费用" };
+const EXACT_FEE: Name = Name { code: "exact-fee", en: "exact fee", zh: "精确费用" };
+const NUMBER: Name = Name { code: "number", en: "number of the instalment", zh: "期数" };
+const BALANCE: Name = Name { code: "balance", en: "principal owed before it", zh: "期初本金" };
+const EARLY: Name = Name { code: "amount", en: "principal repaid early", zh: "提前还本金额" };
+
+const RATE: Name = Name { code: "rate", en: "rate of a year", zh: "年利率" };
+const SPREAD: Name = Name { code: "spread", en: "spread", zh: "加点" };
+const FLOATING: Name = Name { code: "floating-rate", en: "floating rate", zh: "浮动利率" };
+const LEAST_RATE: Name = Name { code: "least-rate", en: "least rate", zh: "最低利率" };
+
+/// What the variables of fee expressions are called.
+const FACTS: [Name; 8] = [
+    Name { code: "principal", en: "sum lent", zh: "贷款本金" },
+    Name { code: "term", en: "instalments agreed", zh: "约定期数" },
+    NUMBER,
+    Name { code: "overdue", en: "what is unpaid of it", zh: "逾期金额" },
+    Name { code: "days", en: "days since its due date", zh: "逾期天数" },
+    Name { code: "outstanding", en: "principal owed", zh: "剩余本金" },
+    Name { code: "paid", en: "instalments paid", zh: "已还期数" },
+    EARLY,
+];
 
 /// A compiled `instalment-loan`.
 #[derive(Clone, Debug)]
@@ -389,6 +414,153 @@ impl LoanProduct {
         self.coded_fees(FeeMoment::Overdue, &facts)
     }
 
+    /// How the fees due with an instalment came about, from the principal owed before it.
+    ///
+    /// # Errors
+    /// [`Unexplained::NoValue`].
+    pub fn explain_instalment_fees(
+        &self,
+        principal: Amount,
+        term: u32,
+        number: u32,
+        balance: Derivation,
+    ) -> Result<Derivation, Unexplained> {
+        let mut facts = self.told(&self.disbursal_facts(principal, term));
+        facts.push(Derivation::given(NUMBER, Value::Number(number.into())));
+        facts.push(balance.named(BALANCE));
+        self.explain_fees(FeeMoment::Instalment, &facts)
+    }
+
+    /// How the fees kept back from the sum paid out came about.
+    ///
+    /// # Errors
+    /// [`Unexplained::NoValue`].
+    pub fn explain_disbursal_fees(
+        &self,
+        principal: Amount,
+        term: u32,
+    ) -> Result<Derivation, Unexplained> {
+        self.explain_fees(FeeMoment::Disbursal, &self.told(&self.disbursal_facts(principal, term)))
+    }
+
+    /// How the fees of an instalment that is overdue came about.
+    ///
+    /// # Errors
+    /// [`Unexplained::NoValue`].
+    pub fn explain_overdue_fees(
+        &self,
+        principal: Amount,
+        term: u32,
+        number: u32,
+        overdue: Amount,
+        days: u32,
+    ) -> Result<Derivation, Unexplained> {
+        let facts = self.told(&self.overdue_facts(principal, term, number, overdue, days));
+        self.explain_fees(FeeMoment::Overdue, &facts)
+    }
+
+    /// How the price of settling came about: see [`LoanProduct::settlement_fee`].
+    ///
+    /// # Errors
+    /// [`Unexplained::NoValue`].
+    pub fn explain_settlement_fee(
+        &self,
+        principal: Amount,
+        term: u32,
+        outstanding: Amount,
+        paid: u32,
+    ) -> Result<Derivation, Unexplained> {
+        let facts = self.told(&self.early_facts(principal, term, outstanding, paid));
+        let source = self.settlement_fee.as_ref().map(|it| &it.expression);
+        self.explain_fee(source, "terms.early_settlement.fee", &facts)
+    }
+
+    /// How the price of repaying a part early came about: see [`LoanProduct::prepayment_fee`].
+    ///
+    /// # Errors
+    /// [`Unexplained::NoValue`].
+    pub fn explain_prepayment_fee(
+        &self,
+        principal: Amount,
+        term: u32,
+        outstanding: Amount,
+        paid: u32,
+        amount: Amount,
+    ) -> Result<Derivation, Unexplained> {
+        let mut facts = self.told(&self.early_facts(principal, term, outstanding, paid));
+        facts.push(Derivation::given(EARLY, Value::Amount(Money::new(amount, self.currency()))));
+        let source = self.prepayment_fee.as_ref().map(|it| &it.expression);
+        self.explain_fee(source, "terms.prepayment.fee", &facts)
+    }
+
+    /// A place in this version of the product.
+    pub fn clause(&self, path: &str) -> Clause {
+        let (product, version) = (self.definition.product.clone(), self.definition.version);
+        Clause::Product { product, version, path: path.to_owned() }
+    }
+
+    fn explain_fees(
+        &self,
+        moment: FeeMoment,
+        facts: &[Derivation],
+    ) -> Result<Derivation, Unexplained> {
+        let fees = self.fees.iter().enumerate();
+        let fees = fees.filter(|(_, fee)| fee.moment == moment && fee.payer.is_none());
+        let mut explained = Vec::new();
+        for (index, fee) in fees {
+            let path = format!("terms.fees[{index}].amount");
+            explained.push(self.explain_fee(Some(&fee.amount.expression), &path, facts)?);
+        }
+        match explained.len() {
+            0 => self.explain_fee(None, "terms.fees", facts),
+            1 => Ok(explained.remove(0)),
+            _ => Derivation::of(FEES, Rule::Sum, explained),
+        }
+    }
+
+    fn explain_fee(
+        &self,
+        expression: Option<&Expression>,
+        path: &str,
+        facts: &[Derivation],
+    ) -> Result<Derivation, Unexplained> {
+        let Some(expression) = expression else {
+            let nothing = Value::Amount(Money::new(Amount::ZERO, self.currency()));
+            let nothing = Derivation::leaf(FEE, Rule::Spared, nothing);
+            return Ok(nothing.under(Some(self.clause(path))));
+        };
+        let source = expression.source().to_owned();
+        let exact = Derivation::of(EXACT_FEE, Rule::Expression { source }, facts.to_vec())?;
+        let exact = exact.under(Some(self.clause(path)));
+        Derivation::of(FEE, Rule::Rounded { rounding: Rounding::HalfEven }, vec![exact])
+    }
+
+    /// The variables of an expression.
+    fn told(&self, facts: &[(&'static str, Decimal)]) -> Vec<Derivation> {
+        let name = |code: &str| {
+            let known = FACTS.iter().find(|name| name.code == code);
+            *known.expect("every variable of a fee has a name")
+        };
+        let told = |(code, value): &(&'static str, Decimal)| match *code {
+            "principal" | "overdue" | "outstanding" | "amount" => {
+                Derivation::given(name(code), Value::Exact(*value, self.currency()))
+            }
+            code => Derivation::given(name(code), Value::Number(*value)),
+        };
+        facts.iter().map(told).collect()
+    }
+
+    fn early_facts(
+        &self,
+        principal: Amount,
+        term: u32,
+        outstanding: Amount,
+        paid: u32,
+    ) -> [(&'static str, Decimal); 4] {
+        let [principal, term] = self.disbursal_facts(principal, term);
+        [principal, term, ("outstanding", self.major(outstanding)), ("paid", paid.into())]
+    }
+
     /// The price of settling when so much principal is owed and so many instalments are paid.
     ///
     /// # Errors
@@ -401,13 +573,7 @@ impl LoanProduct {
         paid: u32,
     ) -> Result<Amount, FeeError> {
         let Some(fee) = &self.settlement_fee else { return Ok(Amount::ZERO) };
-        let facts = [
-            ("principal", self.major(principal)),
-            ("term", term.into()),
-            ("outstanding", self.major(outstanding)),
-            ("paid", paid.into()),
-        ];
-        self.fee(fee, &facts)
+        self.fee(fee, &self.early_facts(principal, term, outstanding, paid))
     }
 
     /// The price of repaying `amount` of the principal early, when so much is owed and so many
@@ -424,14 +590,9 @@ impl LoanProduct {
         amount: Amount,
     ) -> Result<Amount, FeeError> {
         let Some(fee) = &self.prepayment_fee else { return Ok(Amount::ZERO) };
-        let facts = [
-            ("principal", self.major(principal)),
-            ("term", term.into()),
-            ("outstanding", self.major(outstanding)),
-            ("paid", paid.into()),
-            ("amount", self.major(amount)),
-        ];
-        self.fee(fee, &facts)
+        let [principal, term, outstanding, paid] =
+            self.early_facts(principal, term, outstanding, paid);
+        self.fee(fee, &[principal, term, outstanding, paid, ("amount", self.major(amount))])
     }
 
     /// The yearly rate: the fixed one, or a floating one from the `reference` rate of the day.
@@ -443,6 +604,27 @@ impl LoanProduct {
         let interest = &self.terms.interest;
         let rate = interest.rate.or_else(|| floating(interest.floating.as_ref()?.spread));
         rate.ok_or(ScheduleError::RateUnknown)
+    }
+
+    /// How the yearly rate came about: see [`LoanProduct::rate`].
+    ///
+    /// # Errors
+    /// [`Unexplained::NoValue`] for a floating rate without a reference rate.
+    pub fn explain_rate(&self, reference: Option<Derivation>) -> Result<Derivation, Unexplained> {
+        let interest = &self.terms.interest;
+        let given = |name, rate, path| {
+            Derivation::given(name, Value::Rate(rate)).under(Some(self.clause(path)))
+        };
+        if let Some(rate) = interest.rate {
+            return Ok(given(RATE, rate, "terms.interest.rate"));
+        }
+        let floating = interest.floating.as_ref().zip(reference);
+        let (floating, reference) = floating.ok_or(Unexplained::NoValue(RATE.code))?;
+        let spread = given(SPREAD, floating.spread, "terms.interest.floating.spread");
+        let sum = Derivation::of(FLOATING, Rule::Sum, vec![reference, spread])?;
+        let least = Derivation::given(LEAST_RATE, Value::Rate(Decimal::ZERO));
+        let rate = Derivation::of(RATE, Rule::Maximum, vec![sum, least])?;
+        Ok(rate.under(Some(self.clause("terms.interest.floating"))))
     }
 
     /// What the schedule of a loan follows from that runs from a day at a yearly rate.

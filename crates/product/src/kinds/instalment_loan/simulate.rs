@@ -7,8 +7,12 @@ use super::{Financed, KIND, LoanProduct};
 use crate::{
     chart::Chart,
     definition::Definition,
+    derivation::{Derivation, Name, Value},
     kinds::Kind,
-    schedule::{Instalment, annual_cost},
+    schedule::{
+        Instalment, Terms, annual_cost,
+        explain::{Component, Explainer, Origin, Under},
+    },
     simulate::{Books, CashFlow, Cost, Line, Request, Simulation, SimulationReject, Totals},
 };
 
@@ -29,22 +33,10 @@ pub(in crate::kinds) fn simulate_as(
     chart: &Chart,
 ) -> Result<Simulation, SimulationReject> {
     let product = LoanProduct::compile(definition).map_err(SimulationReject::Definition)?;
+    let asked = Asked::of(&product, request)?;
+    let plan = asked.plan(&product, request)?;
+    let Asked { purchase, principal, term, date, rate, ref terms } = asked;
     let currency = product.currency();
-    let purchase = purchase(&product, request)?;
-    let principal = match purchase {
-        Some(it) => it.principal,
-        None => {
-            let amount = request.amount.unwrap_or_else(|| product.terms().amount.largest());
-            exactly(amount, currency)?
-        }
-    };
-    let term = request.term.unwrap_or_else(|| product.terms().term.chosen());
-    let date = request.date.unwrap_or(definition.effective);
-    product.offers(principal, term, date).map_err(SimulationReject::Offer)?;
-    let rate = product.rate(request.reference_rate).map_err(SimulationReject::Schedule)?;
-    let terms = product.schedule_terms(principal, term, date, rate);
-    let plan = product.plan(&terms, principal, term, request.calendar);
-    let plan = plan.map_err(SimulationReject::Schedule)?;
     let fees = product.disbursal_fees(principal, term);
     let fees = fees.map_err(SimulationReject::Fee)?;
     let kept_back: Amount = fees.iter().map(|(_, fee)| *fee).sum();
@@ -59,7 +51,7 @@ pub(in crate::kinds) fn simulate_as(
     book(&mut books, &plan);
     let major = |amount: Amount| amount.to_decimal(currency);
     let lines: Vec<_> = plan.iter().map(|it| line(it, major)).collect();
-    let cost = annual_cost(&terms, principal - kept_back, &plan);
+    let cost = annual_cost(terms, principal - kept_back, &plan);
     Ok(Simulation {
         product: definition.product.clone(),
         version: definition.version,
@@ -78,6 +70,70 @@ pub(in crate::kinds) fn simulate_as(
         postings: books.postings(),
         accounts: books.accounts(),
     })
+}
+
+/// How a planned amount of the loan came about.
+///
+/// # Errors
+/// [`SimulationReject`].
+pub fn explain(
+    definition: &Definition,
+    request: &Request,
+    instalment: u32,
+    component: Component,
+) -> Result<Derivation, SimulationReject> {
+    let product = LoanProduct::compile(definition).map_err(SimulationReject::Definition)?;
+    let asked = Asked::of(&product, request)?;
+    let plan = asked.plan(&product, request)?;
+    let Asked { principal, term, ref terms, .. } = asked;
+    let reference =
+        request.reference_rate.map(|rate| Derivation::given(REFERENCE, Value::Rate(rate)));
+    let rate = product.explain_rate(reference).map_err(SimulationReject::Explanation)?;
+    let origin = Origin { rate, ..Origin::agreed(terms) };
+    let under = Some(Under { product: &product, principal, term });
+    let explainer = Explainer::new(terms, &plan, request.calendar, origin, under);
+    let explainer = explainer.map_err(SimulationReject::Schedule)?;
+    explainer.component(instalment, component).map_err(SimulationReject::Explanation)
+}
+
+const REFERENCE: Name = Name { code: "reference-rate", en: "reference rate", zh: "参考利率" };
+
+/// The loan that is asked for.
+struct Asked {
+    purchase: Option<Financed>,
+    principal: Amount,
+    term: u32,
+    date: Date,
+    rate: Decimal,
+    terms: Terms,
+}
+
+impl Asked {
+    fn of(product: &LoanProduct, request: &Request) -> Result<Self, SimulationReject> {
+        let purchase = purchase(product, request)?;
+        let principal = match purchase {
+            Some(it) => it.principal,
+            None => {
+                let amount = request.amount.unwrap_or_else(|| product.terms().amount.largest());
+                exactly(amount, product.currency())?
+            }
+        };
+        let term = request.term.unwrap_or_else(|| product.terms().term.chosen());
+        let date = request.date.unwrap_or(product.definition().effective);
+        product.offers(principal, term, date).map_err(SimulationReject::Offer)?;
+        let rate = product.rate(request.reference_rate).map_err(SimulationReject::Schedule)?;
+        let terms = product.schedule_terms(principal, term, date, rate);
+        Ok(Self { purchase, principal, term, date, rate, terms })
+    }
+
+    fn plan(
+        &self,
+        product: &LoanProduct,
+        request: &Request,
+    ) -> Result<Vec<Instalment>, SimulationReject> {
+        let plan = product.plan(&self.terms, self.principal, self.term, request.calendar);
+        plan.map_err(SimulationReject::Schedule)
+    }
 }
 
 fn exactly(amount: Decimal, currency: Currency) -> Result<Amount, SimulationReject> {

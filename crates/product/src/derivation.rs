@@ -75,6 +75,8 @@ pub enum Rule {
     Booked,
     /// Nothing here: it is a planned amount with an explanation of its own.
     Planned {
+        /// Of which instalment.
+        of: u32,
         /// Which.
         component: Component,
     },
@@ -544,7 +546,7 @@ impl fmt::Display for Rule {
         match self {
             Self::Given => Ok(()),
             Self::Booked => f.write_str("as booked"),
-            Self::Planned { component } => write!(f, "see {}", component.name().code),
+            Self::Planned { of, component } => write!(f, "see {of}.{}", component.name().code),
             Self::Spared => f.write_str("spared"),
             Self::Sum => f.write_str("sum"),
             Self::Difference => f.write_str("the first less the others"),
@@ -582,15 +584,22 @@ impl fmt::Display for Clause {
 /// The column in which values end.
 const VALUES_AT: usize = 64;
 
-/// The tree, a line for each node: what it is, its value, the rule, the clause.
+/// The tree, a line for each node: what it is, its value, the rule, the clause. What is there
+/// already is not unfolded again.
 impl fmt::Display for Derivation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, "", "")
+        self.write(f, "", "", &mut Vec::new())
     }
 }
 
 impl Derivation {
-    fn write(&self, f: &mut fmt::Formatter<'_>, first: &str, below: &str) -> fmt::Result {
+    fn write<'a>(
+        &'a self,
+        f: &mut fmt::Formatter<'_>,
+        first: &str,
+        below: &str,
+        seen: &mut Vec<&'a Self>,
+    ) -> fmt::Result {
         let mut head = format!("{first}{}", self.name.en);
         if let Some(number) = self.instalment {
             write!(head, " of instalment {number}")?;
@@ -598,19 +607,32 @@ impl Derivation {
         let value = self.value.to_string();
         let width = head.chars().count().saturating_add(value.chars().count());
         let gap = " ".repeat(VALUES_AT.saturating_sub(width).max(2));
-        let mut line = format!("{head}{gap}{value}");
+        write!(f, "{head}{gap}{value}")?;
         let rule = self.rule.to_string();
         if !rule.is_empty() {
-            write!(line, "  {rule}")?;
+            write!(f, "  {rule}")?;
         }
+        let inputs = match &self.inputs[..] {
+            [Self { value: Value::Date(from), .. }, Self { value: Value::Date(to), .. }] => {
+                write!(f, ", {from} to {to}")?;
+                &[]
+            }
+            inputs => inputs,
+        };
         if let Some(clause) = &self.clause {
-            write!(line, "  ({clause})")?;
+            write!(f, "  ({clause})")?;
         }
-        writeln!(f, "{line}")?;
-        let last = self.inputs.len().saturating_sub(1);
-        for (index, input) in self.inputs.iter().enumerate() {
+        if inputs.iter().any(|it| !it.inputs.is_empty()) {
+            if seen.contains(&self) {
+                return writeln!(f, "  as above");
+            }
+            seen.push(self);
+        }
+        writeln!(f)?;
+        let last = inputs.len().saturating_sub(1);
+        for (index, input) in inputs.iter().enumerate() {
             let (branch, stem) = if index == last { ("└ ", "  ") } else { ("├ ", "│ ") };
-            input.write(f, &format!("{below}{branch}"), &format!("{below}{stem}"))?;
+            input.write(f, &format!("{below}{branch}"), &format!("{below}{stem}"), seen)?;
         }
         Ok(())
     }

@@ -171,6 +171,10 @@ impl Simulate {
         if let Some(Planned { instalment, component }) = self.explain {
             let explained = explain(&definition, &request, instalment, component)
                 .map_err(|reject| anyhow::anyhow!("{reject} ({})", reject.code()))?;
+            if !self.json {
+                let Definition { product, version, currency, .. } = &definition;
+                println!("{product} version {version}, amounts in {currency}\n");
+            }
             return print(&explained, self.json, |it| Ok(it.to_string()));
         }
         let simulation = simulate(&definition, &request, Chart::china())

@@ -60,7 +60,7 @@ mod names {
         FEES = "fees", "fees", "费用";
         TOTAL = "total", "due", "应还总额";
         BALANCE = "balance", "principal outstanding after it", "剩余本金";
-        OPENING = "opening-balance", "principal outstanding before it", "期初本金";
+        OPENING = "opening-balance", "principal outstanding", "期初本金";
         LENT = "sum-lent", "sum to be repaid", "待还本金";
         FLAT_BASE = "flat-base", "sum that flat interest is taken on", "等本等息计息本金";
         EXACT = "exact-interest", "exact interest", "精确利息";
@@ -175,6 +175,8 @@ pub struct Origin {
     pub rate: Derivation,
     /// [`Terms::level`], when it is set.
     pub level: Option<Derivation>,
+    /// [`Terms::flat_on`], when it is set.
+    pub flat_base: Option<Derivation>,
     /// What is carried.
     pub carried: CarriedOrigin,
 }
@@ -223,6 +225,7 @@ impl Origin {
             principal: given(LENT, money(terms.principal)),
             rate: given(RATE, Value::Rate(terms.rate)),
             level: terms.level.map(|level| given(LEVEL, money(level))),
+            flat_base: terms.flat_on.map(|base| given(FLAT_BASE, money(base))),
             carried: CarriedOrigin {
                 interest: exact(CARRIED, terms.carried.interest),
                 deferred: exact(BEFORE, terms.carried.deferred),
@@ -330,6 +333,27 @@ impl<'a> Explainer<'a> {
     /// [`Unexplained::NoSuchInstalment`].
     pub fn opening(&self, number: u32) -> Explained {
         Ok(self.opening_of(self.index(number)?))
+    }
+
+    /// What the interest of an instalment is taken on.
+    ///
+    /// # Errors
+    /// [`Unexplained::NoSuchInstalment`].
+    pub fn base_of(&self, number: u32) -> Explained {
+        Ok(self.base(self.index(number)?))
+    }
+
+    /// What an instalment repays where instalments are to stay as they are: [`Terms::level_of`].
+    ///
+    /// # Errors
+    /// [`Unexplained`].
+    pub fn level_of(&self, number: u32) -> Explained {
+        let index = self.index(number)?;
+        let principal = self.planned(index, Component::Principal);
+        if self.terms.method != Method::EqualInstalment {
+            return Ok(principal.named(LEVEL));
+        }
+        Derivation::of(LEVEL, Rule::Sum, vec![principal, self.interest_in_level(index)?])
     }
 
     /// How what a plan takes over that is made anew on a day came about: [`Terms::rest`].
@@ -445,15 +469,14 @@ impl<'a> Explainer<'a> {
     fn opening_of(&self, index: usize) -> Derivation {
         let before = index.checked_sub(1).map(|before| &self.plan[before]);
         let Some(before) = before else { return self.origin.principal.clone() };
-        let rule = Rule::Planned { component: Component::Balance };
-        Derivation::leaf(BALANCE, rule, self.money(before.balance)).of_instalment(before.number)
+        let rule = Rule::Planned { of: before.number, component: Component::Balance };
+        Derivation::leaf(OPENING, rule, self.money(before.balance))
     }
 
     fn planned(&self, index: usize, component: Component) -> Derivation {
         let it = &self.plan[index];
-        let rule = Rule::Planned { component };
-        let leaf = Derivation::leaf(component.name(), rule, self.money(component.of(it)));
-        leaf.of_instalment(it.number)
+        let rule = Rule::Planned { of: it.number, component };
+        Derivation::leaf(component.name(), rule, self.money(component.of(it)))
     }
 
     /// The last instalment, and of a plan with its instalment given the one that ends it.
@@ -472,7 +495,7 @@ impl<'a> Explainer<'a> {
     }
 
     fn principal(&self, index: usize) -> Explained {
-        let opening = self.opening_of(index).named(OPENING);
+        let opening = self.opening_of(index);
         if self.ends(index) {
             let mut parts = vec![opening];
             if !self.plan[index].capitalised.is_zero() {
@@ -602,13 +625,9 @@ impl<'a> Explainer<'a> {
     /// What the interest of an instalment is taken on.
     fn base(&self, index: usize) -> Derivation {
         if self.terms.method != Method::Flat {
-            return self.opening_of(index).named(OPENING);
+            return self.opening_of(index);
         }
-        let method = self.clause("terms.repayment.method");
-        match self.terms.flat_on {
-            Some(base) => Derivation::given(FLAT_BASE, self.money(base)).under(method),
-            None => self.origin.principal.clone(),
-        }
+        self.origin.flat_base.clone().unwrap_or_else(|| self.origin.principal.clone())
     }
 
     fn borrower_rate(&self, number: u32) -> Explained {
@@ -711,8 +730,7 @@ impl<'a> Explainer<'a> {
     }
 
     fn balance(&self, index: usize) -> Explained {
-        let opening = self.opening_of(index).named(OPENING);
-        let mut owed = opening;
+        let mut owed = self.opening_of(index);
         if !self.plan[index].capitalised.is_zero() {
             let capitalised = self.planned(index, Component::Capitalised);
             owed = Derivation::of(OPENING, Rule::Sum, vec![owed, capitalised])?;

@@ -1,9 +1,9 @@
 //! Every amount of every plan follows from its explanation.
 
 use money::{Amount, Calendar, Decimal};
-use stdx::Prng;
+use stdx::{Date, Prng};
 
-use super::{no_fee, rich_terms};
+use super::{later, no_fee, number, rich_terms};
 use crate::{
     derivation::{Derivation, Rule, Value},
     schedule::{
@@ -37,8 +37,7 @@ fn check(
             assert_eq!(explained.amount(), Some(component.of(it)), "seed {seed}");
             for node in explained.nodes() {
                 nodes += 1;
-                let Rule::Planned { component } = node.rule else { continue };
-                let number = node.instalment.unwrap();
+                let Rule::Planned { of: number, component } = node.rule else { continue };
                 let planned = before.iter().chain(plan).find(|it| it.number == number);
                 let planned = planned.unwrap();
                 assert!(number <= it.number, "seed {seed}");
@@ -47,6 +46,12 @@ fn check(
         }
     }
     nodes
+}
+
+/// A day from one to another.
+fn any_day(prng: &mut Prng, from: Date, to: Date) -> Date {
+    let days = (to - from).get_days().unsigned_abs();
+    later(from, number(prng, u64::from(days) + 1))
 }
 
 #[test]
@@ -64,8 +69,7 @@ fn every_amount_of_a_plan_is_explained() {
         // Made anew on any day, what is carried has an explanation under the old terms.
         let index = usize::try_from(prng.below(plan.len() as u64)).unwrap();
         let running = &plan[index];
-        let days = (running.to - running.from).get_days();
-        let on = super::later(running.from, u32::try_from(prng.below(days as u64 + 1)).unwrap());
+        let on = any_day(&mut prng, running.from, running.to);
         let mut rest = terms.rest(running, on);
         rest.rate = Decimal::new(i64::try_from(prng.below(3_000)).unwrap(), 4);
         let Ok(anew) = schedule(&rest, Calendar::china(), no_fee) else { continue };
@@ -95,8 +99,7 @@ fn accrued_interest_is_explained_on_any_day() {
         for _ in 0..4 {
             let index = usize::try_from(prng.below(plan.len() as u64)).unwrap();
             let it = &plan[index];
-            let days = (it.due - it.from).get_days();
-            let to = super::later(it.from, u32::try_from(prng.below(days as u64 + 2)).unwrap());
+            let to = any_day(&mut prng, it.from, later(it.due, 1));
             let name = Component::Interest.name();
             let explained = explainer.accrued(name, it.number, to, false).unwrap();
             explained.check().unwrap();

@@ -10,6 +10,7 @@ use axum::{
 };
 use bank::{Refusal, StoreError, periods::Hanging};
 use problem_details::ProblemDetails;
+use product::derivation::Unexplained;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -395,6 +396,12 @@ fn status_and_hint(refusal: &Refusal) -> (StatusCode, &'static str) {
         }
         Refusal::Store(StoreError::Corrupt(_)) => {
             (S::INTERNAL_SERVER_ERROR, "Tell us the `request_id`.")
+        }
+        Refusal::Unexplained(Unexplained::NoSuchInstalment) => {
+            (S::NOT_FOUND, "Read the loan's schedule: it lists the instalments.")
+        }
+        Refusal::Unexplained(_) => {
+            (S::UNPROCESSABLE_ENTITY, "The guide `explain.md` says which amounts are explained.")
         }
     }
 }

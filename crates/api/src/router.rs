@@ -87,6 +87,7 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .merge(routes::lines::routes())
         .merge(routes::loans::routes())
         .merge(routes::loan_facts::routes())
+        .merge(routes::explanations::routes())
         .merge(routes::grades::routes())
         .merge(routes::documents::routes())
         .merge(routes::accounts::routes())

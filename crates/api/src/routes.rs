@@ -5,6 +5,7 @@ pub(crate) mod applications;
 pub(crate) mod days;
 pub(crate) mod documents;
 pub(crate) mod events;
+pub(crate) mod explanations;
 pub(crate) mod grades;
 pub(crate) mod keys;
 pub(crate) mod ledger_accounts;

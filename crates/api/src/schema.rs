@@ -122,6 +122,8 @@ schemas! {
             Kind::Restructuring,
         ]
     };
+    PlannedComponent: "What of an instalment is explained." =
+        product::schedule::explain::Component::ALL;
     InstalmentStatus: "Where an instalment stands." = [
         Instalment::Paid,
         Instalment::Due,

@@ -6,6 +6,7 @@ mod books;
 mod conform;
 mod documents;
 mod edits;
+mod explanations;
 mod isolation;
 mod ledger;
 mod lines;

@@ -8,8 +8,8 @@
 //! others by now.
 
 use ledger::{
-    Account, AccountId, AccountState, Balances, Balancing, Code, Kind, Limits, Side, Transfer,
-    TransferId,
+    Account, AccountId, AccountState, Balances, Balancing, Code, Kind, LaneId, Limits, Side,
+    Transfer, TransferId,
 };
 use money::{Amount, Currency};
 use product::{
@@ -127,6 +127,15 @@ impl Books<'_> {
             newest: ledger::ValueDay::default(),
         }));
         id
+    }
+
+    /// The account of a code: that of the contract, or of its lane.
+    pub(crate) fn account_of(&self, code: AccountCode, lane: LaneId) -> Option<AccountId> {
+        let owner = match self.accounting.account(code)?.per {
+            Per::Contract => self.contract,
+            Per::Lane => lane.cast(),
+        };
+        Some(account_id(owner, code, self.currency))
     }
 
     /// The account of a code that belongs to the contract.

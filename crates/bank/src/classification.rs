@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// What is set aside for a loan is on the account of this accounting event's credit side.
-const PROVISION: &str = "provision";
+pub(crate) const PROVISION: &str = "provision";
 
 /// In which category a loan is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -180,7 +180,7 @@ impl Bank {
 }
 
 /// The account that holds what is set aside.
-fn allowance_code(product: &product::LoanProduct) -> Result<AccountCode, Refusal> {
+pub(crate) fn allowance_code(product: &product::LoanProduct) -> Result<AccountCode, Refusal> {
     let rules = product.accounting().rules(PROVISION);
     rules.first().map(|rule| rule.credit).ok_or(Refusal::OtherKind)
 }

@@ -15,6 +15,7 @@ pub mod classification;
 pub mod days;
 pub mod deposits;
 pub mod documents;
+pub mod explain;
 pub mod institutions;
 pub mod keys;
 pub mod lines;

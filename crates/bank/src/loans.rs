@@ -355,7 +355,11 @@ impl Bank {
         self.all_facts(caller.institution, id).await
     }
 
-    async fn all_facts(&self, of: InstitutionId, id: LoanId) -> Result<Vec<Fact>, Refusal> {
+    pub(crate) async fn all_facts(
+        &self,
+        of: InstitutionId,
+        id: LoanId,
+    ) -> Result<Vec<Fact>, Refusal> {
         let (mut facts, mut after) = (Vec::new(), None);
         loop {
             let link = ("loan", &*id.to_string());
@@ -533,7 +537,7 @@ impl Bank {
 }
 
 /// Facts of a loan lie together.
-fn fact_id(loan: LoanId, number: u32) -> Id<LoanFact> {
+pub(crate) fn fact_id(loan: LoanId, number: u32) -> Id<LoanFact> {
     Id::derived_beside(loan.cast::<()>(), &[&number.to_be_bytes()])
 }
 
@@ -564,7 +568,7 @@ pub(crate) fn reference(product: &LoanProduct, day: Date) -> Option<Decimal> {
 }
 
 /// The fixing of a reference rate in force on a day.
-fn fixing(reference: Reference, day: Date) -> Option<&'static Fixing> {
+pub(crate) fn fixing(reference: Reference, day: Date) -> Option<&'static Fixing> {
     let key = match reference {
         Reference::Lpr1y => "lpr-1y",
         Reference::Lpr5y => "lpr-over-5y",

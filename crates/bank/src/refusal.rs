@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use product::Problem;
+use product::{Problem, derivation::Unexplained};
 use store::StoreError;
 
 use crate::{Right, periods::Hanging};
@@ -73,6 +73,8 @@ pub enum Refusal {
     },
     /// The store could not do its work.
     Store(StoreError),
+    /// An amount has no explanation.
+    Unexplained(Unexplained),
 }
 
 /// A contract whose day could not be closed.
@@ -119,6 +121,7 @@ impl Refusal {
             Self::Store(StoreError::TooLarge { .. }) => "too-many",
             Self::Store(StoreError::NulInText(_)) => "nul-in-text",
             Self::Store(_) => "unavailable",
+            Self::Unexplained(reason) => reason.code(),
         }
     }
 }
@@ -173,6 +176,7 @@ impl fmt::Display for Refusal {
             }
             Self::Ledger { transfer: None, reject } => reject.fmt(f),
             Self::Store(error) => error.fmt(f),
+            Self::Unexplained(reason) => reason.fmt(f),
         }
     }
 }
@@ -218,6 +222,12 @@ impl From<party::SealError> for Refusal {
 impl From<ledger::Reject> for Refusal {
     fn from(reject: ledger::Reject) -> Self {
         Self::Ledger { transfer: None, reject }
+    }
+}
+
+impl From<Unexplained> for Refusal {
+    fn from(reason: Unexplained) -> Self {
+        Self::Unexplained(reason)
     }
 }
 

@@ -8,6 +8,7 @@ mod command;
 mod days;
 mod deposits;
 mod documents;
+mod explain;
 mod keys;
 mod lines;
 mod loans;

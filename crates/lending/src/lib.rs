@@ -24,7 +24,7 @@
 //!
 //! Suggested reading order: [`loan`] (records), [`fact`], [`outcome`], [`application`],
 //! [`contract`], [`day`], [`decision`], [`correction`], [`settlement`], [`line`], [`view`],
-//! [`cycle`].
+//! [`cycle`], [`explain`].
 
 #![warn(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
@@ -37,6 +37,7 @@ pub mod cycle;
 pub mod day;
 pub mod decision;
 pub mod disclosure;
+pub mod explain;
 pub mod fact;
 mod life;
 pub mod line;
@@ -53,6 +54,7 @@ pub use contract::{disburse, sign};
 pub use correction::History;
 pub use day::close_day;
 pub use decision::happen;
+pub use explain::Explaining;
 pub use fact::{Fact, What};
 pub use line::Line;
 pub use loan::{Borrower, Bucket, Loan, Owed, Position, Status};

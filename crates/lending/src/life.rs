@@ -33,20 +33,38 @@ pub(crate) struct Life<'l> {
     pub position: Position,
     pub rules: Rules<'l>,
     pub outcome: Outcome,
+    /// How payments went through what was due, when somebody wants to explain them.
+    pub allocations: Option<Vec<Allocation>>,
+}
+
+/// How a payment went through what was due.
+pub(crate) struct Allocation {
+    /// How much it was.
+    pub amount: Amount,
+    /// What it paid, in order; some of it nothing.
+    pub parts: Vec<Part>,
+}
+
+/// What a payment paid of a component of an instalment.
+pub(crate) struct Part {
+    pub instalment: u32,
+    pub component: Component,
+    pub owed: Amount,
+    pub paid: Amount,
 }
 
 impl<'l> Life<'l> {
     /// As it stands.
     pub(crate) fn at(loan: &'l Loan, position: &Position, rules: Rules<'l>) -> Self {
         let (loan, position) = (Cow::Borrowed(loan), position.clone());
-        Self { loan, position, rules, outcome: Outcome::default() }
+        Self { loan, position, rules, outcome: Outcome::default(), allocations: None }
     }
 
     /// As it was signed.
     pub(crate) fn signed(loan: Loan, rules: Rules<'l>) -> Self {
         let position = Position::new(Amount::ZERO, loan.signed_on);
         let loan = Cow::Owned(loan);
-        Self { loan, position, rules, outcome: Outcome::default() }
+        Self { loan, position, rules, outcome: Outcome::default(), allocations: None }
     }
 
     pub(crate) fn is_active(&self) -> bool {
@@ -67,7 +85,7 @@ impl<'l> Life<'l> {
     }
 
     /// The next day, at most `to`, up to which nothing happens but that time passes.
-    fn next_stop(&self, to: Date) -> Result<Date, Reject> {
+    pub(crate) fn next_stop(&self, to: Date) -> Result<Date, Reject> {
         let today = self.today();
         let due = running(&self.loan, &self.position).map(|it| it.due);
         let late = day::stops(&self.loan, &self.position);
@@ -379,12 +397,20 @@ impl<'l> Life<'l> {
     pub(crate) fn allocate(&mut self, amount: Amount) -> Result<(Owed, Amount), Reject> {
         let (mut rest, mut paid) = (amount, Owed::default());
         self.keep_penalties()?;
+        let mut parts = Vec::new();
         for (index, component) in self.order() {
-            let owed = self.position.open[index].owed.of(component);
+            let open = &mut self.position.open[index];
+            let (instalment, owed) = (open.number, open.owed.of(component));
             let part = rest.min(*owed);
+            if self.allocations.is_some() {
+                parts.push(Part { instalment, component, owed: *owed, paid: part });
+            }
             *owed -= part;
             *paid.of(component) += part;
             rest -= part;
+        }
+        if let Some(allocations) = &mut self.allocations {
+            allocations.push(Allocation { amount, parts });
         }
         self.position.principal -= paid.principal;
         self.close_paid();

@@ -1,6 +1,7 @@
 mod book;
 mod corrections;
 mod cycle;
+mod explain;
 mod life;
 mod lines;
 mod lives;

@@ -522,8 +522,7 @@ struct Wire<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     instalment: Option<u32>,
     value: Value,
-    #[serde(flatten)]
-    rule: &'a Rule,
+    made_by: &'a Rule,
     #[serde(skip_serializing_if = "Option::is_none")]
     clause: Option<&'a Clause>,
     #[serde(skip_serializing_if = "<[Derivation]>::is_empty")]
@@ -536,7 +535,7 @@ impl Serialize for Derivation {
         let title = Titles { en: name.en, zh: name.zh };
         let (name, clause) = (name.code, clause.as_ref());
         let (instalment, value) = (*instalment, *value);
-        Wire { name, title, instalment, value, rule, clause, inputs }.serialize(serializer)
+        Wire { name, title, instalment, value, made_by: rule, clause, inputs }.serialize(serializer)
     }
 }
 

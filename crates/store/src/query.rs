@@ -275,6 +275,33 @@ impl Store {
         account_move(self.snapshot(of)?.read(), of, id)
     }
 
+    /// The row of the log that booked a transfer.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn booking(
+        &self,
+        of: InstitutionId,
+        id: TransferId,
+    ) -> Result<Option<LogRow>, StoreError> {
+        let snapshot = self.snapshot(of)?;
+        let place = places::locate(snapshot.read(), of, std::iter::once(id))?.remove(&id);
+        let Some(place) = place else { return Ok(None) };
+        snapshot.read().log_row(of, place.position)
+    }
+
+    /// The row of the log at a position.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn log_row(
+        &self,
+        of: InstitutionId,
+        position: u64,
+    ) -> Result<Option<LogRow>, StoreError> {
+        self.snapshot(of)?.read().log_row(of, position)
+    }
+
     /// The transfers of an account, newest first, from `from` on or from the newest. The cursor
     /// is the next transfer.
     ///

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Something that may happen to the loan, if it is allowed.
-fn anything(life: &Life, prng: &mut Prng) -> What {
+pub(super) fn anything(life: &Life, prng: &mut Prng) -> What {
     let due = life.position.due().total();
     let pay = |amount| What::Repayment { amount };
     match prng.below(10) {
@@ -52,7 +52,7 @@ fn anything(life: &Life, prng: &mut Prng) -> What {
 }
 
 /// A life of some months, in which things happen when they happen.
-fn lived(seed: u64, stream: &str) -> Option<(Life, Setup, Prng)> {
+pub(super) fn lived(seed: u64, stream: &str) -> Option<(Life, Setup, Prng)> {
     let mut prng = Prng::stream(seed, stream);
     // A price is what was agreed when it was asked for, and so depends on when that was.
     let setup = Setup { prepayment_fee: None, ..any_setup(&mut prng) };

@@ -13,9 +13,12 @@ use serde_json::json;
 use stdx::{Date, Id};
 
 use crate::{
-    Event, Fact, History, Loan, Outcome, Position, Quote, Reject, Rules, Status, What, close_day,
+    Entry, Event, Fact, History, Loan, Outcome, Position, Quote, Reject, Rules, Status, What,
+    close_day,
     correction::fold,
-    disburse, happen,
+    disburse,
+    explain::Moment,
+    happen,
     loan::{Open, Owed, Terms},
     quote,
 };
@@ -33,6 +36,16 @@ pub(super) struct Life {
     pub(super) books: Balances,
     /// The business date once the loan has ended.
     pub(super) today: Date,
+    /// What was booked, and what was known then.
+    pub(super) booked: Vec<Booked>,
+}
+
+/// What a command booked.
+#[derive(Clone)]
+pub(super) struct Booked {
+    pub(super) at: Moment,
+    pub(super) facts: Vec<Fact>,
+    pub(super) entries: Vec<Entry>,
 }
 
 /// What a loan under test is made of.
@@ -188,6 +201,7 @@ impl Life {
             events: Vec::new(),
             books: Balances::new(),
             today: setup.on,
+            booked: Vec::new(),
         };
         life.take(paid_out);
         Some(life)
@@ -277,6 +291,15 @@ impl Life {
     }
 
     fn take(&mut self, outcome: Outcome) {
+        let day = self.position.through;
+        let at = outcome.facts.first().map_or(Moment::Day(day), |fact| {
+            let late = fact.reversed_on.is_some() || fact.on < fact.booked_on;
+            match late {
+                true => Moment::Correction(fact.number, self.today),
+                false => Moment::Fact(fact.number),
+            }
+        });
+        let entries = outcome.entries.clone();
         let mut books = std::mem::take(&mut self.books);
         self.post(&mut books, &outcome);
         self.books = books;
@@ -287,6 +310,7 @@ impl Life {
             self.facts.push(fact);
         }
         self.facts.sort_by_key(|it| it.number);
+        self.booked.push(Booked { at, facts: self.facts.clone(), entries });
         self.events.extend(outcome.events);
         let active = self.loan.status == Status::Active;
         assert_eq!(outcome.timer, active.then_some(self.position.through));

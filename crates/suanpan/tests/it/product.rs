@@ -64,7 +64,7 @@ fn a_planned_amount_is_explained() {
     let tree: Value =
         serde_json::from_str(&printed(&[&arguments[..], &["6", "--json"]].concat())).unwrap();
     assert_eq!(tree["value"]["amount"], "862.74");
-    assert_eq!(tree["rule"], "sum");
+    assert_eq!(tree["made_by"]["rule"], "sum");
     assert_eq!(tree["inputs"][0]["title"]["zh"], "本金");
     let output = run(&[&arguments[..], &["7"]].concat());
     let errors = String::from_utf8(output.stderr).unwrap();

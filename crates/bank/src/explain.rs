@@ -1,0 +1,358 @@
+//! How an amount that is planned or in the books came about.
+//!
+//! A planned amount is explained by the facts of its loan. A transfer leads to the row of the log
+//! that booked it: the row names the contract, and what was known of it at that moment is what
+//! the rows before it say.
+
+use compliance::{Entry, cn};
+use ledger::{AccountId, InstitutionId, LaneId, Transfer, TransferId};
+use lending::{
+    Explaining, Fact, Loan, Position, Rules,
+    explain::{BookedAmount, Moment},
+};
+use money::{Amount, Money, Rounding};
+use product::{
+    LoanProduct,
+    derivation::{Clause, Derivation, Name, Rule, Unexplained, Value},
+    kinds::Kind,
+    schedule::explain::Component,
+};
+use serde::de::DeserializeOwned;
+use stdx::{Date, Id};
+use store::{LogBody, LogRow, PAGE_MAX, RecordEntry};
+
+use crate::{
+    Bank, Caller, Refusal, Right,
+    books::{Books, account_id},
+    classification::{Grade, PROVISION, allowance_code},
+    days::CLOSE_LOAN_DAY,
+    institutions::Institution,
+    loans::{fact_id, fixing},
+    tables::{GRADES, LOAN_FACTS, LOANS, LoanFact, LoanId, POSITIONS},
+};
+
+/// How many rows of a lane are read back to see what was known when something was booked.
+pub const ROWS_BACK_MAX: usize = 10_000;
+
+/// How the amount of a transfer came about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// The contract that it was booked for.
+    pub contract: Id<()>,
+    /// The accounting event.
+    pub event: String,
+    /// The amount of the event.
+    pub amount_name: String,
+    /// How the amount came about; a negative one was booked the other way round.
+    pub derivation: Derivation,
+}
+
+/// A row of the log, read.
+struct Row {
+    log: LogRow,
+    body: LogBody,
+}
+
+/// An amount of an accounting event that a transfer may have booked.
+struct Candidate {
+    event: &'static str,
+    name: String,
+    amount: Amount,
+}
+
+impl Bank {
+    /// How a planned amount of a loan came about.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::Unexplained`].
+    pub async fn explain_instalment(
+        &self,
+        caller: &Caller,
+        id: LoanId,
+        number: u32,
+        component: Component,
+    ) -> Result<Derivation, Refusal> {
+        caller.must(Right::Read)?;
+        let of = caller.institution;
+        let institution = self.institution(caller).await?.record;
+        let loan = self.need(&LOANS, of, id, "loan").await?.record;
+        let product = self.pinned_product(caller, &loan.product, loan.version).await?.loan()?;
+        let facts = self.all_facts(of, id).await?;
+        let reference = |day| reference_rate(&product, day);
+        let explaining = explaining(&loan, &facts, &product, &institution, &reference);
+        Ok(explaining.planned(number, component)?)
+    }
+
+    /// How the amount of a transfer came about.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`]; [`Refusal::Unexplained`] for what no contract booked, and what has
+    /// no explanation.
+    pub async fn explain_transfer(
+        &self,
+        caller: &Caller,
+        id: TransferId,
+    ) -> Result<Explanation, Refusal> {
+        caller.must(Right::Audit)?;
+        let of = caller.institution;
+        let log = self.store().booking(of, id).await?.ok_or(Refusal::NotFound("transfer"))?;
+        let body = log.body()?;
+        let row = Row { log, body };
+        let transfers = row.log.transfers()?;
+        let transfer = transfers.iter().find(|it| it.transfer.id == id);
+        let transfer = &transfer.ok_or(Refusal::NotFound("transfer"))?.transfer;
+        if row.record(GRADES.kind).is_some() {
+            return self.explain_provision(caller, &row, transfer).await;
+        }
+        // A commit may move several loans of a lane; the accounts say which one it was.
+        let mut refused = Refusal::Unexplained(Unexplained::Event(transfer.reason.to_string()));
+        for position in row.records(POSITIONS.kind) {
+            match self.explain_loan_transfer(caller, &row, transfer, position).await {
+                Err(refusal @ Refusal::Unexplained(_)) => refused = refusal,
+                explained => return explained,
+            }
+        }
+        Err(refused)
+    }
+
+    async fn explain_loan_transfer(
+        &self,
+        caller: &Caller,
+        row: &Row,
+        transfer: &Transfer,
+        record: &RecordEntry,
+    ) -> Result<Explanation, Refusal> {
+        let (of, id): (_, LoanId) = (caller.institution, record.id.cast());
+        let institution = self.institution(caller).await?.record;
+        let loan = self.need(&LOANS, of, id, "loan").await?.record;
+        let product = self.pinned_product(caller, &loan.product, loan.version).await?.loan()?;
+        let facts = self.known(of, row, id, &parse(record)?).await?;
+        let reference = |day| reference_rate(&product, day);
+        let explaining = explaining(&loan, &facts, &product, &institution, &reference);
+        let at = row.moment(id)?;
+        let books = Books {
+            accounting: product.accounting(),
+            currency: loan.currency,
+            contract: id.cast(),
+            limited: None,
+        };
+        let kind = Kind::named(&product.definition().kind).ok_or(Refusal::OtherKind)?;
+        let candidates = candidates(kind, &books, row.log.lane, transfer);
+        let mut refused = Unexplained::Event(transfer.reason.to_string());
+        for Candidate { event, name, amount } in candidates {
+            match explaining.booked(at, BookedAmount { event, name: &name, amount }) {
+                Ok(derivation) => {
+                    let (event, amount_name) = (event.to_owned(), name);
+                    return Ok(Explanation { contract: id.cast(), event, amount_name, derivation });
+                }
+                Err(reason) => refused = reason,
+            }
+        }
+        Err(refused.into())
+    }
+
+    /// The facts of a loan as they were known after a commit.
+    async fn known(
+        &self,
+        of: InstitutionId,
+        row: &Row,
+        id: LoanId,
+        position: &Position,
+    ) -> Result<Vec<Fact>, Refusal> {
+        let mut facts = self.all_facts(of, id).await?;
+        facts.retain(|it| it.number < position.facts);
+        let today = row.body.today;
+        for fact in &mut facts {
+            let Some(on) = fact.reversed_on.filter(|on| *on >= today) else { continue };
+            // On the day itself it counts which came first.
+            let record = fact_id(id, fact.number).cast();
+            let last = match on == today {
+                true => self.last_record::<LoanFact>(of, row, LOAN_FACTS.kind, record).await?,
+                false => None,
+            };
+            fact.reversed_on = last.and_then(|it| it.fact.reversed_on);
+        }
+        Ok(facts)
+    }
+
+    /// A record as it was after a commit, from the rows of the lane up to it.
+    async fn last_record<T: DeserializeOwned>(
+        &self,
+        of: InstitutionId,
+        row: &Row,
+        kind: &str,
+        id: Id<()>,
+    ) -> Result<Option<T>, Refusal> {
+        let mut read = Row { log: row.log.clone(), body: row.body.clone() };
+        for _ in 0..ROWS_BACK_MAX {
+            if let Some(record) = read.records(kind).find(|it| it.id == id) {
+                return parse(record).map(Some);
+            }
+            let Some(log) = self.store().log_row(of, read.log.previous).await? else { break };
+            let body = log.body()?;
+            read = Row { log, body };
+        }
+        Ok(None)
+    }
+
+    /// What is set aside for a loan: what its category asks for, less what was set aside before.
+    async fn explain_provision(
+        &self,
+        caller: &Caller,
+        row: &Row,
+        transfer: &Transfer,
+    ) -> Result<Explanation, Refusal> {
+        let of = caller.institution;
+        let unexplained = Unexplained::Event(PROVISION.to_owned());
+        let graded = row.record(GRADES.kind).ok_or_else(|| unexplained.clone())?;
+        let grade: Grade = parse(graded)?;
+        let id: LoanId = graded.id.cast();
+        let loan = self.need(&LOANS, of, id, "loan").await?.record;
+        let product = self.pinned_product(caller, &loan.product, loan.version).await?.loan()?;
+        let account = account_id(id.cast(), allowance_code(&product)?, loan.currency);
+        let amount = signed(transfer, transfer.credit == account).ok_or(unexplained.clone())?;
+        let before = self.set_aside_before(of, account, transfer.id).await?;
+        let position = self.last_record::<Position>(of, row, POSITIONS.kind, id.cast()).await?;
+        let principal = position.map_or(Amount::ZERO, |it| it.principal);
+        let pack = cn::provisions();
+        let ratios = pack.on("guidance", row.body.today).ok_or(unexplained)?;
+        let money = |amount| Value::Amount(Money::new(amount, loan.currency));
+        let owed = Derivation::leaf(PRINCIPAL, Rule::Booked, money(principal));
+        let share = Derivation::given(SHARE, Value::Rate(ratios.value.of(grade.category)));
+        let share = share.under(Some(clause(&pack.name, pack.version, ratios)));
+        let exact = Derivation::of(EXACT, Rule::Product, vec![owed, share])?;
+        let target = Derivation::of(TARGET, Rule::Rounded { rounding: Rounding::Up }, vec![exact])?;
+        let before = Derivation::leaf(SET_ASIDE, Rule::Booked, money(before));
+        let more = Derivation::of(PROVISION_NAME, Rule::Difference, vec![target, before])?;
+        let derivation = more.explaining(amount)?;
+        let (event, amount_name) = (PROVISION.to_owned(), "amount".to_owned());
+        Ok(Explanation { contract: id.cast(), event, amount_name, derivation })
+    }
+
+    /// What was on the credit side of an account before a transfer.
+    async fn set_aside_before(
+        &self,
+        of: InstitutionId,
+        account: AccountId,
+        transfer: TransferId,
+    ) -> Result<Amount, Refusal> {
+        let (mut from, mut sum) = (Some(transfer), 0_i128);
+        while let Some(next) = from {
+            let page = self.store().history(of, account, Some(next), PAGE_MAX).await?;
+            for it in page.data.iter().map(|it| &it.posted.transfer) {
+                let minor = i128::from(it.amount.minor());
+                sum += match it.id == transfer {
+                    true => 0,
+                    false if it.credit == account => minor,
+                    false => -minor,
+                };
+            }
+            from = page.next;
+        }
+        crate::reports::amount(sum)
+    }
+}
+
+const fn name(code: &'static str, en: &'static str, zh: &'static str) -> Name {
+    Name { code, en, zh }
+}
+
+const PRINCIPAL: Name = name("outstanding", "principal outstanding", "未还本金");
+const SHARE: Name = name("provision-share", "share of its category", "计提比例");
+const EXACT: Name = name("exact-provision", "exact allowance", "精确准备");
+const TARGET: Name = name("allowance", "allowance its category asks for", "应计提准备");
+const SET_ASIDE: Name = name("set-aside", "set aside before", "已计提准备");
+const PROVISION_NAME: Name = name("provision", "provision", "计提专项准备");
+const REFERENCE: Name = name("reference-rate", "reference rate", "参考利率");
+
+impl Row {
+    /// The records of a kind that the commit wrote.
+    fn records(&self, kind: &str) -> impl Iterator<Item = &RecordEntry> {
+        self.body.records.iter().filter(move |it| it.kind == kind)
+    }
+
+    /// The one record of a kind that the commit wrote.
+    fn record(&self, kind: &str) -> Option<&RecordEntry> {
+        self.records(kind).next()
+    }
+
+    /// When the loan was moved: at the end of a day, or by something that happened.
+    fn moment(&self, id: LoanId) -> Result<Moment, Refusal> {
+        if self.log.command == CLOSE_LOAN_DAY {
+            return Ok(Moment::Day(self.body.today));
+        }
+        let facts: Vec<LoanFact> =
+            self.records(LOAN_FACTS.kind).map(parse).collect::<Result<_, _>>()?;
+        let fact = facts.into_iter().find(|it| it.loan == id);
+        let fact = fact.ok_or(Unexplained::NotTold("fact"))?.fact;
+        let late = fact.reversed_on.is_some() || fact.on < fact.booked_on;
+        let number = fact.number;
+        // Booked late, it counts up to the day on which the loan stood.
+        let on = fact.reversed_on.unwrap_or(fact.booked_on);
+        Ok(if late { Moment::Correction(number, on) } else { Moment::Fact(number) })
+    }
+}
+
+fn parse<T: DeserializeOwned>(record: &RecordEntry) -> Result<T, Refusal> {
+    let parsed = serde_json::from_str(record.body.get());
+    parsed.map_err(|_| Unexplained::NotTold("record").into())
+}
+
+/// An amount in the direction of the books of an account, or against it.
+fn signed(transfer: &Transfer, along: bool) -> Option<Amount> {
+    if along { Some(transfer.amount) } else { transfer.amount.checked_neg() }
+}
+
+/// The amounts of accounting events that a transfer may have booked: its reason begins their name,
+/// and its accounts are those of the contract, or of the lane.
+fn candidates(kind: &Kind, books: &Books<'_>, lane: LaneId, transfer: &Transfer) -> Vec<Candidate> {
+    let reason = transfer.reason.to_string();
+    let events = kind.events.iter().filter(|it| it.name.starts_with(&reason));
+    let mut found = Vec::new();
+    for event in events {
+        for rule in books.accounting.rules(event.name) {
+            let [debit, credit] =
+                [rule.debit, rule.credit].map(|code| books.account_of(code, lane));
+            let moved = (Some(transfer.debit), Some(transfer.credit));
+            let (along, against) = (moved == (debit, credit), moved == (credit, debit));
+            if let Some(amount) = signed(transfer, along).filter(|_| along || against) {
+                let name = rule.amount.clone();
+                found.push(Candidate { event: event.name, name, amount });
+            }
+        }
+    }
+    found
+}
+
+fn explaining<'e>(
+    loan: &'e Loan,
+    facts: &'e [Fact],
+    product: &'e LoanProduct,
+    institution: &'e Institution,
+    reference: &'e dyn Fn(Date) -> Option<Derivation>,
+) -> Explaining<'e> {
+    let rules = Rules { product, calendar: institution.calendar() };
+    Explaining { loan, facts, rules, reference }
+}
+
+/// The reference rate of a day, with its fixing.
+fn reference_rate(product: &LoanProduct, day: Date) -> Option<Derivation> {
+    let floating = product.terms().interest.floating.as_ref()?;
+    let fixing = fixing(floating.reference, day)?;
+    let rate = Derivation::given(REFERENCE, Value::Rate(fixing.value.0));
+    let pack = cn::lpr();
+    Some(rate.under(Some(clause(&pack.name, pack.version, fixing))))
+}
+
+/// Where a number of a pack stands.
+fn clause<T>(pack: &str, version: u32, entry: &Entry<T>) -> Clause {
+    let article = entry.article.iter().map(|it| format!(" {it}"));
+    Clause::Pack {
+        pack: pack.to_owned(),
+        version,
+        key: entry.key.clone(),
+        from: entry.from,
+        source: std::iter::once(entry.source.to_string()).chain(article).collect(),
+        verified: entry.verified,
+    }
+}

@@ -1,0 +1,151 @@
+//! Every transfer of a loan leads back to what it follows from.
+
+use std::collections::BTreeMap;
+
+use lending::What;
+use money::{Amount, Decimal};
+use product::{
+    derivation::{Clause, Unexplained},
+    schedule::explain::Component,
+};
+use stdx::{Date, Id};
+
+use super::{
+    command::{Command, yuan},
+    world::{LOAN, World},
+};
+use crate::{PAGE_MAX, Refusal, Role, explain::Explanation, loans::Happening, tables::LoanId};
+
+fn day(month: i8, day: i8) -> Date {
+    jiff::civil::date(2025, month, day)
+}
+
+/// Lets something happen to a loan, on an earlier day if one is named.
+async fn happens(world: &World, key: &str, loan: LoanId, what: What, on: Option<Date>) {
+    let role = match what {
+        What::Repayment { .. } => Role::Operator,
+        _ => Role::Approver,
+    };
+    let call = world.call(role, key, &Command::Repay(loan, 1));
+    let happening = Happening { what, currency: None, on };
+    world.bank.loan_happens(&call, loan, &happening).await.unwrap();
+}
+
+/// Explains every transfer in the log: how many there were of each event, and why some are not.
+async fn explain_all(world: &World) -> (BTreeMap<String, u32>, Vec<Refusal>) {
+    let (mut explained, mut refused) = (BTreeMap::new(), Vec::new());
+    let mut after = 0;
+    loop {
+        let page = world.bank.log(&world.reader(), after, PAGE_MAX).await.unwrap();
+        for row in &page.data {
+            for posted in row.transfers().unwrap() {
+                let transfer = posted.transfer;
+                match world.bank.explain_transfer(&world.reader(), transfer.id).await {
+                    Ok(Explanation { event, derivation, .. }) => {
+                        derivation.check().unwrap();
+                        let amount = derivation.amount().unwrap();
+                        let size =
+                            if amount.is_negative() { Amount::ZERO - amount } else { amount };
+                        assert_eq!(size, transfer.amount, "{derivation}");
+                        *explained.entry(event).or_default() += 1;
+                    }
+                    Err(refusal) => refused.push(refusal),
+                }
+            }
+        }
+        let Some(next) = page.next else { return (explained, refused) };
+        after = next;
+    }
+}
+
+#[tokio::test]
+async fn every_transfer_of_a_loan_is_explained() {
+    let world = World::new().await;
+    let floating = LOAN.replace("version: 1", "version: 2").replace(
+        "rate: 0.12,",
+        "floating: { reference: lpr-1y, spread: 0.02, reset: each-fixing },",
+    );
+    world.publish("loan", 2, &floating).await;
+    let party = world.person(1).await;
+    let loan = world.lend("a", party, 12_000_00, 6).await;
+    world.close_until(day(1, 20)).await;
+    world.ok("ahead", Command::Repay(loan, 50_00)).await;
+    world.close_until(day(2, 10)).await;
+    let late = What::Repayment { amount: yuan(2_000_00).amount };
+    // Booked late, it takes back the penalty of the days since.
+    happens(&world, "late", loan, late, Some(day(2, 3))).await;
+    world.close_until(day(3, 1)).await;
+    let pause = What::InterestPause { until: day(3, 8) };
+    happens(&world, "pause", loan, pause, None).await;
+    world.close_until(day(3, 12)).await;
+    world.ok("pay", Command::Repay(loan, 500_00)).await;
+    // Taken back, and the same day something else happened.
+    let call = world.call(Role::Approver, "back", &Command::Repay(loan, 2));
+    world.bank.reverse_loan_fact(&call, loan, 4).await.unwrap();
+    world.ok("pay/again", Command::Repay(loan, 300_00)).await;
+    world.close_until(day(5, 23)).await;
+    let call = world.operator("grade", &Command::Repay(loan, 3));
+    world.bank.grade_loans(&call).await.unwrap();
+    let quote = world.bank.settlement_quote(&world.reader(), loan, None).await.unwrap();
+    world.ok("settle", Command::Settle(loan, quote.total.minor())).await;
+
+    let (explained, refused) = explain_all(&world).await;
+    assert_eq!(refused, []);
+    let events: Vec<_> = explained.keys().map(String::as_str).collect();
+    let expected = [
+        "disbursal",
+        "instalment-fee",
+        "interest-accrual",
+        "penalty-accrual",
+        "prepayment",
+        "prepayment-applied",
+        "provision",
+        "repayment",
+        "settlement-fee",
+    ];
+    assert_eq!(events, expected);
+    assert!(explained["interest-accrual"] > 100, "{explained:?}");
+}
+
+#[tokio::test]
+async fn a_planned_amount_names_the_fixing_of_its_rate() {
+    let world = World::new().await;
+    let floating = LOAN.replace("version: 1", "version: 2").replace(
+        "rate: 0.12,",
+        "floating: { reference: lpr-1y, spread: 0.02, reset: each-fixing },",
+    );
+    world.publish("loan", 2, &floating).await;
+    let party = world.person(1).await;
+    let loan = world.lend("a", party, 12_000_00, 24).await;
+    world.close_until(day(5, 22)).await;
+    let reader = world.reader();
+    for (number, rate, fixed) in
+        [(1, "0.0310", Date::constant(2024, 12, 20)), (7, "0.0300", day(5, 20))]
+    {
+        let explain = world.bank.explain_instalment(&reader, loan, number, Component::Interest);
+        let explained = explain.await.unwrap();
+        explained.check().unwrap();
+        let planned = &world.loan(loan).await.loan.plan[number as usize - 1];
+        assert_eq!(explained.amount(), Some(planned.interest));
+        let reference = explained.nodes().find(|it| it.name.code == "reference-rate").unwrap();
+        let rate: Decimal = rate.parse().unwrap();
+        assert_eq!(reference.value, product::derivation::Value::Rate(rate));
+        let Some(Clause::Pack { key, from, .. }) = &reference.clause else { panic!() };
+        assert_eq!((&**key, *from), ("lpr-1y", fixed));
+    }
+    let none = world.bank.explain_instalment(&reader, loan, 25, Component::Total).await;
+    assert_eq!(none, Err(Refusal::Unexplained(Unexplained::NoSuchInstalment)));
+}
+
+#[tokio::test]
+async fn what_no_loan_booked_has_no_explanation() {
+    let world = World::new().await;
+    let party = world.person(1).await;
+    let purse = world.account("open", party).await;
+    world.ok("in", Command::Deposit(purse, 100_00)).await;
+    let (explained, refused) = explain_all(&world).await;
+    assert!(explained.is_empty());
+    assert_eq!(refused, [Refusal::Unexplained(Unexplained::Event("deposit".to_owned()))]);
+    let none = world.bank.explain_transfer(&world.reader(), Id::NIL).await;
+    assert_eq!(none, Err(Refusal::NotFound("transfer")));
+}

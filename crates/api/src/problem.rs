@@ -316,7 +316,9 @@ fn status_and_hint(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::Changed => {
             (S::PRECONDITION_FAILED, "Read it again and send the new `ETag` as `If-Match`.")
         }
-        Refusal::Definition(_) => (S::UNPROCESSABLE_ENTITY, "Correct what `errors` lists."),
+        Refusal::Definition(_) | Refusal::Scenario(_) => {
+            (S::UNPROCESSABLE_ENTITY, "Correct what `errors` lists.")
+        }
         Refusal::OtherKind => {
             (S::UNPROCESSABLE_ENTITY, "Name a product of the kind the path is for.")
         }
@@ -508,7 +510,9 @@ fn deposits_hint(reject: deposits::Reject) -> &'static str {
 /// Each place a refusal names.
 fn faults(refusal: &Refusal) -> Vec<Fault> {
     match refusal {
-        Refusal::Definition(problems) => problems.iter().map(problem_fault).collect(),
+        Refusal::Definition(problems) | Refusal::Scenario(problems) => {
+            problems.iter().map(problem_fault).collect()
+        }
         Refusal::Lending(lending::Reject::FactsInvalid(problems)) => {
             problems.iter().map(problem_fault).collect()
         }

@@ -83,6 +83,7 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(openapi::head())
         .merge(routes::parties::routes())
         .merge(routes::products::routes())
+        .merge(routes::simulations::routes())
         .merge(routes::applications::routes())
         .merge(routes::lines::routes())
         .merge(routes::loans::routes())

@@ -18,5 +18,6 @@ pub(crate) mod periods;
 pub(crate) mod products;
 pub(crate) mod reports;
 pub(crate) mod service;
+pub(crate) mod simulations;
 pub(crate) mod statements;
 pub(crate) mod term_deposits;

@@ -15,5 +15,6 @@ mod once;
 mod pages;
 mod reference;
 mod service;
+mod simulations;
 mod walk;
 mod world;

@@ -26,6 +26,7 @@ pub mod plain;
 pub mod products;
 pub mod refusal;
 pub mod reports;
+pub mod simulations;
 pub mod statements;
 pub mod tables;
 

@@ -26,6 +26,8 @@ pub enum Refusal {
     Changed,
     /// The definition has problems; all of them.
     Definition(Vec<Problem>),
+    /// What is to be simulated has problems; all of them.
+    Scenario(Vec<Problem>),
     /// The product is of another kind than the command needs.
     OtherKind,
     /// The amount is in another currency than the contract.
@@ -98,6 +100,7 @@ impl Refusal {
             Self::Exists(_) => "exists",
             Self::Changed => "changed",
             Self::Definition(_) => "definition-has-problems",
+            Self::Scenario(_) => "scenario-has-problems",
             Self::OtherKind => "product-of-other-kind",
             Self::OtherCurrency => "other-currency",
             Self::NotEligible(_) => "not-eligible",
@@ -143,6 +146,10 @@ impl fmt::Display for Refusal {
             Self::Definition(problems) => {
                 let plural = if problems.len() == 1 { "" } else { "s" };
                 write!(f, "The definition has {} problem{plural}.", problems.len())
+            }
+            Self::Scenario(problems) => {
+                let plural = if problems.len() == 1 { "" } else { "s" };
+                write!(f, "What is to be simulated has {} problem{plural}.", problems.len())
             }
             Self::OtherKind => f.write_str("The product is of another kind."),
             Self::OtherCurrency => f.write_str("The contract is in another currency."),

@@ -30,7 +30,8 @@ mod report;
 mod scenario;
 
 pub use report::{
-    Account, Arrears, Costs, Difference, Income, Line, Month, MonthDifference, Report, Spread,
+    Account, Arrears, Compared, Costs, Difference, Income, Line, Month, MonthDifference, Report,
+    Spread,
 };
 pub use scenario::{CHOICES_MAX, LOANS_MAX, MONTHS_MAX, Scenario, WAITS_MAX};
 

@@ -99,7 +99,10 @@ pub(crate) fn disbursed(
     }
     let rate = loan.schedule.rate;
     let terms = rules.product.schedule_terms(principal, loan.term, on, rate);
-    let instalments = rules.plan(&loan, &terms)?;
+    let instalments = match terms == loan.schedule && !loan.plan.is_empty() {
+        true => loan.plan.clone(),
+        false => rules.plan(&loan, &terms)?,
+    };
     let plan = Box::new(Plan { terms, instalments });
     let what = What::Disbursal { principal, fees: loan.upfront_fees, plan };
     let mut life = Life::signed(loan, rules);

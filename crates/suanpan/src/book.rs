@@ -11,10 +11,9 @@ use std::{
 use anyhow::Context;
 use lending::{
     Bucket, Reject,
-    book::{Account, Book, Cells, Difference, Line, Month, Report, Spread},
+    book::{Account, Book, Cells, Compared, Difference, Line, Month, Report, Spread},
 };
 use money::Decimal;
-use serde::Serialize;
 use stdx::Date;
 
 /// How many loans a thread takes at a time.
@@ -57,8 +56,17 @@ pub(crate) fn refused(reject: Reject) -> anyhow::Error {
     anyhow::anyhow!("{reject} ({})", reject.code())
 }
 
-/// A book as people read it; the tables by month are in whole units of the currency.
-pub(crate) fn shown(report: &Report) -> anyhow::Result<String> {
+/// A book, and how it differs from another one, as people read it.
+pub(crate) fn shown(it: &Compared) -> anyhow::Result<String> {
+    let mut out = told(&it.report)?;
+    if let (Some(other), Some(difference)) = (&it.other, &it.difference) {
+        compared(&mut out, other, difference)?;
+    }
+    Ok(out)
+}
+
+/// The tables by month are in whole units of the currency.
+fn told(report: &Report) -> anyhow::Result<String> {
     let mut out = String::new();
     let Report { product, version, currency, seed, .. } = report;
     writeln!(out, "{product} version {version}, seed {seed}, in whole {currency}\n")?;
@@ -76,20 +84,7 @@ pub(crate) fn shown(report: &Report) -> anyhow::Result<String> {
     Ok(out)
 }
 
-/// Two books of the same borrowers.
-#[derive(Serialize)]
-pub(crate) struct Compared {
-    #[serde(flatten)]
-    pub(crate) report: Report,
-    /// The other one.
-    pub(crate) other: Report,
-    pub(crate) difference: Difference,
-}
-
-/// Two books as people read them.
-pub(crate) fn compared(it: &Compared) -> anyhow::Result<String> {
-    let Compared { report, other, difference } = it;
-    let mut out = shown(report)?;
+fn compared(out: &mut String, other: &Report, difference: &Difference) -> anyhow::Result<()> {
     let Report { product, version, currency, .. } = other;
     writeln!(
         out,
@@ -97,12 +92,12 @@ pub(crate) fn compared(it: &Compared) -> anyhow::Result<String> {
     )?;
     let less = |lines: &[Line]| lines.iter().map(|it| (words(it.name), it.difference)).collect();
     let months = difference.months.iter().map(|it| (it.month, less(&it.lines)));
-    table(&mut out, "", &months.collect::<Vec<_>>())?;
+    table(out, "", &months.collect::<Vec<_>>())?;
     writeln!(out, "{:<30}  {:>16}  {:>16}  {:>16}", "", "this", "other", "difference")?;
     for Line { name, this, other, difference } in &difference.total {
         writeln!(out, "{:<30}  {this:>16}  {other:>16}  {difference:>16}", words(name))?;
     }
-    Ok(out)
+    Ok(())
 }
 
 /// The columns of a month, by their heads.

@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use lending::{
     Rules,
-    book::{Book, Scenario},
+    book::{Book, Compared, Scenario},
     simulation::{self, Line, Period, Script},
 };
 use money::{Amount, Calendar, Decimal};
@@ -236,12 +236,12 @@ impl Simulate {
             book::report(&book.map_err(book::refused)?)
         };
         let report = tell(&product)?;
-        let Some(file) = &self.against else { return print(&report, self.json, book::shown) };
-        let refused = |problems| refused(file, problems);
-        let other = Definition::parse(&read(file)?, Chart::china()).map_err(refused)?;
-        let other = tell(&LoanProduct::compile(&other).map_err(refused)?)?;
-        let difference = report.less(&other);
-        print(&book::Compared { report, other, difference }, self.json, book::compared)
+        let other = self.against.as_ref().map(|file| {
+            let refused = |problems| refused(file, problems);
+            let other = Definition::parse(&read(file)?, Chart::china()).map_err(refused)?;
+            tell(&LoanProduct::compile(&other).map_err(refused)?)
+        });
+        print(&Compared::of(report, other.transpose()?), self.json, book::shown)
     }
 }
 

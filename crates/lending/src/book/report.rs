@@ -151,6 +151,20 @@ pub struct Account {
     pub balance: Decimal,
 }
 
+/// A book, beside another one of the same scenario and seed where there is one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Compared {
+    /// It.
+    #[serde(flatten)]
+    pub report: Report,
+    /// The other one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other: Option<Report>,
+    /// This less the other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub difference: Option<Difference>,
+}
+
 /// What a book makes otherwise than another one of the same scenario and seed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
@@ -359,6 +373,14 @@ fn spread(mut values: Vec<Decimal>) -> Option<Spread> {
     };
     let (p5, median, p95) = (rank(5)?, rank(50)?, rank(95)?);
     Some(Spread { min: rank(0)?, p5, median, p95, max: rank(100)? })
+}
+
+impl Compared {
+    /// A book and maybe another one, with what they differ in.
+    pub fn of(report: Report, other: Option<Report>) -> Self {
+        let difference = other.as_ref().map(|other| report.less(other));
+        Self { report, other, difference }
+    }
 }
 
 impl Month {

@@ -167,6 +167,12 @@ impl Scenario {
         self.from
     }
 
+    /// With a reference rate, where the scenario does not say one.
+    #[must_use]
+    pub fn with_reference(self, rate: Option<Decimal>) -> Self {
+        Self { reference_rate: self.reference_rate.or(rate), ..self }
+    }
+
     /// What a borrower of a month asks for, whose first day and days are these.
     pub(super) fn asked(&self, first: Date, days: u32, prng: &mut Prng) -> Asked {
         let day = i64::try_from(prng.below(days.into())).unwrap_or(0);

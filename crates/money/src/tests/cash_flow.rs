@@ -157,6 +157,31 @@ fn loans_as_they_occur() {
     }
 }
 
+/// Whatever a loan costs, from nothing to thousands of per cent: a rate a little lower is too low,
+/// a little higher too high.
+#[test]
+fn the_rate_of_a_loan_is_between_its_neighbours() {
+    let mut prng = Prng::stream(4, "irr-neighbours");
+    let step = decimal("0.000000000001");
+    for _ in 0..300 {
+        let dear = *prng.pick(&[1, 20, 500, 20_000]);
+        let mut flows = vec![any(&mut prng, 1_000_000, "0.01") + Decimal::ONE];
+        let count = 1 + prng.below(60);
+        let each = flows[0] / Decimal::from(count);
+        for _ in 0..count {
+            let more = any(&mut prng, dear, "0.01") + Decimal::ONE;
+            flows.push(-(each * more).round_dp(2));
+        }
+        let Some(rate) = irr(&flows) else { continue };
+        let worth = |rate: Decimal| {
+            let growth = Decimal::ONE + rate;
+            flows.iter().rev().fold(Decimal::ZERO, |worth, flow| worth / growth + *flow)
+        };
+        assert!(worth(rate - step) < Decimal::ZERO, "{flows:?}");
+        assert!(worth(rate + step) > Decimal::ZERO, "{flows:?}");
+    }
+}
+
 #[test]
 fn hostile_flows_get_an_answer() {
     let mut prng = Prng::stream(3, "irr-hostile");

@@ -95,6 +95,11 @@ impl Spent {
         })
     }
 
+    /// Processor time in all.
+    pub(crate) fn processor(&self) -> Duration {
+        self.process.all()
+    }
+
     /// Processor time as a share of one processor.
     pub(crate) fn load(&self) -> Option<f64> {
         let micros = |it: Duration| u64::try_from(it.as_micros()).unwrap_or(u64::MAX);

@@ -98,6 +98,7 @@ fn a_book_comes_to_the_same_on_one_core_and_on_all() {
     assert!(number(&figures, "/loans") > 100.0, "{figures}");
     assert!(number(&figures, "/contract_months") > number(&figures, "/loans"), "{figures}");
     assert!(number(&figures, "/per_second") > 0.0, "{figures}");
+    assert!(number(&figures, "/per_processor_second") > 0.0, "{figures}");
     assert!(number(&figures, "/all_cores/per_second") > 0.0, "{figures}");
 }
 

@@ -24,8 +24,9 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = LifeToSimulate, example = json!({
-    "definition": "product: small\nversion: 1\nkind: instalment-loan\nname: { en: Small, zh: 小额 }\n\
-        currency: CNY\neffective: 2024-01-01\nterms:\n  amount: { min: 100, max: 5000 }\n  \
+    "definition": "product: small\nversion: 1\nkind: instalment-loan\n\
+        name: { en: Small, zh: 小额 }\ncurrency: CNY\neffective: 2024-01-01\nterms:\n  \
+        amount: { min: 100, max: 5000 }\n  \
         term: { min: 3, max: 12 }\n  repayment: { method: equal-instalment, every: 1 month }\n  \
         interest: { rate: 0.12, day_count: 30/360 }\n",
     "events": {
@@ -50,8 +51,9 @@ struct LifeAsked {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = BookToSimulate, example = json!({
-    "definition": "product: small\nversion: 1\nkind: instalment-loan\nname: { en: Small, zh: 小额 }\n\
-        currency: CNY\neffective: 2024-01-01\nterms:\n  amount: { min: 100, max: 5000 }\n  \
+    "definition": "product: small\nversion: 1\nkind: instalment-loan\n\
+        name: { en: Small, zh: 小额 }\ncurrency: CNY\neffective: 2024-01-01\nterms:\n  \
+        amount: { min: 100, max: 5000 }\n  \
         term: { min: 3, max: 12 }\n  repayment: { method: equal-instalment, every: 1 month }\n  \
         interest: { rate: 0.12, day_count: 30/360 }\n",
     "scenario": {
@@ -149,8 +151,8 @@ struct BookBody {
     refused: Value,
     /// In how many months each loan was active, over all loans.
     contract_months: u64,
-    /// What loans cost in a year, `simple` (单利) and `compound` (复利), each `min`, `p5`, `median`,
-    /// `p95`, `max`; absent without a loan.
+    /// What loans cost in a year, `simple` (单利) and `compound` (复利), each `min`, `p5`,
+    /// `median`, `p95`, `max`; absent without a loan.
     annual_cost: Option<Value>,
     /// The principal of all loans.
     disbursed: String,

@@ -51,7 +51,11 @@ async fn a_book_is_told_beside_what_is_live() {
         "from": "2024-03-01", "months": 8, "loans": 5, "cost_of_money": "0.03",
         "behaviours": [{ "weight": 8 }, { "misses": { "chance": "0.5" } }],
     });
-    let body = |definition: &str, against: Value| json!({ "definition": definition, "scenario": scenario, "seed": 3, "against": against });
+    let body = |definition: &str, against: Value| {
+        let mut body = json!({ "definition": definition, "seed": 3, "against": against });
+        body["scenario"] = scenario.clone();
+        body
+    };
     let book = asked(&world, "/v1/simulations/book", body(&good, Value::Null)).await.expect(200);
     assert_eq!(book.get("/loans"), "40");
     assert_eq!(book.json()["months"].as_array().unwrap().len(), 8);

@@ -1,5 +1,5 @@
-//! A first look at a growth factor: to some 13 digits, in binary fractions, for a thousandth of what
-//! as many exact digits cost.
+//! A first look at a growth factor: some 13 digits of it, in binary fractions, for a small part of
+//! what exact decimals cost.
 
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 

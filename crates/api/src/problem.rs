@@ -382,6 +382,7 @@ fn status_and_hint(refusal: &Refusal) -> (StatusCode, &'static str) {
             (S::UNPROCESSABLE_ENTITY, "Read the product version to see where it stands.")
         }
         Refusal::Lending(reject) => (S::UNPROCESSABLE_ENTITY, lending_hint(reject)),
+        Refusal::Proposal(reject) => (S::UNPROCESSABLE_ENTITY, proposal_hint(*reject)),
         Refusal::Deposits(reject) => (S::UNPROCESSABLE_ENTITY, deposits_hint(*reject)),
         Refusal::Ledger { .. } => (
             S::UNPROCESSABLE_ENTITY,
@@ -467,6 +468,19 @@ fn lending_hint(reject: &lending::Reject) -> &'static str {
         | R::AnnualCostImpossible
         | R::AmountTooLarge
         | R::DateOutOfRange => "Choose another amount or term; the product cannot make this loan.",
+    }
+}
+
+fn proposal_hint(reject: lending::proposal::Reject) -> &'static str {
+    use lending::proposal::Reject as R;
+    match reject {
+        R::Needed => "Propose it at `/v1/loans/{loan}/proposals`; somebody else approves it.",
+        R::NotAChange => "Book it at `/v1/loans/{loan}/facts`.",
+        R::OwnProposal => "Let somebody else decide it, or withdraw it.",
+        R::NotTheProposer => "Let its proposer withdraw it, or reject it.",
+        R::Decided(_) => "Read the proposal to see who decided it.",
+        R::Expired | R::LoanMoved => "Look at the loan and propose it again.",
+        R::ReasonOutOfRange => "Say why in 1 to 200 characters.",
     }
 }
 

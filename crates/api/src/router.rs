@@ -89,6 +89,8 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .merge(routes::loans::routes())
         .merge(routes::loan_facts::routes())
         .merge(routes::explanations::routes())
+        .merge(routes::proposals::routes())
+        .merge(routes::dunning::routes())
         .merge(routes::grades::routes())
         .merge(routes::documents::routes())
         .merge(routes::accounts::routes())

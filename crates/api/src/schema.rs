@@ -67,6 +67,7 @@ schemas! {
         Status::Suspended,
         Status::Retired,
     ];
+    ProposalStage: "Where a proposal stands." = lending::proposal::Stage::ALL;
     LoanStatus: "Where a loan stands." = [
         lending::Status::Signed,
         lending::Status::Active,

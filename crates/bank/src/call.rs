@@ -41,7 +41,7 @@ pub enum Right {
     Parties,
     /// Apply for loans, open accounts, sign.
     Contracts,
-    /// Pay out, take payments, settle; deposits and withdrawals.
+    /// Pay out, take payments, settle, propose changes of loans; deposits and withdrawals.
     Payments,
     /// Write product definitions and have them checked.
     DraftProducts,
@@ -51,7 +51,8 @@ pub enum Right {
     Ledger,
     /// Close business days and periods.
     Days,
-    /// Approve what somebody else prepared: the close of a year.
+    /// Change loans, and approve what somebody else proposed or prepared: a charge-off, the close
+    /// of a year.
     Approve,
     /// Make and revoke API keys.
     Keys,

@@ -32,6 +32,11 @@ pub const CLOSE_LINE_DAY: &str = "close-line-day";
 pub const CLOSE_ACCOUNT_DAY: &str = "close-account-day";
 /// Closes a term deposit's day; the subject is the deposit.
 pub const CLOSE_DEPOSIT_DAY: &str = "close-deposit-day";
+/// Takes a loan's next step of dunning; the subject is the loan. In the order of their names it
+/// runs after the loan's day is closed.
+pub const DUN_LOAN: &str = "dun-loan";
+/// Lets a proposal expire; the subject is the proposal.
+pub const EXPIRE_PROPOSAL: &str = "expire-proposal";
 /// Lets a hold expire; the subject is the hold.
 pub const EXPIRE_HOLD: &str = "expire-hold";
 
@@ -171,6 +176,8 @@ impl Bank {
                 CLOSE_LINE_DAY => self.close_line_day(&call, subject.cast(), day).await,
                 CLOSE_ACCOUNT_DAY => self.close_account_day(&call, subject.cast(), day).await,
                 CLOSE_DEPOSIT_DAY => self.close_deposit_day(&call, subject.cast(), day).await,
+                DUN_LOAN => self.dun_loan(&call, subject.cast(), day).await,
+                EXPIRE_PROPOSAL => self.expire_proposal(&call, subject.cast()).await,
                 _ => return Err(format!("no such timer: {kind}")),
             };
             next = closed.map_err(|refusal| format!("{day}: {refusal}"))?;

@@ -1,11 +1,15 @@
-//! Loans: apply, sign, disburse, repay, settle.
+//! Loans: apply, sign, disburse, repay, settle, change. What two people must do together is in
+//! [`proposals`], what is done about arrears in [`dunning`].
+
+pub mod dunning;
+pub mod proposals;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use compliance::rates::Fixing;
 use ledger::{InstitutionId, LaneId};
 use lending::{
-    Application, Fact, History, Loan, Outcome, Owed, Position, Quote, Rules, Status, What,
+    Application, Dunning, Fact, History, Loan, Outcome, Owed, Position, Quote, Rules, Status, What,
     application::{Decision, Request},
     fact::RateReason,
 };
@@ -25,8 +29,8 @@ use crate::{
     days::CLOSE_LOAN_DAY,
     institutions::Institution,
     tables::{
-        APPLICATIONS, ApplicationId, INSTITUTIONS, LOAN_FACTS, LOANS, LoanFact, LoanId, PARTIES,
-        POSITIONS, PartyId, borrower, party_lane,
+        APPLICATIONS, ApplicationId, DUNNINGS, INSTITUTIONS, LOAN_FACTS, LOANS, LoanFact, LoanId,
+        PARTIES, POSITIONS, PartyId, borrower, party_lane,
     },
 };
 
@@ -126,6 +130,8 @@ pub(crate) struct Found {
     position: Option<Versioned<Position>>,
     product: Arc<LoanProduct>,
     institution: Versioned<Institution>,
+    /// Where its dunning stands; nothing before anything was due.
+    dunning: Option<Versioned<Dunning>>,
 }
 
 impl Bank {
@@ -289,7 +295,7 @@ impl Bank {
     ///
     /// # Errors
     /// [`Refusal::NotFound`], [`Refusal::OtherCurrency`], [`Refusal::Lending`],
-    /// [`Refusal::Ledger`].
+    /// [`Refusal::Ledger`]; [`Refusal::Proposal`] for what one person alone may not do.
     pub async fn loan_happens(
         &self,
         call: &Call,
@@ -300,6 +306,7 @@ impl Bank {
         let of = call.caller.institution;
         self.carry_out(call, move || async move {
             let found = self.find_loan(&call.caller, id).await?;
+            found.check_direct(happening)?;
             let outcome = self.decide(of, &found, happening).await?;
             Ok(found.commit(call, "loan-fact", &outcome))
         })
@@ -336,6 +343,7 @@ impl Bank {
         let of = call.caller.institution;
         self.carry_out(call, move || async move {
             let found = self.find_loan(&call.caller, id).await?;
+            found.check_direct_reversal()?;
             let (loan, position) = found.active()?;
             let facts = self.all_facts(of, id).await?;
             let (rules, today) = (found.rules(), found.business_date());
@@ -447,7 +455,11 @@ impl Bank {
         let position = self.store().get(&POSITIONS, of, id).await?;
         let Loan { product, version, .. } = &loan.record;
         let product = self.pinned_product(caller, product, *version).await?.loan()?;
-        Ok(Found { id, loan, position, product, institution })
+        let dunning = match product.terms().dunning.is_empty() {
+            true => None,
+            false => self.store().get(&DUNNINGS, of, id).await?,
+        };
+        Ok(Found { id, loan, position, product, institution, dunning })
     }
 
     /// A loan.
@@ -602,7 +614,7 @@ impl Found {
     ) -> Self {
         let loan = Versioned { version: 0, lane, record: loan.clone() };
         let (product, institution) = (product.clone(), institution.clone());
-        Self { id, loan, position: None, product, institution }
+        Self { id, loan, position: None, product, institution, dunning: None }
     }
 
     fn rules(&self) -> Rules<'_> {
@@ -684,7 +696,8 @@ impl Found {
         Ok((&self.loan.record, &position.record))
     }
 
-    /// Puts an outcome into a commit: records, transfers, events, the loan's one timer.
+    /// Puts an outcome into a commit: records, transfers, events, the loan's timer of the day
+    /// and that of its dunning.
     ///
     /// A contract that is paid out changes only together with its position. So the version of the
     /// position guards both, and the daily commit leaves the contract, which is long, alone.
@@ -710,6 +723,7 @@ impl Found {
             books.book(commit, entry.event, &entry.amounts, value_date, &mut prng);
         }
         tell(commit, *id, outcome);
+        self.follow_dunning(commit, outcome);
         let active = self.loan.record.status == Status::Active;
         let timer = position.as_ref().map(|it| it.record.through).filter(|_| active);
         if timer != outcome.timer {

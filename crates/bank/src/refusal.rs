@@ -64,6 +64,8 @@ pub enum Refusal {
     Product(product::life::Reject),
     /// The loan's rules.
     Lending(lending::Reject),
+    /// The rules of what one person proposes and another approves.
+    Proposal(lending::proposal::Reject),
     /// The rules of accounts and deposits.
     Deposits(deposits::Reject),
     /// The ledger.
@@ -119,6 +121,7 @@ impl Refusal {
             Self::Party(reject) => reject.code(),
             Self::Product(reject) => reject.code(),
             Self::Lending(reject) => reject.code(),
+            Self::Proposal(reject) => reject.code(),
             Self::Deposits(reject) => reject.code(),
             Self::Ledger { reject, .. } => reject.code(),
             Self::Store(StoreError::TooLarge { .. }) => "too-many",
@@ -177,6 +180,7 @@ impl fmt::Display for Refusal {
             Self::Party(reject) => reject.fmt(f),
             Self::Product(reject) => reject.fmt(f),
             Self::Lending(reject) => reject.fmt(f),
+            Self::Proposal(reject) => reject.fmt(f),
             Self::Deposits(reject) => reject.fmt(f),
             Self::Ledger { transfer: Some(index), reject } => {
                 write!(f, "Transfer {index}: {reject}")
@@ -205,6 +209,12 @@ impl From<documents::DocumentError> for Refusal {
 impl From<lending::Reject> for Refusal {
     fn from(reject: lending::Reject) -> Self {
         Self::Lending(reject)
+    }
+}
+
+impl From<lending::proposal::Reject> for Refusal {
+    fn from(reject: lending::proposal::Reject) -> Self {
+        Self::Proposal(reject)
     }
 }
 

@@ -2,7 +2,10 @@
 
 use deposits::{CurrentAccount, TermDeposit};
 use ledger::{InstitutionId, LaneId};
-use lending::{Application, Fact, Line, Loan, Position, Status, line::LineOffer, loan::Borrower};
+use lending::{
+    Application, Dunning, Fact, Line, Loan, Position, Proposal, Status, line::LineOffer,
+    loan::Borrower, proposal::Stage,
+};
 use party::Party;
 use product::life::ProductVersion;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -36,6 +39,18 @@ pub struct LoanFact {
     #[serde(flatten)]
     pub fact: Fact,
 }
+
+/// Something that somebody proposed for a loan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LoanProposal {
+    /// For which.
+    pub loan: LoanId,
+    /// What, and where it stands.
+    pub proposal: Proposal,
+}
+
+/// Names a proposal.
+pub type ProposalId = Id<LoanProposal>;
 
 /// Names a current account contract.
 pub type CurrentAccountId = Id<CurrentAccount>;
@@ -95,6 +110,18 @@ pub const LINES: Table<Line> = Table::new("line", |it| vec![("borrower", it.borr
 /// What happened to loans, by loan.
 pub const LOAN_FACTS: Table<LoanFact> =
     Table::new("loan-fact", |it| vec![("loan", it.loan.to_string())]);
+/// What somebody proposed for loans, by loan and by stage; those that wait, by loan once more.
+pub const PROPOSALS: Table<LoanProposal> = Table::new("loan-proposal", |it| {
+    let (loan, stage) = (it.loan.to_string(), it.proposal.stage);
+    let open = (stage == Stage::Open).then(|| ("open", loan.clone()));
+    [("loan", loan), ("stage", stage.name().to_owned())].into_iter().chain(open).collect()
+});
+/// The dunning of loans, under the loan's id: those that were dunned in their present arrears, and
+/// by the last step.
+pub const DUNNINGS: Table<Dunning> = Table::new("loan-dunning", |it| {
+    let links = it.step().map(|last| [("dunned", "yes".to_owned()), ("step", last.step.clone())]);
+    links.into_iter().flatten().collect()
+});
 /// The categories of loans, under the loan's id.
 pub const GRADES: Table<Grade> = Table::new("loan-grade", |_| Vec::new());
 /// What is owed on a loan, under the loan's id.

@@ -15,6 +15,8 @@
 //! a seed.
 //!
 //! A [`Line`] is drawn on again and again; each drawing is a loan that lives as any other.
+//! What gives money up is a [`proposal`] first, which somebody else approves. [`dunning`] is what
+//! is done about a loan that is past due.
 //!
 //! Lending says what happened ([`Entry`]: `repayment` with so much interest and so much
 //! principal); the product says which accounts that moves.
@@ -37,6 +39,7 @@ pub mod cycle;
 pub mod day;
 pub mod decision;
 pub mod disclosure;
+pub mod dunning;
 pub mod explain;
 pub mod fact;
 mod life;
@@ -44,6 +47,7 @@ pub mod line;
 pub mod loan;
 pub mod outcome;
 pub mod plan;
+pub mod proposal;
 pub mod reject;
 pub mod settlement;
 pub mod simulation;
@@ -54,12 +58,14 @@ pub use contract::{disburse, sign};
 pub use correction::History;
 pub use day::close_day;
 pub use decision::happen;
+pub use dunning::Dunning;
 pub use explain::Explaining;
 pub use fact::{Fact, What};
 pub use line::Line;
 pub use loan::{Borrower, Bucket, Loan, Owed, Position, Status};
 pub use outcome::{Entry, Event, Outcome};
 pub use plan::Rules;
+pub use proposal::Proposal;
 pub use reject::Reject;
 pub use settlement::{Quote, quote};
 

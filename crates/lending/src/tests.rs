@@ -1,11 +1,13 @@
 mod book;
 mod corrections;
 mod cycle;
+mod dunning;
 mod explain;
 mod life;
 mod lines;
 mod lives;
 mod origination;
 mod properties;
+mod proposals;
 mod simulation;
 mod tables;

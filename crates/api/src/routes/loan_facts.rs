@@ -112,7 +112,7 @@ enum PaymentFact {
     deny_unknown_fields
 )]
 #[schema(as = LoanChangeFact)]
-enum ChangeFact {
+pub(super) enum ChangeFact {
     /// Another rate counts from here on.
     RateChange {
         /// Of a year, as a fraction.
@@ -218,13 +218,13 @@ struct PreviewBody {
 /// An amount of an accounting event; less than was booked before is negative.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LoanEntry)]
-struct EntryBody {
+pub(super) struct EntryBody {
     /// The event, such as `repayment`.
-    event: &'static str,
+    pub(super) event: String,
     /// Which amount of it, such as `principal`.
-    name: &'static str,
+    pub(super) name: String,
     /// How much, in major units of the loan's currency.
-    amount: Major,
+    pub(super) amount: Major,
 }
 
 /// List what happened to a loan
@@ -282,8 +282,8 @@ async fn preview(
 
 /// Change a loan
 ///
-/// Another rate, another plan, a waiver, a charge-off, a sale. Operators cannot: what is agreed
-/// anew or given up needs other eyes.
+/// Another rate, another plan, a pause of interest. Operators cannot: what is agreed anew needs
+/// other eyes. What gives something up needs four, and is refused as `proposal-needed`: propose it.
 #[utoipa::path(
     post, path = "/v1/loans/{loan}/changes", tag = "loans", operation_id = "change_loan",
     params(("loan" = Name, Path, description = "The loan's id.")),
@@ -323,8 +323,8 @@ fn previewed(LoanPreview { state, entries }: LoanPreview) -> Answer {
     let currency = state.loan.currency;
     let plan = state.loan.plan.iter().map(|it| super::loans::instalment(it, currency)).collect();
     let entries = entries.into_iter().map(|(event, name, money)| EntryBody {
-        event,
-        name,
+        event: event.to_owned(),
+        name: name.to_owned(),
         amount: Major::of(money.amount, currency),
     });
     let entries = entries.collect();
@@ -362,9 +362,16 @@ impl PaymentBody {
 
 impl ChangeBody {
     fn read(&self) -> Result<Happening, ApiError> {
+        self.fact.read(self.on)
+    }
+}
+
+impl ChangeFact {
+    /// What is to happen, on a value date.
+    pub(super) fn read(&self, on: Option<Day>) -> Result<Happening, ApiError> {
         let mut reader = Reader { currency: None };
-        let what = reader.change(&self.fact)?;
-        Ok(Happening { what, currency: reader.currency, on: self.on.map(|it| it.0) })
+        let what = reader.change(self)?;
+        Ok(Happening { what, currency: reader.currency, on: on.map(|it| it.0) })
     }
 }
 
@@ -446,33 +453,55 @@ fn read_rate(text: &str) -> Result<Decimal, ApiError> {
         .map_err(|_| ApiError::malformed_body(Fault::at("/fact/rate", "malformed-rate", detail)))
 }
 
+/// What of something that happened its views show apart.
+pub(super) struct Details {
+    /// The money that moves.
+    pub(super) amount: Money,
+    /// The price that is a part of it.
+    pub(super) fee: Option<Money>,
+    /// The rate that it sets.
+    pub(super) rate: Option<String>,
+    /// The due dates that it sets.
+    pub(super) due: Option<Vec<Day>>,
+    /// What is given up.
+    pub(super) waived: Option<OwedBody>,
+}
+
+impl Details {
+    pub(super) fn of(what: &What, currency: Currency) -> Self {
+        let money = |amount| Money::of(amount, currency);
+        let fee = match what {
+            What::Disbursal { fees: fee, .. }
+            | What::Prepayment { fee, .. }
+            | What::Settlement { fee, .. } => Some(money(*fee)),
+            _ => None,
+        };
+        let (rate, due) = match what {
+            What::RateChange { rate, .. } => (Some(rate.to_string()), None),
+            What::Rescheduling(it) => {
+                let due = it.due.iter().copied().map(Day).collect();
+                (it.rate.map(|rate| rate.to_string()), Some(due))
+            }
+            _ => (None, None),
+        };
+        let waived = match what {
+            What::Waiver { waived } => Some(owed(waived, currency)),
+            _ => None,
+        };
+        Self { amount: money(what.amount()), fee, rate, due, waived }
+    }
+}
+
 fn fact_view(fact: Fact, currency: Currency) -> FactView {
     let Fact { number, on, booked_on, reversed_on, what } = fact;
-    let money = |amount| Money::of(amount, currency);
-    let fee = match &what {
-        What::Disbursal { fees: fee, .. }
-        | What::Prepayment { fee, .. }
-        | What::Settlement { fee, .. } => Some(money(*fee)),
-        _ => None,
-    };
-    let (rate, due) = match &what {
-        What::RateChange { rate, .. } => (Some(rate.to_string()), None),
-        What::Rescheduling(it) => {
-            (it.rate.map(|rate| rate.to_string()), Some(it.due.iter().copied().map(Day).collect()))
-        }
-        _ => (None, None),
-    };
-    let waived = match &what {
-        What::Waiver { waived } => Some(owed(waived, currency)),
-        _ => None,
-    };
+    let Details { amount, fee, rate, due, waived } = Details::of(&what, currency);
     FactView {
         number,
         what: what.name(),
         on: Day(on),
         booked_on: Day(booked_on),
         reversed_on: reversed_on.map(Day),
-        amount: money(what.amount()),
+        amount,
         fee,
         rate,
         due,

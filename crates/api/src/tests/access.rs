@@ -108,6 +108,7 @@ fn named(path: &str) -> String {
         "stop",
         "transfer",
         "key",
+        "proposal",
     ]
     .into_iter()
     .fold(path, |path, name| path.replace(&format!("{{{name}}}"), &id))

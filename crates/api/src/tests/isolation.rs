@@ -16,6 +16,7 @@ struct Things {
     ledger_account: String,
     transfer: String,
     key: String,
+    proposal: String,
 }
 
 async fn things(world: &World) -> Things {
@@ -25,6 +26,9 @@ async fn things(world: &World) -> Things {
     let party = world.party(keys, 281).await;
     let (application, loan) = world.loan(keys, &party).await;
     let (_, line_application, line) = super::lines::open(world, &party).await;
+    let charge_off = json!({ "fact": { "what": "charge-off" } });
+    let proposals = format!("/v1/loans/{loan}/proposals");
+    let proposal = world.post(&keys.operator, &proposals, charge_off).await.get("/id");
     let open = json!({ "party": party, "product": "wallet" });
     let account = world.post(&keys.operator, "/v1/accounts", open).await.get("/account");
     world.publish(keys, &example("time-deposit")).await;
@@ -56,6 +60,7 @@ async fn things(world: &World) -> Things {
         ledger_account: uuid(1),
         transfer: uuid(3),
         key,
+        proposal,
     }
 }
 
@@ -80,6 +85,7 @@ impl Things {
             ("{stop}", &self.transfer),
             ("{transfer}", &self.transfer),
             ("{key}", &self.key),
+            ("{proposal}", &self.proposal),
             ("{purpose}", "marketing"),
             ("{product}", "pay-in-3"),
             ("{version}", "1"),
@@ -173,8 +179,17 @@ async fn lists_and_reports_show_ones_own_alone() {
     let world = World::new().await;
     let things = things(&world).await;
     let away = &world.away;
-    let lists =
-        ["parties", "products", "loans", "lines", "accounts", "term-deposits", "ledger/accounts"];
+    let lists = [
+        "parties",
+        "products",
+        "loans",
+        "lines",
+        "proposals",
+        "dunning",
+        "accounts",
+        "term-deposits",
+        "ledger/accounts",
+    ];
     for path in lists.map(|it| format!("/v1/{it}")) {
         assert_eq!(world.get(&away.auditor, &path).await.json()["data"], json!([]), "{path}");
     }

@@ -154,7 +154,8 @@ fn named(path: &str) -> String {
     let steps = path.split('/').enumerate().map(|(index, step)| match (index, step) {
         (
             3..=5,
-            "party" | "application" | "loan" | "line" | "account" | "deposit" | "key" | "transfer",
+            "party" | "application" | "loan" | "line" | "account" | "deposit" | "key" | "transfer"
+            | "proposal",
         )
         | (5, "freeze" | "stop") => super::world::uuid(1),
         (5, "purpose") => "marketing".to_owned(),

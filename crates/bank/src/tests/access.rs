@@ -3,19 +3,22 @@
 
 use deposits::{Rollover, Scope};
 use ledger::AccountState;
+use lending::proposal::Stage;
 use stdx::Id;
 
 use super::{
     command::{Command, person},
+    proposals::charge_off,
     replays::{new_account, transfer},
     world::{FIRST, LOAN, World},
 };
 use crate::{
     Bank, Caller, Refusal, Right, Role,
     keys::{ApiKey, NewKey},
+    loans::proposals::Proposed,
     products::Step,
     statements::EntriesOf,
-    tables::{ApplicationId, CurrentAccountId, LoanId, PartyId, TermDepositId},
+    tables::{ApplicationId, CurrentAccountId, LoanId, PartyId, ProposalId, TermDepositId},
 };
 
 /// What there is at home.
@@ -28,6 +31,7 @@ struct Things {
     account: CurrentAccountId,
     deposit: TermDepositId,
     key: Id<ApiKey>,
+    proposal: ProposalId,
 }
 
 async fn things(world: &World) -> Things {
@@ -40,20 +44,24 @@ async fn things(world: &World) -> Things {
     let accounts = ["A", "B"].map(new_account).to_vec();
     world.ok("accounts", Command::OpenLedgerAccounts(accounts)).await;
     world.ok("book", Command::Book(vec![transfer("t", "A", "B", 5)])).await;
+    let loan = world.lend("lent", party, 3_000_00, 6).await;
+    let doubtful = world.lend("doubtful", party, 3_000_00, 6).await;
+    let proposed: Proposed = world.answer("propose", charge_off(doubtful)).await;
     Things {
         party,
         application: applied.id,
         signed: world.signed("signed", party, 1_000_00, 6).await,
-        loan: world.lend("lent", party, 3_000_00, 6).await,
+        loan,
         account: world.account("account", party).await,
         deposit: super::deposits::deposit(world, party).await,
         key,
+        proposal: proposed.proposal,
     }
 }
 
 /// Commands that name something that is there already.
 fn commands_on(things: Things) -> Vec<Command> {
-    let Things { party, application, signed, loan, account, deposit, key } = things;
+    let Things { party, application, signed, loan, account, deposit, key, proposal } = things;
     let ledger_account = new_account("A").id;
     vec![
         Command::GiveConsent(party, "v1"),
@@ -65,6 +73,12 @@ fn commands_on(things: Things) -> Vec<Command> {
         Command::Sign(application),
         Command::Disburse(signed),
         Command::Repay(loan, 1_00),
+        charge_off(loan),
+        Command::ApproveProposal(proposal),
+        Command::RejectProposal(proposal),
+        Command::WithdrawProposal(proposal),
+        Command::Change(loan, lending::What::ChargeOff),
+        Command::ReverseFact(loan, 1),
         Command::Settle(loan, 1_00),
         Command::OpenAccount(party),
         Command::Deposit(account, 1_00),
@@ -120,14 +134,19 @@ type Read = (&'static str, Right, Result<usize, Refusal>);
 
 /// Reads of one thing.
 async fn reads_on(bank: &Bank, by: &Caller, things: Things) -> Vec<Read> {
-    let Things { party, application, loan, account, deposit, .. } = things;
+    let Things { party, application, loan, account, deposit, proposal, .. } = things;
     let known = person(1);
+    let doubtful = bank.proposal(by, proposal).await.map_or(loan, |it| it.record.loan);
+    let of_loan = bank.loan_proposals(by, doubtful, None, 9).await;
     let (ledger_account, transfer) = (new_account("A").id, transfer("t", "A", "B", 5).id);
     vec![
         ("party", Right::Read, bank.party(by, party).await.map(|_| 1)),
         ("known", Right::Read, bank.find_party(by, known.kind, &known.id_number).await.map(|_| 1)),
         ("application", Right::Read, bank.application(by, application).await.map(|_| 1)),
         ("loan", Right::Read, bank.loan(by, loan).await.map(|_| 1)),
+        ("proposal", Right::Read, bank.proposal(by, proposal).await.map(|_| 1)),
+        ("dunning", Right::Read, bank.loan_dunning(by, loan).await.map(|_| 1)),
+        ("proposals of a loan", Right::Read, of_loan.map(|it| it.data.len())),
         ("quote", Right::Read, bank.settlement_quote(by, loan, None).await.map(|_| 1)),
         ("account", Right::Read, bank.account(by, account).await.map(|_| 1)),
         ("deposit", Right::Read, bank.term_deposit(by, deposit).await.map(|_| 1)),
@@ -153,6 +172,7 @@ async fn lists(bank: &Bank, by: &Caller, things: Things) -> Vec<Read> {
     vec![
         ("parties", Right::Read, bank.parties(by, None, 9).await.map(|it| it.data.len())),
         ("loans", Right::Read, loans(None).await),
+        ("proposals", Right::Read, proposals(bank, by).await),
         ("loans of one", Right::Read, loans(Some(things.party)).await),
         ("deposits", Right::Read, deposits(None).await),
         ("deposits of one", Right::Read, deposits(Some(things.party)).await),
@@ -187,6 +207,15 @@ async fn lists(bank: &Bank, by: &Caller, things: Things) -> Vec<Read> {
         ("turnover", Right::Audit, bank.turnover(by, "").await.map(|it| it.len())),
         ("keys", Right::Keys, bank.api_keys(by, None, 9).await.map(|it| it.data.len())),
     ]
+}
+
+/// At any stage.
+async fn proposals(bank: &Bank, by: &Caller) -> Result<usize, Refusal> {
+    let mut found = 0;
+    for stage in Stage::ALL {
+        found += bank.proposals(by, stage, None, 9).await?.data.len();
+    }
+    Ok(found)
 }
 
 /// Reads that every institution of these tests has something for.
@@ -260,7 +289,7 @@ async fn what_belongs_to_another_institution_is_not_there() {
     let away = home.neighbor().await;
     for (number, command) in commands_on(things).into_iter().enumerate() {
         let role = match command.right() {
-            Right::ReleaseProducts => Role::Approver,
+            Right::ReleaseProducts | Right::Approve => Role::Approver,
             _ => Role::Operator,
         };
         let refusal = away.give(role, &format!("steal/{number}"), &command).await.unwrap_err();

@@ -2,6 +2,7 @@
 
 use deposits::{Freeze, Rollover, Scope, Stop};
 use ledger::{AccountId, AccountState, Limits, Transfer};
+use lending::What;
 use money::{Amount, Currency, Money};
 use party::{
     Amendment, Document, DocumentKind, Kind, KycLevel, Method, Mobile, Personal, Purpose,
@@ -16,11 +17,11 @@ use crate::{
     accounts::{NewFreeze, NewStop, OpenAccount},
     deposits::OpenDeposit,
     keys::{ApiKey, NewKey},
-    loans::Apply,
+    loans::{Apply, Happening, proposals::Propose},
     periods::Suspense,
     plain::NewAccount,
     products::Step,
-    tables::{ApplicationId, CurrentAccountId, LoanId, PartyId, TermDepositId},
+    tables::{ApplicationId, CurrentAccountId, LoanId, PartyId, ProposalId, TermDepositId},
 };
 
 #[derive(Clone, Debug)]
@@ -38,6 +39,13 @@ pub(super) enum Command {
     Disburse(LoanId),
     Repay(LoanId, i64),
     Settle(LoanId, i64),
+    /// Alone.
+    Change(LoanId, What),
+    Propose(LoanId, Propose),
+    ApproveProposal(ProposalId),
+    RejectProposal(ProposalId),
+    WithdrawProposal(ProposalId),
+    ReverseFact(LoanId, u32),
     OpenAccount(PartyId),
     CloseAccount(CurrentAccountId),
     WakeAccount(CurrentAccountId),
@@ -125,6 +133,8 @@ impl Command {
             C::Disburse(_)
             | C::Repay(..)
             | C::Settle(..)
+            | C::Propose(..)
+            | C::WithdrawProposal(_)
             | C::Deposit(..)
             | C::Withdraw(..)
             | C::CloseAccount(_)
@@ -152,7 +162,11 @@ impl Command {
             C::CloseDate(_) | C::ClosePeriod(_) | C::CloseHanging(_) | C::PrepareYear(_) => {
                 Right::Days
             }
-            C::ApproveYear(_) => Right::Approve,
+            C::ApproveYear(_)
+            | C::Change(..)
+            | C::ApproveProposal(_)
+            | C::RejectProposal(_)
+            | C::ReverseFact(..) => Right::Approve,
             C::CreateKey(_) | C::RevokeKey(_) => Right::Keys,
         }
     }
@@ -188,6 +202,15 @@ impl Command {
             C::Disburse(id) => given(bank.disburse(call, *id, None).await),
             C::Repay(id, amount) => given(bank.repay(call, *id, yuan(*amount)).await),
             C::Settle(id, amount) => given(bank.settle(call, *id, yuan(*amount)).await),
+            C::Change(id, what) => {
+                let happening = Happening { what: what.clone(), currency: None, on: None };
+                given(bank.loan_happens(call, *id, &happening).await)
+            }
+            C::Propose(id, propose) => given(bank.propose(call, *id, propose).await),
+            C::ApproveProposal(id) => given(bank.approve_proposal(call, *id).await),
+            C::RejectProposal(id) => given(bank.reject_proposal(call, *id, "no").await),
+            C::WithdrawProposal(id) => given(bank.withdraw_proposal(call, *id).await),
+            C::ReverseFact(id, number) => given(bank.reverse_loan_fact(call, *id, *number).await),
             C::OpenAccount(party) => {
                 let open = OpenAccount { party: *party, product: "purse".to_owned() };
                 given(bank.open_account(call, &open).await)

@@ -14,7 +14,15 @@ use super::{
     command::{Command, yuan},
     world::{FIRST, World},
 };
-use crate::{Refusal, Role, documents::STATEMENT_DAYS_MAX, loans::Happening, tables::LoanId};
+use crate::{
+    Refusal, Role,
+    documents::STATEMENT_DAYS_MAX,
+    loans::{
+        Happening,
+        proposals::{Propose, Proposed},
+    },
+    tables::LoanId,
+};
 
 fn day(month: i8, day: i8) -> Date {
     jiff::civil::date(2025, month, day)
@@ -22,13 +30,17 @@ fn day(month: i8, day: i8) -> Date {
 
 impl World {
     async fn happens(&self, key: &str, loan: LoanId, what: What, on: Option<Date>) {
-        let call = self.call(Role::Approver, key, &Command::CloseDate(FIRST));
-        let call = match what {
-            What::Repayment { .. } => self.operator(key, &Command::CloseDate(FIRST)),
-            _ => call,
-        };
+        let money = matches!(what, What::Repayment { .. });
         let happening = Happening { what, currency: Some(Currency::CNY), on };
-        self.bank.loan_happens(&call, loan, &happening).await.unwrap();
+        if money {
+            let call = self.operator(key, &Command::CloseDate(FIRST));
+            self.bank.loan_happens(&call, loan, &happening).await.unwrap();
+        } else {
+            let propose = Command::Propose(loan, Propose::Fact(happening));
+            let proposed: Proposed = self.answer(&format!("{key}?"), propose).await;
+            let approve = Command::ApproveProposal(proposed.proposal);
+            self.give(Role::Approver, key, &approve).await.unwrap();
+        }
     }
 
     async fn statement(&self, loan: LoanId, from: Date, to: Date) -> Statement {

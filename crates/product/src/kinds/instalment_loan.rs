@@ -1,10 +1,13 @@
 //! Instalment loan: a sum lent once and repaid in instalments (分期贷款).
 
+use std::collections::BTreeSet;
+
 use money::{Decimal, Period, Rounding};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    definition::Text,
     expression::{Environment, Field, Type},
     kinds::{Event, Kind, Title},
     schema,
@@ -372,6 +375,73 @@ pub struct InstalmentLoan {
     /// Whether the sum may be paid out in parts (分次放款). Without it, at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tranches: Option<Tranches>,
+    /// What one person must propose and another approve (双人复核). What is not listed may be
+    /// proposed, too, or done by who approves.
+    #[serde(default = "four_eyes_default", skip_serializing_if = "is_four_eyes_default")]
+    #[schemars(length(max = CHANGES))]
+    pub four_eyes: BTreeSet<Change>,
+    /// What is done when the loan is past due, step by step (催收). Without it, nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = DUNNING_STEPS_MAX))]
+    pub dunning: Vec<DunningStep>,
+}
+
+/// The most steps of dunning.
+pub const DUNNING_STEPS_MAX: usize = 20;
+/// The latest step of dunning, in days past due.
+pub const DUNNING_DAYS_MAX: u32 = 3_660;
+
+/// Something that is done when a loan has been past due for so long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DunningStep {
+    /// At so many days past due; more than the step before.
+    #[schemars(range(min = 1, max = DUNNING_DAYS_MAX))]
+    pub after: u32,
+    /// Its name, such as `reminder`, `call` or `legal`.
+    #[schemars(schema_with = "schema::code")]
+    pub step: String,
+    /// What people call it.
+    pub title: Text,
+}
+
+/// How many sorts of change there are.
+pub const CHANGES: usize = 9;
+
+/// What can be changed of a loan beside the money that moves.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// Another rate.
+    RateChange,
+    /// No interest for a while.
+    InterestPause,
+    /// Other due dates, whether or not the borrower could keep the old ones.
+    Rescheduling,
+    /// Other due dates, because the borrower could not keep the old ones (重组).
+    DistressedRescheduling,
+    /// A part of what is due is given up.
+    Waiver,
+    /// The loan leaves the balance sheet as lost.
+    ChargeOff,
+    /// The claim on what was charged off is given up.
+    WriteOff,
+    /// The loan is sold.
+    Sale,
+    /// Something that happened is taken back.
+    Reversal,
+}
+
+/// What gives something up.
+fn four_eyes_default() -> BTreeSet<Change> {
+    use Change as C;
+    BTreeSet::from([C::DistressedRescheduling, C::Waiver, C::ChargeOff, C::WriteOff, C::Sale])
+}
+
+fn is_four_eyes_default(changes: &BTreeSet<Change>) -> bool {
+    *changes == four_eyes_default()
 }
 
 /// Amounts that may be borrowed.

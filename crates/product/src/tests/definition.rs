@@ -219,6 +219,13 @@ fn one_mistake() {
             "terms.waterfall=[overdue-fee, due-fee, overdue-fee, due-interest, \
             overdue-interest, due-principal, overdue-principal, due-penalty]",
         ),
+        (loan, "terms.four_eyes=[waver, sale, sale]"),
+        (
+            loan,
+            "terms.dunning=[{after: 3, step: sms, title: {en: Text, zh: 短信}}, \
+            {after: 3, step: sms, title: {en: Text, zh: 短信}}, \
+            {after: 0, step: Legal, title: {en: Legal, zh: 诉讼}}]",
+        ),
         (loan, "eligibility[1].rule=applicant.age"),
         (loan, "eligibility[1].rule=facts.job == 'skiled'"),
         (loan, "facts.job.type=txt\n eligibility[1].rule=facts.job == 1 && aplicant.age > 1"),
@@ -307,6 +314,12 @@ fn one_mistake() {
         terms.waterfall: The list has 1 items; it needs 8. Add what is missing. (too-few)
         terms.allocation: The waterfall takes its place. Remove it, or the waterfall. (unused)
         terms.waterfall[2]: A part is there twice, so another is never paid. Name each of the eight parts once. (duplicate-value)
+        terms.four_eyes[0]: `waver` is not one of the choices. Did you mean `waiver`? (unknown-value)
+        terms.four_eyes[2]: It is there already. Keep one. (duplicate-value)
+        terms.dunning[1].after: 3 days is not later than the step before, 3 days. Write the steps in order. (not-in-order)
+        terms.dunning[1].step: `sms` is there already. Give it another code. (duplicate-code)
+        terms.dunning[2].after: 0 is not in 1 to 3660. Choose a number in that range. (out-of-range)
+        terms.dunning[2].step: `Legal` is not a code. Write lower-case letters, digits and `-`, like `service-fee`. (malformed-code)
         eligibility[1].rule: At 1:1: This place takes a bool; this is a number. Compare it with something. (type-mismatch)
         eligibility[1].rule: At 1:14: `facts.job` is never "skiled". Did you mean "skilled"? (value-not-allowed)
         facts.job.type: `txt` is not one of the choices. Did you mean `text`? (unknown-value)

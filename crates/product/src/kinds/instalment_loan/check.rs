@@ -6,8 +6,8 @@ use money::{Decimal, Period};
 use stdx::Date;
 
 use super::{
-    AllocationBy, Component, EarlySettlement, Fee, FeeMoment, Grace, InstalmentLoan, KIND, Keep,
-    LoanProduct, Method, Prepayment, Slice, YEARS_MAX, allocation_default,
+    AllocationBy, Change, Component, EarlySettlement, Fee, FeeMoment, Grace, InstalmentLoan, KIND,
+    Keep, LoanProduct, Method, Prepayment, Slice, YEARS_MAX, allocation_default,
 };
 use crate::{
     check::Check,
@@ -34,6 +34,8 @@ pub(in crate::kinds) fn check(check: &mut Check<'_>) {
     early_settlement(check);
     prepayment(check);
     share(check, "/terms/down_payment/min_share");
+    no_repeats::<Change>(check, "/terms/four_eyes", "It is there already.", "Keep one.");
+    dunning(check);
     extremes(check);
 }
 
@@ -253,6 +255,19 @@ fn allocation(check: &mut Check<'_>) {
     }
 }
 
+fn dunning(check: &mut Check<'_>) {
+    check.distinct(&check.each("/terms/dunning", "step"));
+    let mut before = None;
+    for place in check.each("/terms/dunning", "after") {
+        let Some(after) = check.get::<u32>(&place) else { continue };
+        if let Some(before) = before.filter(|before| *before >= after) {
+            let reason = format!("{after} days is not later than the step before, {before} days.");
+            check.report(place, "not-in-order", reason, "Write the steps in order.");
+        }
+        before = Some(after);
+    }
+}
+
 fn early_settlement(check: &mut Check<'_>) {
     let fee = "/terms/early_settlement/fee";
     check.expression(fee, &EarlySettlement::environment(), Type::Number);
@@ -302,6 +317,8 @@ fn sound_part(check: &Check<'_>) -> Option<(LoanProduct, Date)> {
         prepayment: check.get("/terms/prepayment").unwrap_or_default(),
         down_payment: None,
         tranches: None,
+        four_eyes: BTreeSet::new(),
+        dunning: Vec::new(),
     };
     let effective = check.get("/effective")?;
     let definition = Definition {

@@ -434,6 +434,7 @@ fn lending_hint(reject: &lending::Reject) -> &'static str {
         R::BeyondTheSum | R::MoreThanPrepaid | R::MoreThanSubsidy | R::MoreThanDue => {
             "Read the loan: it says what is left of the sum, what is due and what was prepaid."
         }
+        R::AboveCeiling { .. } => "Choose a lower rate, or a longer term where fees weigh less.",
         R::RateOutOfRange => "Send a fraction: 0.045 is 4.5 %.",
         R::DatesNotInOrder => "Send dates after the business date, each after the one before.",
         R::NothingLeftToPlan => "Everything is due; it can be paid, or rescheduled no more.",

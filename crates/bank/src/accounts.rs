@@ -330,7 +330,7 @@ impl Bank {
         restraint: Id<()>,
         decide: impl Fn(&FoundAccount) -> Result<Outcome<CurrentAccount>, Refusal>,
     ) -> Result<Done<Restrained>, Refusal> {
-        call.caller.must(Right::Payments)?;
+        call.caller.must(Right::Freezes)?;
         let decide = &decide;
         self.carry_out(call, move || async move {
             let found = self.find_account(&call.caller, id).await?;

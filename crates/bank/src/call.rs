@@ -43,6 +43,8 @@ pub enum Right {
     Contracts,
     /// Pay out, take payments, settle, propose changes of loans; deposits and withdrawals.
     Payments,
+    /// Freeze accounts and deposits, stop payments from them, and lift both.
+    Freezes,
     /// Write product definitions and have them checked.
     DraftProducts,
     /// Approve, publish, suspend and retire products.
@@ -64,10 +66,11 @@ pub enum Right {
 
 impl Right {
     /// Every right with its name in messages and in the reference of the API.
-    pub const TABLE: [(Self, &'static str); 11] = [
+    pub const TABLE: [(Self, &'static str); 12] = [
         (Self::Parties, "parties"),
         (Self::Contracts, "contracts"),
         (Self::Payments, "payments"),
+        (Self::Freezes, "freezes"),
         (Self::DraftProducts, "draft-products"),
         (Self::ReleaseProducts, "release-products"),
         (Self::Ledger, "ledger"),
@@ -115,7 +118,15 @@ impl Role {
         (
             Self::Approver,
             "approver",
-            &[Right::ReleaseProducts, Right::Approve, Right::Keys, Right::Read, Right::Audit],
+            &[
+                // Who may pay money out of an account does not lift what holds it there.
+                Right::Freezes,
+                Right::ReleaseProducts,
+                Right::Approve,
+                Right::Keys,
+                Right::Read,
+                Right::Audit,
+            ],
         ),
         (Self::Auditor, "auditor", &[Right::Read, Right::Audit]),
         (Self::Partner, "partner", &[Right::Parties, Right::Contracts, Right::Read]),

@@ -1,9 +1,11 @@
-//! Categories of loans (五级分类), and what is set aside for each (专项准备).
+//! Categories of loans (五级分类), and what is set aside for each: by its category (专项准备), and
+//! of every loan (一般准备).
 //!
-//! Both are found anew from what is there: the category from arrears and restructuring by the
-//! pack in force, the allowance by bringing the loan's account of it to what the category asks
-//! for. So it does not matter how often it is done, and a loan that was charged off takes what was
-//! not set aside for it to expense the next time.
+//! All is found anew from what is there: the category from arrears and restructurings by the pack
+//! in force, the allowances by bringing the loan's accounts of them to what is asked for. That
+//! takes back what the month before asked for and books what this one does, as one difference; so
+//! it does not matter on how many days it is done. A loan that was charged off takes what was not
+//! set aside for it to expense the next time, and one that has ended gives back what was.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +13,11 @@ use compliance::{
     Entry,
     classification::{Category, Facts, Restructured, Rule, classify},
     cn,
-    provisions::special_provision,
+    provisions::{general_provision, special_provision},
 };
 use futures_util::{StreamExt, stream};
-use ledger::Side;
-use lending::{Position, Status};
+use ledger::{InstitutionId, Side};
+use lending::{Position, Status, What};
 use money::{Amount, Currency};
 use product::AccountCode;
 use serde::{Deserialize, Serialize};
@@ -30,8 +32,10 @@ use crate::{
     tables::{GRADES, LOANS, LoanId, POSITIONS},
 };
 
-/// What is set aside for a loan is on the account of this accounting event's credit side.
+/// What is set aside for the loss on a loan is on the account of this event's credit side.
 pub(crate) const PROVISION: &str = "provision";
+/// And so is what is set aside whatever its category.
+pub(crate) const GENERAL_PROVISION: &str = "general-provision";
 
 /// In which category a loan is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,12 +48,31 @@ pub struct Grade {
     /// The business date since which nothing has been past due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub normal_since: Option<Date>,
-    /// How many instalments were paid then.
+    /// How many instalments were paid then, or when a restructuring was first seen.
     #[serde(default)]
     pub paid_then: u32,
+    /// The last restructuring that was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restructuring: Option<Restructuring>,
     /// Why, from the highest floor down: regulation and article.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<String>,
+}
+
+/// A change of terms that the borrower could not keep (重组), as grades count it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restructuring {
+    /// The business date of it.
+    pub on: Date,
+    /// The first due date after it: observation begins there.
+    pub first_due: Date,
+    /// Whether the loan was under observation from an earlier one.
+    #[serde(default)]
+    pub again: bool,
+    /// Whether it was still under observation when it was graded.
+    #[serde(default)]
+    pub observed: bool,
 }
 
 /// The loans of a category, in one currency. Amounts are in minor units.
@@ -60,8 +83,11 @@ pub struct Graded {
     pub loans: u64,
     /// Principal owed on them.
     pub principal: Amount,
-    /// What is set aside for them.
+    /// What is set aside for them, by their category.
     pub allowance: Amount,
+    /// What is set aside for them as for every loan.
+    #[serde(default)]
+    pub general: Amount,
 }
 
 /// The answer to grading the loans.
@@ -74,7 +100,8 @@ pub struct LoansGraded {
 }
 
 impl Bank {
-    /// Finds the category of every loan, and sets aside what it asks for.
+    /// Finds the category of every loan, and sets aside what it asks for, and what is asked of
+    /// every loan: the posting at the end of a month.
     ///
     /// # Errors
     /// [`Refusal::Forbidden`], [`Refusal::Ledger`], [`Refusal::Store`].
@@ -94,11 +121,12 @@ impl Bank {
             let grading = grading.map(|(id, _)| self.grade_loan(call, id.cast(), on));
             let mut grading = stream::iter(grading).buffer_unordered(LANES_AT_ONCE);
             while let Some(graded) = grading.next().await {
-                let Some((currency, category, principal, allowance)) = graded? else { continue };
+                let Some((currency, category, graded)) = graded? else { continue };
                 let sum = categories.entry(currency).or_default().entry(category).or_default();
-                sum.loans += 1;
-                sum.principal += principal;
-                sum.allowance += allowance;
+                sum.loans += graded.loans;
+                sum.principal += graded.principal;
+                sum.allowance += graded.allowance;
+                sum.general += graded.general;
             }
             after = page.next;
             if after.is_none() {
@@ -116,14 +144,14 @@ impl Bank {
         .await
     }
 
-    /// Grades one loan: its currency, category, principal and allowance, while it is on the
+    /// Grades one loan: its currency, its category, and what it adds to that, while it is on the
     /// balance sheet.
     async fn grade_loan(
         &self,
         call: &Call,
         id: LoanId,
         on: Date,
-    ) -> Result<Option<(Currency, Category, Amount, Amount)>, Refusal> {
+    ) -> Result<Option<(Currency, Category, Graded)>, Refusal> {
         let of = call.caller.institution;
         let call = &call.within(format!("grade/{on}/{id}"));
         let graded = self.carry_out::<Option<_>, _>(call, move || async move {
@@ -134,35 +162,83 @@ impl Bank {
             let product = product.loan()?;
             let active = loan.status == Status::Active;
             let position = position.filter(|_| active);
-            let found = position.as_ref().and_then(|position| {
-                let was = before.as_ref().map(|it| &it.record);
-                grade(position, loan.restructured_on, was, on)
-            });
+            let was = before.as_ref().map(|it| &it.record);
+            let restructuring = match (&position, loan.restructured_on) {
+                (Some(_), Some(last)) => self.restructuring(of, id, last, was).await?,
+                _ => None,
+            };
+            let found = position.as_ref().and_then(|it| grade(it, restructuring, was, on));
             let (accounting, currency) = (product.accounting(), loan.currency);
             let books = Books { accounting, currency, contract: id.cast(), limited: None };
-            let account = books.contract_account(allowance_code(&product)?);
-            let set_aside = self.store().account(of, account).await?;
-            let set_aside = set_aside.map_or(Amount::ZERO, |it| it.balances.posted(Side::Credit));
             let principal = position.as_ref().map_or(Amount::ZERO, |it| it.principal);
             let category = found.as_ref().map_or(Category::Normal, |it| it.category);
-            let target = match cn::provisions().on("guidance", on) {
-                Some(ratios) => special_provision(&ratios.value, category, principal),
-                None => set_aside,
-            };
+            let ratios = cn::provisions().on("guidance", on).map(|it| it.value);
+            let asked = ratios.map(|ratios| {
+                let special = special_provision(&ratios, category, principal);
+                (special, general_provision(&ratios, principal))
+            });
+            let (special, general) = asked.unzip();
             let mut commit = call.commit("grade-loan", lane, on);
-            let more = target.checked_sub(set_aside).ok_or(lending::Reject::AmountTooLarge)?;
-            books.book(&mut commit, PROVISION, &[("amount", more)], on, &mut call.prng());
+            let mut prng = call.prng();
+            let mut set_aside = [Amount::ZERO; 2];
+            let events = [(PROVISION, special), (GENERAL_PROVISION, general)];
+            for ((event, asked), after) in events.into_iter().zip(&mut set_aside) {
+                let account = books.contract_account(allowance_code(&product, event)?);
+                let there = self.store().account(of, account).await?;
+                let there = there.map_or(Amount::ZERO, |it| it.balances.posted(Side::Credit));
+                *after = asked.unwrap_or(there);
+                let more = after.checked_sub(there).ok_or(lending::Reject::AmountTooLarge)?;
+                let amount = match there.checked_sub(*after) {
+                    Some(less) if less.is_positive() && event == GENERAL_PROVISION => {
+                        ("released", less)
+                    }
+                    _ => ("amount", more),
+                };
+                books.book(&mut commit, event, &[amount], on, &mut prng);
+            }
+            let version = before.as_ref().map_or(0, |it| it.version);
+            // A loan that has ended keeps its last grade; it names the loan that gives back.
+            let last = before.as_ref().filter(|_| !commit.transfers.is_empty());
+            if let Some(last) = last.filter(|_| found.is_none()) {
+                commit.put(&GRADES, id, version, &last.record);
+            }
             if let Some(found) = &found {
-                let version = before.as_ref().map_or(0, |it| it.version);
                 commit.put(&GRADES, id, version, found);
                 if before.is_none_or(|it| it.record.category != found.category) {
                     commit.tell("loan-graded", id, found);
                 }
             }
-            commit.answer(&found.map(|it| (currency, it.category, principal, target)));
+            let [allowance, general] = set_aside;
+            let graded = Graded { loans: 1, principal, allowance, general };
+            commit.answer(&found.map(|it| (currency, it.category, graded)));
             Ok(commit)
         });
         Ok(graded.await?.answer)
+    }
+
+    /// The last restructuring of a loan: what was seen of it before, or what its facts say.
+    async fn restructuring(
+        &self,
+        of: InstitutionId,
+        id: LoanId,
+        last: Date,
+        before: Option<&Grade>,
+    ) -> Result<Option<Restructuring>, Refusal> {
+        let seen = before.and_then(|it| it.restructuring);
+        if seen.is_some_and(|it| it.on == last) {
+            return Ok(seen);
+        }
+        let facts = self.all_facts(of, id).await?;
+        let first_dues = facts.iter().filter(|it| it.reversed_on.is_none()).filter_map(|fact| {
+            let What::Rescheduling(it) = &fact.what else { return None };
+            Some((fact.on, *it.due.first()?)).filter(|_| it.distressed)
+        });
+        let unseen = first_dues.filter(|(on, _)| seen.is_none_or(|seen| seen.on < *on));
+        let unseen: Vec<_> = unseen.collect();
+        let first_due = unseen.iter().find(|(on, _)| *on == last).map_or(last, |(_, due)| *due);
+        // Two that were never graded apart lie within one observation.
+        let again = seen.is_some_and(|it| it.observed) || unseen.len() > 1;
+        Ok(Some(Restructuring { on: last, first_due, again, observed: true }))
     }
 
     /// The grade of a loan, once it was graded.
@@ -179,46 +255,59 @@ impl Bank {
     }
 }
 
-/// The account that holds what is set aside.
-pub(crate) fn allowance_code(product: &product::LoanProduct) -> Result<AccountCode, Refusal> {
-    let rules = product.accounting().rules(PROVISION);
+/// The account that holds what an event sets aside.
+pub(crate) fn allowance_code(
+    product: &product::LoanProduct,
+    event: &str,
+) -> Result<AccountCode, Refusal> {
+    let rules = product.accounting().rules(event);
     rules.first().map(|rule| rule.credit).ok_or(Refusal::OtherKind)
 }
 
 /// The grade that follows from a position; `None` before the first rule.
 fn grade(
     position: &Position,
-    restructured_on: Option<Date>,
+    restructuring: Option<Restructuring>,
     before: Option<&Grade>,
     on: Date,
 ) -> Option<Grade> {
     let past_due = position.days_past_due > 0;
     let held = before.filter(|it| it.normal_since.is_some());
-    let (normal_since, paid_then) = match (past_due, held) {
+    let (normal_since, mut paid_then) = match (past_due, held) {
         (true, _) => (None, position.paid),
         (false, Some(held)) => (held.normal_since, held.paid_then),
         (false, None) => (Some(on), position.paid),
     };
+    let seen = before.and_then(|it| it.restructuring).map(|it| it.on);
+    if restructuring.is_some_and(|it| seen != Some(it.on)) {
+        // Due dates are those of the contract as it is now.
+        paid_then = position.paid;
+    }
+    let counted = |it: Restructuring| Restructured { first_due: it.first_due, again: it.again };
     let facts = Facts {
         on,
         was: before.map_or(Category::Normal, |it| it.category),
         days_past_due: position.days_past_due,
         technical: false,
-        restructured: restructured_on.map(|first_due| Restructured { first_due, again: false }),
+        restructured: restructuring.map(counted),
         normal_since,
         due_dates_met: position.paid.saturating_sub(paid_then),
         recovered: !past_due,
         other_floor: None,
     };
     let found = classify(cn::classification_loans(), &facts)?;
-    let reasons = found.reasons.iter().filter_map(|it| it.rule);
-    let article = |rule: &Entry<Rule>| {
-        let source = &rule.source;
-        let parts = [source.number.as_deref(), rule.article.as_deref()];
-        let parts = [Some(&*source.regulation)].into_iter().chain(parts).flatten();
-        parts.collect::<Vec<_>>().join(" ")
-    };
-    let reasons = reasons.map(article);
-    let reasons = reasons.collect();
-    Some(Grade { category: found.category, on, normal_since, paid_then, reasons })
+    let rules = || found.reasons.iter().filter_map(|it| it.rule);
+    let observed = rules()
+        .any(|it| matches!(it.value, Rule::Restructured { .. } | Rule::RestructuredAgain { .. }));
+    let restructuring = restructuring.map(|it| Restructuring { observed, ..it });
+    let reasons = rules().map(cited).collect();
+    Some(Grade { category: found.category, on, normal_since, paid_then, restructuring, reasons })
+}
+
+/// Regulation, number and article of a rule.
+fn cited(rule: &Entry<Rule>) -> String {
+    let source = &rule.source;
+    let parts = [source.number.as_deref(), rule.article.as_deref()];
+    let parts = [Some(&*source.regulation)].into_iter().chain(parts).flatten();
+    parts.collect::<Vec<_>>().join(" ")
 }

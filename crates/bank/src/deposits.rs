@@ -25,6 +25,7 @@ use crate::{
     },
     books::Books,
     days::CLOSE_DEPOSIT_DAY,
+    packs,
     tables::{
         CurrentAccountId, INSTITUTIONS, PARTIES, PartyId, TERM_DEPOSITS, TermDepositId, party_lane,
     },
@@ -116,6 +117,7 @@ impl Bank {
                 tenor: open.tenor,
                 rollover: open.rollover,
                 account: open.account.map(Id::cast),
+                least: packs::least(product.definition(), today),
             };
             let outcome = term::open(&product, placement, today)?;
             let mut prng = call.prng();
@@ -288,7 +290,7 @@ impl Bank {
         restraint: Id<()>,
         decide: impl Fn(&Found) -> Result<Outcome<TermDeposit>, Refusal>,
     ) -> Result<Done<Restrained>, Refusal> {
-        call.caller.must(Right::Payments)?;
+        call.caller.must(Right::Freezes)?;
         let decide = &decide;
         self.carry_out(call, move || async move {
             let found = self.find_deposit(&call.caller, id).await?;

@@ -207,9 +207,11 @@ impl Bank {
             contract: contract(id, product.definition()),
             issued_on: institution.business_date,
             amount: of.money(told.principal),
+            price: loan.price.map(|it| of.money(it)),
+            down_payment: loan.price.map(|it| of.money(it - loan.principal)),
             paid_out: of.money(told.paid_out),
             disbursed_on: told.disbursed_on,
-            every: Some(told.every),
+            every: told.every,
             method: of.method(),
             rate: of.rate(),
             day_count: told.day_count,
@@ -444,6 +446,7 @@ impl Step {
             What::RateChange { .. }
             | What::InterestPause { .. }
             | What::Rescheduling(_)
+            | What::ThirdPartyFee { .. }
             | What::Sale { .. } => MovementKind::Adjustment,
         }
     }
@@ -698,8 +701,9 @@ impl Told<'_> {
             PenaltyBase::OverduePrincipal => disclosure::PenaltyBase::OverduePrincipal,
             PenaltyBase::OverdueInstalment => disclosure::PenaltyBase::OverdueInstalment,
         };
-        let (rate, grace_days) = (penalty.rate, penalty.grace_days);
-        Some(disclosure::Penalty { rate, base, grace_days })
+        let rate = penalty.rate_at(self.told.rate);
+        let (multiple, grace_days) = (penalty.multiple, penalty.grace_days);
+        Some(disclosure::Penalty { rate, multiple, base, grace_days })
     }
 
     fn early_settlement(&self) -> disclosure::EarlySettlement {

@@ -24,7 +24,7 @@ use store::{LogBody, LogRow, PAGE_MAX, RecordEntry};
 use crate::{
     Bank, Caller, Refusal, Right,
     books::{Books, account_id},
-    classification::{Grade, PROVISION, allowance_code},
+    classification::{GENERAL_PROVISION, Grade, PROVISION, allowance_code},
     days::CLOSE_LOAN_DAY,
     institutions::Institution,
     loans::{fact_id, fixing},
@@ -195,7 +195,8 @@ impl Bank {
         Ok(None)
     }
 
-    /// What is set aside for a loan: what its category asks for, less what was set aside before.
+    /// What is set aside for a loan: what its category asks for, or what is asked of every loan, less
+    /// what was set aside before.
     async fn explain_provision(
         &self,
         caller: &Caller,
@@ -203,13 +204,15 @@ impl Bank {
         transfer: &Transfer,
     ) -> Result<Explanation, Refusal> {
         let of = caller.institution;
-        let unexplained = Unexplained::Event(PROVISION.to_owned());
+        let general = GENERAL_PROVISION.starts_with(&transfer.reason.to_string());
+        let event = if general { GENERAL_PROVISION } else { PROVISION };
+        let unexplained = Unexplained::Event(event.to_owned());
         let graded = row.record(GRADES.kind).ok_or_else(|| unexplained.clone())?;
         let grade: Grade = parse(graded)?;
         let id: LoanId = graded.id.cast();
         let loan = self.need(&LOANS, of, id, "loan").await?.record;
         let product = self.pinned_product(caller, &loan.product, loan.version).await?.loan()?;
-        let account = account_id(id.cast(), allowance_code(&product)?, loan.currency);
+        let account = account_id(id.cast(), allowance_code(&product, event)?, loan.currency);
         let amount = signed(transfer, transfer.credit == account).ok_or(unexplained.clone())?;
         let before = self.set_aside_before(of, account, transfer.id).await?;
         let position = self.last_record::<Position>(of, row, POSITIONS.kind, id.cast()).await?;
@@ -218,14 +221,23 @@ impl Bank {
         let ratios = pack.on("guidance", row.body.today).ok_or(unexplained)?;
         let money = |amount| Value::Amount(Money::new(amount, loan.currency));
         let owed = Derivation::leaf(PRINCIPAL, Rule::Booked, money(principal));
-        let share = Derivation::given(SHARE, Value::Rate(ratios.value.of(grade.category)));
+        let share = match general {
+            true => Derivation::given(GENERAL_SHARE, Value::Rate(ratios.value.general.0)),
+            false => Derivation::given(SHARE, Value::Rate(ratios.value.of(grade.category))),
+        };
         let share = share.under(Some(clause(&pack.name, pack.version, ratios)));
         let exact = Derivation::of(EXACT, Rule::Product, vec![owed, share])?;
         let target = Derivation::of(TARGET, Rule::Rounded { rounding: Rounding::Up }, vec![exact])?;
         let before = Derivation::leaf(SET_ASIDE, Rule::Booked, money(before));
-        let more = Derivation::of(PROVISION_NAME, Rule::Difference, vec![target, before])?;
-        let derivation = more.explaining(amount)?;
-        let (event, amount_name) = (PROVISION.to_owned(), "amount".to_owned());
+        let name = if general { GENERAL_NAME } else { PROVISION_NAME };
+        let released = general && amount.is_negative();
+        let (amount, parts) = match released {
+            true => (transfer.amount, vec![before, target]),
+            false => (amount, vec![target, before]),
+        };
+        let derivation = Derivation::of(name, Rule::Difference, parts)?.explaining(amount)?;
+        let amount_name = if released { "released" } else { "amount" }.to_owned();
+        let event = event.to_owned();
         Ok(Explanation { contract: id.cast(), event, amount_name, derivation })
     }
 
@@ -259,10 +271,12 @@ const fn name(code: &'static str, en: &'static str, zh: &'static str) -> Name {
 
 const PRINCIPAL: Name = name("outstanding", "principal outstanding", "未还本金");
 const SHARE: Name = name("provision-share", "share of its category", "计提比例");
+const GENERAL_SHARE: Name = name("general-share", "share of every loan", "一般准备比例");
 const EXACT: Name = name("exact-provision", "exact allowance", "精确准备");
-const TARGET: Name = name("allowance", "allowance its category asks for", "应计提准备");
+const TARGET: Name = name("allowance", "allowance that is asked for", "应计提准备");
 const SET_ASIDE: Name = name("set-aside", "set aside before", "已计提准备");
 const PROVISION_NAME: Name = name("provision", "provision", "计提专项准备");
+const GENERAL_NAME: Name = name("general-provision", "general provision", "计提一般准备");
 const REFERENCE: Name = name("reference-rate", "reference rate", "参考利率");
 
 impl Row {

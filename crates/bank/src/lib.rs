@@ -20,6 +20,7 @@ pub mod institutions;
 pub mod keys;
 pub mod lines;
 pub mod loans;
+pub mod packs;
 pub mod parties;
 pub mod periods;
 pub mod plain;

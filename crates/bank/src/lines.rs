@@ -25,6 +25,7 @@ use crate::{
     days::CLOSE_LINE_DAY,
     institutions::Institution,
     loans::{self, in_currency},
+    packs,
     tables::{
         INSTITUTIONS, LINE_APPLICATIONS, LINES, LOANS, LineApplicationId, LineId, LoanId, PARTIES,
         POSITIONS, PartyId, borrower, party_lane,
@@ -157,6 +158,8 @@ impl Bank {
                 facts: apply.facts.clone(),
                 reference: loans::reference(drawing, today),
                 suspended_after: loans::suspended_after(today),
+                price: None,
+                ceilings: packs::ceilings(product.definition(), today),
             };
             let (application, events) =
                 line::apply(&product, institution.calendar(), request, today)?;
@@ -551,7 +554,8 @@ impl FoundLine {
         let today = self.today();
         let reference = self.product.drawing().and_then(|it| loans::reference(it, today));
         let suspended_after = loans::suspended_after(today);
-        Drawing { loan, amount, term, reference, suspended_after }
+        let ceilings = packs::ceilings(self.product.definition(), today);
+        Drawing { loan, amount, term, reference, suspended_after, ceilings }
     }
 
     fn state(self) -> LineState {

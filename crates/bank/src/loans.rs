@@ -28,6 +28,7 @@ use crate::{
     books::Books,
     days::CLOSE_LOAN_DAY,
     institutions::Institution,
+    packs,
     tables::{
         APPLICATIONS, ApplicationId, DUNNINGS, INSTITUTIONS, LOAN_FACTS, LOANS, LoanFact, LoanId,
         PARTIES, POSITIONS, PartyId, borrower, party_lane,
@@ -47,6 +48,9 @@ pub struct Apply {
     pub product: String,
     /// How much.
     pub amount: Money,
+    /// What the purchase costs that the loan pays a part of.
+    #[serde(default)]
+    pub price: Option<Money>,
     /// In how many instalments; the product's usual number when absent.
     #[serde(default)]
     pub term: Option<u32>,
@@ -153,11 +157,13 @@ impl Bank {
             let request = Request {
                 borrower: borrower(apply.party),
                 amount,
+                price: apply.price.map(|it| in_currency(it, product.currency())).transpose()?,
                 term: apply.term,
                 applicant: self.applicant(call, &party.record, product.currency(), today).await?,
                 facts: apply.facts.clone(),
                 reference: reference(&product, today),
                 suspended_after: suspended_after(today),
+                ceilings: packs::ceilings(product.definition(), today),
             };
             let outcome =
                 lending::application::apply(&product, institution.calendar(), request, today)?;
@@ -562,7 +568,8 @@ fn right_for(what: &What) -> Right {
         | What::Prepayment { .. }
         | What::Settlement { .. }
         | What::Refund { .. }
-        | What::Subsidy { .. } => Right::Payments,
+        | What::Subsidy { .. }
+        | What::ThirdPartyFee { .. } => Right::Payments,
         What::RateChange { .. }
         | What::InterestPause { .. }
         | What::Rescheduling(_)
@@ -664,6 +671,7 @@ impl Found {
             Reset::EachFixing => fixing(floating.reference, day)?.from == day,
         };
         let rate = self.product.rate(reference(&self.product, day)).ok().filter(|_| is_due)?;
+        let rate = loan.terms.capped(rate);
         (rate != loan.schedule.rate && !loan.plan.is_empty()).then_some(rate)
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ledger::InstitutionId;
 use product::{
-    Chart, Definition, Document, LoanProduct, Problem, RevolvingProduct,
+    Chart, Definition, LoanProduct, Problem, RevolvingProduct,
     kinds::{
         current_account::{self, AccountProduct},
         instalment_loan, revolving_credit,
@@ -15,11 +15,12 @@ use product::{
 };
 use serde::{Deserialize, Serialize};
 use stdx::{Date, Id, Timestamp};
-use store::{Commit, Page, Stored, Versioned};
+use store::{Commit, PAGE_MAX, Page, Stored, Versioned};
 
 use crate::{
     Bank, Call, Caller, Done, PRODUCTS_CACHED_MAX, Refusal, Right,
     institutions::{ChartInUse, institution_lane},
+    packs,
     tables::{CHARTS, PRODUCTS},
 };
 
@@ -35,6 +36,17 @@ pub struct ProductChanged {
     pub version: u32,
     /// Where it stands now.
     pub status: Status,
+}
+
+/// What published versions are by the rules of a day.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PublishedCheck {
+    /// The day.
+    pub on: Date,
+    /// How many versions were looked at.
+    pub checked: u32,
+    /// Those that break a rule, with what is wrong.
+    pub broken: Vec<(Definition, Vec<Problem>)>,
 }
 
 /// A step of the life cycle after the draft.
@@ -90,11 +102,9 @@ impl Bank {
         caller: &Caller,
         text: &str,
     ) -> Result<Vec<Problem>, Refusal> {
+        let today = self.institution(caller).await?.record.business_date;
         let chart = self.chart(caller).await?;
-        Ok(match Document::parse(text) {
-            Ok(document) => product::check::check(&document, &chart),
-            Err(problem) => vec![problem],
-        })
+        Ok(packs::read(text, &chart, today).err().unwrap_or_default())
     }
 
     /// What a definition would do: schedule, cost, postings. Nothing is kept.
@@ -128,7 +138,7 @@ impl Bank {
         self.carry_out(call, move || async move {
             let today = self.institution(&call.caller).await?.record.business_date;
             let chart = self.chart_of(of).await?;
-            let definition = Definition::parse(text, &chart).map_err(Refusal::Definition)?;
+            let definition = packs::read(text, &chart, today).map_err(Refusal::Definition)?;
             let versions = self.versions(&call.caller, &definition.product).await?;
             let known: Vec<_> = versions.iter().map(|(_, it)| it.record.clone()).collect();
             let before = versions
@@ -165,7 +175,8 @@ impl Bank {
     /// # Errors
     /// [`Refusal::NotFound`], [`Refusal::Product`] when the step does not lead on from where the
     /// version stands or the same person would be both pairs of eyes; [`Refusal::Definition`]
-    /// when it is published and the institution's chart has changed too much since it was checked.
+    /// when it is published or resumed and breaks a rule of the day by now, or the institution's
+    /// chart has changed too much since it was checked.
     pub async fn step_product(
         &self,
         call: &Call,
@@ -182,6 +193,18 @@ impl Bank {
             let before = self.need(&PRODUCTS, of, id, "product version").await?;
             let after = step.take(before.record, &call.caller.actor, today, call.now)?;
             let mut commit = call.commit(command, institution_lane(of), today);
+            let first = match step {
+                Step::Publish(from) => Some(from),
+                Step::Resume => Some(today),
+                Step::Approve | Step::Suspend | Step::Retire => None,
+            };
+            if let Some(first) = first {
+                let first = first.max(after.definition.effective);
+                let broken = packs::problems(&after.definition, first);
+                if !broken.is_empty() {
+                    return Err(Refusal::Definition(broken));
+                }
+            }
             if matches!(step, Step::Publish(_)) {
                 self.fix_chart(&mut commit, &after.definition).await?;
             }
@@ -238,6 +261,37 @@ impl Bank {
     ) -> Result<Page<Stored<ProductVersion>, Id<()>>, Refusal> {
         caller.must(Right::Read)?;
         Ok(self.store().list(&PRODUCTS, caller.institution, after, limit).await?)
+    }
+
+    /// Holds every published version against the rules of a day: those that break one, with what is
+    /// wrong; on the business date when none is named.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`].
+    pub async fn check_published(
+        &self,
+        caller: &Caller,
+        on: Option<Date>,
+    ) -> Result<PublishedCheck, Refusal> {
+        caller.must(Right::Read)?;
+        let today = self.institution(caller).await?.record.business_date;
+        let mut check = PublishedCheck { on: on.unwrap_or(today), checked: 0, broken: Vec::new() };
+        let mut after = None;
+        loop {
+            let page = self.store().list(&PRODUCTS, caller.institution, after, PAGE_MAX).await?;
+            let versions = page.data.into_iter().map(|(_, it)| it.record);
+            for it in versions.filter(|it| it.status == Status::Published) {
+                check.checked += 1;
+                let problems = packs::problems(&it.definition, check.on);
+                if !problems.is_empty() {
+                    check.broken.push((it.definition, problems));
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(check);
+            }
+        }
     }
 
     /// Every version of one product, at most [`VERSIONS_MAX`].

@@ -36,22 +36,46 @@ pub type Series = Dated<Rate>;
 /// One rate of a series: its day, the rate, the source.
 pub type Fixing = Entry<Rate>;
 
+/// What a loan may cost a year at the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Ceiling {
+    /// How much.
+    pub at_most: Most,
+    /// Of what.
+    pub of: Measure,
+}
+
 /// The highest yearly rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ceiling {
+pub enum Most {
     /// This rate.
     Fixed(Rate),
     /// So many times the loan prime rate of one year on the day the contract was made.
     LprMultiple(u32),
 }
 
+/// What of the cost of a loan a ceiling is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    /// The contract rate.
+    Rate,
+    /// All interest and fees, as a simple yearly rate (综合融资成本).
+    AllInCost,
+}
+
 impl fmt::Display for Ceiling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fixed(rate) => rate.fmt(f),
-            Self::LprMultiple(times) => write!(f, "{times} × LPR of one year"),
+        match self.at_most {
+            Most::Fixed(rate) => rate.fmt(f)?,
+            Most::LprMultiple(times) => write!(f, "{times} × LPR of one year")?,
         }
+        f.write_str(match self.of {
+            Measure::Rate => ", the contract rate",
+            Measure::AllInCost => ", all-in cost",
+        })
     }
 }
 
@@ -63,9 +87,9 @@ pub fn ceiling<'a>(
     lpr: &Series,
 ) -> Option<(Decimal, &'a Entry<Ceiling>)> {
     let entry = ceilings.on(contract_date)?;
-    let rate = match entry.value {
-        Ceiling::Fixed(Rate(rate)) => rate,
-        Ceiling::LprMultiple(times) => {
+    let rate = match entry.value.at_most {
+        Most::Fixed(Rate(rate)) => rate,
+        Most::LprMultiple(times) => {
             lpr.on(contract_date)?.value.0.checked_mul(Decimal::from(times))?
         }
     };

@@ -3,8 +3,8 @@
 
 use std::cmp::Ordering;
 
-use money::{Amount, Currency, Decimal, Period};
-use product::TermProduct;
+use money::{Amount, Currency, Decimal, Money, Period};
+use product::{OfferReject, TermProduct};
 use serde::{Deserialize, Serialize};
 use stdx::{Date, Id};
 
@@ -103,6 +103,8 @@ pub struct Placement {
     pub rollover: Rollover,
     /// Where the holder is paid.
     pub account: Option<Id<CurrentAccount>>,
+    /// The smallest sum that may be put in on the day, beside what the product says.
+    pub least: Option<Amount>,
 }
 
 /// Makes a deposit on business date `on`, at the rate of the day.
@@ -115,11 +117,15 @@ pub fn open(
     placement: Placement,
     on: Date,
 ) -> Result<Outcome<TermDeposit>, Reject> {
-    let Placement { holder, amount: principal, tenor, rollover, account } = placement;
+    let Placement { holder, amount: principal, tenor, rollover, account, least } = placement;
     if !principal.is_positive() {
         return Err(Reject::AmountNotPositive);
     }
     let rate = product.offer(principal, tenor, on).map_err(Reject::NotOffered)?;
+    if let Some(least) = least.filter(|least| principal < *least) {
+        let min = Money::new(least, product.currency());
+        return Err(Reject::NotOffered(OfferReject::AmountTooSmall { min }));
+    }
     allowed(product, rollover)?;
     let matures_on = tenor.after(on, 1).ok_or(Reject::DateOutOfRange)?;
     let definition = product.definition();

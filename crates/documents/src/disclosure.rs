@@ -34,6 +34,12 @@ pub struct Disclosure {
     pub issued_on: Date,
     /// The sum lent.
     pub amount: Money,
+    /// What the purchase costs that the loan pays, when it pays one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Money>,
+    /// What of it the borrower pays: the price less `amount`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down_payment: Option<Money>,
     /// The sum paid out: less than `amount` by the fees kept back.
     pub paid_out: Money,
     /// The day of disbursal the plan assumes.
@@ -156,8 +162,11 @@ pub enum FeeTime {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Penalty {
-    /// Rate of a year, as a fraction.
+    /// Rate of a year, as a fraction, while the contract rate is what it is on this day.
     pub rate: Decimal,
+    /// How many times the contract rate it is, when it follows that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multiple: Option<Decimal>,
     /// What it is taken on.
     pub base: PenaltyBase,
     /// Days after the due date within which paying is not late.
@@ -298,6 +307,8 @@ impl Disclosure {
         self.party.as_ref().map_or(Ok(()), Party::check)?;
         self.contract.check()?;
         amounts(self.currency(), [self.paid_out])?;
+        let purchase = [self.price, self.down_payment].map(|it| it.unwrap_or(self.paid_out));
+        amounts(self.currency(), purchase)?;
         check_rows("plan", self.plan.len())?;
         check_rows("fees", self.fees.len())?;
         check_rows("notes", self.notes.len())?;
@@ -441,14 +452,18 @@ impl Disclosure {
     fn terms(&self, language: Language, totals: Totals) -> Vec<Fact> {
         let currency = self.currency();
         let shown = |money: Money| figures(money.amount, currency);
-        let mut facts = vec![
-            Fact::wide(
-                language.pick("大写金额", "Amount in words"),
-                in_words(self.amount, language),
-            ),
+        let mut facts = vec![Fact::wide(
+            language.pick("大写金额", "Amount in words"),
+            in_words(self.amount, language),
+        )];
+        if let (Some(price), Some(down_payment)) = (self.price, self.down_payment) {
+            facts.push(Fact::new(language.pick("商品价款", "Price"), shown(price)));
+            facts.push(Fact::new(language.pick("首付款", "Down payment"), shown(down_payment)));
+        }
+        facts.extend([
             Fact::new(language.pick("实际到账", "Paid out"), shown(self.paid_out)),
             Fact::new(language.pick("利息合计", "Total interest"), shown(totals.interest)),
-        ];
+        ]);
         let count = self.plan.len();
         let rhythm = self.every.map(|it| rhythm(it, language));
         let term = match (language, rhythm) {
@@ -626,6 +641,16 @@ impl Rate {
 impl Penalty {
     fn sentence(&self, language: Language) -> String {
         let rate = percent(self.rate);
+        let rate = match (self.multiple, language) {
+            (Some(multiple), Language::Zh) => {
+                format!("{rate}（合同利率的{}倍，随其调整）", multiple.normalize())
+            }
+            (Some(multiple), Language::En) => {
+                let multiple = multiple.normalize();
+                format!("{rate} ({multiple} times the contract rate, which it follows)")
+            }
+            (None, _) => rate,
+        };
         let base = match self.base {
             PenaltyBase::OverduePrincipal => language.pick("逾期本金", "overdue principal"),
             PenaltyBase::OverdueInstalment => {

@@ -11,7 +11,7 @@ use stdx::{Date, Id};
 use crate::{
     Reject,
     disclosure::{Disclosure, disclose},
-    loan::{Borrower, Terms},
+    loan::{Borrower, Ceiling, Terms},
     outcome::{Event, Outcome},
 };
 
@@ -25,6 +25,8 @@ pub struct Request {
     pub borrower: Id<Borrower>,
     /// How much.
     pub amount: Amount,
+    /// What the purchase costs that the loan pays a part of; the borrower pays the rest.
+    pub price: Option<Amount>,
     /// In how many instalments; the product's usual number when none is named.
     pub term: Option<u32>,
     /// What the rules may know of who asks.
@@ -35,6 +37,8 @@ pub struct Request {
     pub reference: Option<Decimal>,
     /// More days past due than this suspend interest; never when absent.
     pub suspended_after: Option<u32>,
+    /// What the loan may cost; all of them count.
+    pub ceilings: Vec<Ceiling>,
 }
 
 /// What the rules may know of an applicant, on the day of the application.
@@ -78,6 +82,9 @@ pub struct Application<O = Offer> {
     pub currency: Currency,
     /// How much was asked for.
     pub amount: Amount,
+    /// For a purchase of which price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Amount>,
     /// In how many instalments.
     pub term: u32,
     /// When.
@@ -133,7 +140,8 @@ pub struct Offer {
 ///
 /// # Errors
 /// [`Reject::NotOffered`], [`Reject::FactsInvalid`], and [`Reject::FeeImpossible`],
-/// [`Reject::ScheduleImpossible`], [`Reject::AnnualCostImpossible`] when the loan cannot be made.
+/// [`Reject::ScheduleImpossible`], [`Reject::AnnualCostImpossible`] when the loan cannot be made;
+/// [`Reject::AboveCeiling`] when it would cost more than it may.
 pub fn apply(
     product: &LoanProduct,
     calendar: &Calendar,
@@ -142,12 +150,18 @@ pub fn apply(
 ) -> Result<Outcome, Reject> {
     let term = request.term.unwrap_or_else(|| product.terms().term.chosen());
     product.offers(request.amount, term, on).map_err(Reject::NotOffered)?;
+    let purchase = product.purchase(request.amount, request.price).map_err(Reject::NotOffered)?;
     let rules = (product.definition(), product.eligibility());
     let application = decide(rules, request, term, on, |request| {
         let rate = product.rate(request.reference).map_err(Reject::ScheduleImpossible)?;
         let schedule = product.schedule_terms(request.amount, term, on, rate);
         let terms = Terms::of(product, request.suspended_after);
-        offer(product, calendar, terms, schedule, term)
+        let terms = Terms { ceilings: request.ceilings.clone(), ..terms };
+        let mut offer = offer(product, calendar, terms, schedule, term)?;
+        offer.disclosure.price = purchase.map(|it| it.price);
+        offer.disclosure.down_payment = purchase.map(|it| it.down_payment);
+        offer.disclosure.check(&offer.terms.ceilings)?;
+        Ok(offer)
     })?;
     let cost = |it: &Offer| {
         let Disclosure { annual_cost_simple, annual_cost_compound, .. } = it.disclosure;
@@ -178,6 +192,7 @@ pub(crate) fn decide<O>(
         version: definition.version,
         currency: definition.currency,
         amount: request.amount,
+        price: request.price,
         term,
         submitted_on: on,
         applicant: request.applicant,

@@ -81,6 +81,7 @@ struct Cell {
     loans: u64,
     paid_out: Amount,
     repaid: Amount,
+    /// What third parties paid.
     subsidy: Amount,
     /// What moved, each times the days from it to the end of the month: out less in.
     need_days: Amount,
@@ -247,7 +248,8 @@ impl Telling<'_, '_> {
 
     /// Whether nothing can happen any more.
     fn is_over(&self) -> bool {
-        let waiting = !self.planned.is_empty() || self.life.position.subsidy_due.is_positive();
+        let third_parties = self.life.position.subsidy_due + self.life.position.third_party_fees;
+        let waiting = !self.planned.is_empty() || third_parties.is_positive();
         !self.life.is_active() && !waiting
     }
 
@@ -378,7 +380,7 @@ impl Telling<'_, '_> {
         Ok(())
     }
 
-    /// The third party pays at the start of a month what it owes.
+    /// Third parties pay at the start of a month what they owe.
     fn begin_month(&mut self, today: Date) -> Result<(), Reject> {
         let alive = u64::from(self.life.is_active());
         self.cells.contract_months = self.cells.contract_months.saturating_add(alive);
@@ -386,18 +388,23 @@ impl Telling<'_, '_> {
         if amount.is_positive() {
             self.happens(What::Subsidy { amount }, today)?;
         }
+        let amount = self.life.position.third_party_fees;
+        if amount.is_positive() {
+            self.happens(What::ThirdPartyFee { amount }, today)?;
+        }
         Ok(())
     }
 
     /// Lets something happen, unless it is refused.
     fn happens(&mut self, what: What, today: Date) -> Result<(), Reject> {
-        let (amount, subsidy) = (what.amount(), matches!(what, What::Subsidy { .. }));
+        let third_party = matches!(what, What::Subsidy { .. } | What::ThirdPartyFee { .. });
+        let amount = what.amount();
         if let Err(reject) = self.life.book(what, today) {
             self.cells.refuse(&reject);
             return Ok(());
         }
         let cell = &mut self.cells.months[self.month];
-        let sum = if subsidy { &mut cell.subsidy } else { &mut cell.repaid };
+        let sum = if third_party { &mut cell.subsidy } else { &mut cell.repaid };
         *sum = add(*sum, amount)?;
         self.moved(Amount::ZERO - amount, today)?;
         self.booked()

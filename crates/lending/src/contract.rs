@@ -7,7 +7,7 @@ use crate::{
     Reject,
     application::{Application, Offer, take},
     fact::{Fact, Plan, What},
-    life::Life,
+    life::{Life, add},
     loan::{Loan, Status},
     outcome::{Event, Outcome},
     plan::Rules,
@@ -46,6 +46,7 @@ pub(crate) fn offered(offer: &Offer, on: Date) -> Loan {
         status: Status::Signed,
         currency: offer.disclosure.currency,
         principal: offer.disclosure.principal,
+        price: offer.disclosure.price,
         drawn: Amount::ZERO,
         drawings: 0,
         term: offer.disclosure.term,
@@ -66,7 +67,8 @@ pub(crate) fn offered(offer: &Offer, on: Date) -> Loan {
 ///
 /// # Errors
 /// [`Reject::NotAwaitingDisbursal`], [`Reject::DisbursalBeforeSigning`], [`Reject::OtherProduct`],
-/// [`Reject::ScheduleImpossible`]; [`Reject::BeyondTheSum`] and [`Reject::NotOffered`] for a part.
+/// [`Reject::ScheduleImpossible`], [`Reject::FeeImpossible`]; [`Reject::BeyondTheSum`] and
+/// [`Reject::NotOffered`] for a part.
 pub fn disburse(
     loan: &Loan,
     rules: Rules<'_>,
@@ -104,7 +106,11 @@ pub(crate) fn disbursed(
         false => rules.plan(&loan, &terms)?,
     };
     let plan = Box::new(Plan { terms, instalments });
-    let what = What::Disbursal { principal, fees: loan.upfront_fees, plan };
+    let third_party = rules.product.third_party_fees(loan.principal, loan.term);
+    let mut third_party = third_party.map_err(Reject::FeeImpossible)?.into_iter();
+    let third_party_fees = third_party.try_fold(Amount::ZERO, |sum, (_, _, fee)| add(sum, fee))?;
+    let fees = loan.upfront_fees;
+    let what = What::Disbursal { principal, fees, third_party_fees, plan };
     let mut life = Life::signed(loan, rules);
     life.position.through = on;
     life.happen(&what)?;

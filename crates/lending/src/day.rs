@@ -155,7 +155,8 @@ impl Open {
             DayCount::Thirty360 => DayCount::Act360,
             actual => actual,
         };
-        let yearly = base.to_decimal(loan.currency).checked_mul(terms.rate);
+        let rate = terms.rate_at(loan.schedule.rate);
+        let yearly = base.to_decimal(loan.currency).checked_mul(rate);
         let since = day_count.years(self.penalty_from, to);
         let since = since.of(yearly.ok_or(Reject::AmountTooLarge)?);
         self.penalty_exact.checked_add(since).ok_or(Reject::AmountTooLarge)

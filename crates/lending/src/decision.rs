@@ -7,7 +7,8 @@ use stdx::Date;
 use crate::{
     Reject,
     day::{check_open, running},
-    fact::{Fact, Rescheduling, What},
+    disclosure::disclose,
+    fact::{Fact, RateReason, Rescheduling, What},
     life::{Life, add},
     loan::{Loan, Position, Status},
     outcome::Outcome,
@@ -114,10 +115,18 @@ pub(crate) fn decide(life: &Life<'_>, what: What) -> Result<What, Reject> {
             positive(amount)?;
             must(*amount <= position.subsidy_due, Reject::MoreThanSubsidy)?;
         }
-        What::RateChange { rate, .. } => {
+        What::ThirdPartyFee { amount } => {
+            positive(amount)?;
+            must(*amount <= position.third_party_fees, Reject::MoreThanSubsidy)?;
+        }
+        What::RateChange { rate, reason } => {
             on_books()?;
             must((Decimal::ZERO..=RATE_MAX).contains(rate), Reject::RateOutOfRange)?;
             must(running(loan, position).is_some(), Reject::NothingLeftToPlan)?;
+            // A reset is what the contract says, and capped: a day can always be closed.
+            if *reason == RateReason::Agreed {
+                below_ceilings(life, *rate)?;
+            }
         }
         What::InterestPause { until } => {
             on_books()?;
@@ -186,6 +195,9 @@ fn rescheduling(life: &Life<'_>, it: &Rescheduling) -> Result<(), Reject> {
     if it.rate.is_some_and(|rate| !(Decimal::ZERO..=RATE_MAX).contains(&rate)) {
         return Err(Reject::RateOutOfRange);
     }
+    if let Some(rate) = it.rate {
+        below_ceilings(life, rate)?;
+    }
     if it.capitalise && life.position.suspended {
         return Err(Reject::InterestSuspended);
     }
@@ -194,4 +206,16 @@ fn rescheduling(life: &Life<'_>, it: &Rescheduling) -> Result<(), Reject> {
     } else {
         Ok(())
     }
+}
+
+/// Refuses a higher rate at which the loan, had it been lent at it, would have cost more than it
+/// may.
+fn below_ceilings(life: &Life<'_>, rate: Decimal) -> Result<(), Reject> {
+    let (loan, Rules { product, calendar }) = (&*life.loan, life.rules);
+    if rate <= loan.schedule.rate || loan.terms.ceilings.is_empty() {
+        return Ok(());
+    }
+    let from = loan.disbursed_on.unwrap_or(loan.signed_on);
+    let terms = product.schedule_terms(loan.principal, loan.term, from, rate);
+    disclose(product, calendar, &terms, loan.term)?.check(&loan.terms.ceilings)
 }

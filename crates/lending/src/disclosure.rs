@@ -19,7 +19,10 @@ use product::{
 use serde::{Deserialize, Serialize};
 use stdx::Date;
 
-use crate::Reject;
+use crate::{
+    Reject,
+    loan::{Ceiling, Measure},
+};
 
 /// What a borrower is told before signing; amounts are in minor units of `currency`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,12 +32,19 @@ pub struct Disclosure {
     pub currency: Currency,
     /// The sum lent (贷款本金).
     pub principal: Amount,
+    /// What the purchase costs that the loan pays (价款), when it pays one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Amount>,
+    /// What of it the borrower pays (首付): the price less the principal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down_payment: Option<Amount>,
     /// The sum paid out: the principal less the fees kept back.
     pub paid_out: Amount,
     /// How many instalments.
     pub term: u32,
-    /// The distance of two due dates.
-    pub every: Period,
+    /// The distance of two due dates; without it the plan alone says when they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Period>,
     /// How it is repaid (还款方式).
     pub method: Method,
     /// Nominal rate of a year (合同利率), as a fraction.
@@ -81,6 +91,22 @@ pub struct DisclosedFee {
     pub amount: Amount,
 }
 
+impl Disclosure {
+    /// Refuses a loan that would cost more than it may.
+    ///
+    /// # Errors
+    /// [`Reject::AboveCeiling`].
+    pub fn check(&self, ceilings: &[Ceiling]) -> Result<(), Reject> {
+        ceilings.iter().try_for_each(|&Ceiling { at_most, of }| {
+            let cost = match of {
+                Measure::Rate => self.rate,
+                Measure::AllInCost => self.annual_cost_simple,
+            };
+            if cost <= at_most { Ok(()) } else { Err(Reject::AboveCeiling { at_most }) }
+        })
+    }
+}
+
 /// What must be told of a loan whose plan follows from `schedule`.
 ///
 /// # Errors
@@ -102,6 +128,8 @@ pub fn disclose(
     Ok(Disclosure {
         currency: product.currency(),
         principal,
+        price: None,
+        down_payment: None,
         paid_out,
         term,
         every: terms.repayment.every,

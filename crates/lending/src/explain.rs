@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use money::{Amount, DayCount, Decimal, Money};
 use product::{
     derivation::{Clause, Derivation, Name, Rule, Unexplained, Value},
-    kinds::instalment_loan::{Component as Due, PenaltyBase},
+    kinds::instalment_loan::{Component as Due, Penalty, PenaltyBase},
     schedule::{
         Instalment, Terms,
         explain::{self, CarriedOrigin, Component, Explainer, Origin, Under},
@@ -95,6 +95,8 @@ const EXACT_PENALTY: Name = name("exact-penalty", "exact penalty interest", "精
 const PENALTY_SPAN: Name = name("penalty-of-days", "penalty interest of days", "区间罚息");
 const KEPT: Name = name("penalty-kept", "penalty interest of earlier days", "此前罚息");
 const BASE: Name = name("penalty-base", "what bears penalty", "罚息基数");
+const MULTIPLE: Name = name("multiple", "times the rate of the loan", "贷款利率倍数");
+const THIRD_PARTY_FEES: Name = name("third-party-fees", "fees of third parties", "第三方费用");
 const PENALTY_RATE: Name = name("penalty-rate", "penalty rate of a year", "罚息年利率");
 const YEARS: Name = name("part-of-year", "part of a year", "计息年分数");
 const FROM: Name = name("from", "first day", "起息日");
@@ -436,6 +438,13 @@ impl<'h> Teller<'h> {
                 let same = explained.amount() == Some(*fees);
                 Ok(if same { explained } else { said(FEES, *fees) })
             }
+            (What::Disbursal { third_party_fees, .. }, "third-party-fee", _) => {
+                Ok(said(THIRD_PARTY_FEES, *third_party_fees))
+            }
+            (What::ThirdPartyFee { amount }, "subsidy-received", _) => {
+                let due = with.booked_as(THIRD_PARTY_FEES, step.before.third_party_fees);
+                Derivation::of(AMOUNT, Rule::Minimum, vec![said(AMOUNT, *amount), due])
+            }
             (_, "settlement-fee" | "prepayment-fee", _) => self.fee(step, fact),
             (What::Refund { amount }, "refund", _) => {
                 let prepaid = with.booked_as(PREPAID, step.before.prepaid);
@@ -573,8 +582,7 @@ impl<'h> Teller<'h> {
             base.push(owed(PENALTY, penalty));
         }
         let base = self.of.sum(BASE, base)?.under(self.product("terms.penalty.base"));
-        let rate = Derivation::given(PENALTY_RATE, Value::Rate(terms.rate));
-        let rate = rate.under(self.product("terms.penalty.rate"));
+        let rate = self.penalty_rate(terms)?;
         let day_count = match self.life.loan.schedule.day_count {
             DayCount::Thirty360 => DayCount::Act360,
             actual => actual,
@@ -584,6 +592,21 @@ impl<'h> Teller<'h> {
         let years = Derivation::of(YEARS, Rule::PartOfYear { day_count }, dates)?;
         let years = years.under(self.product("terms.interest.day_count"));
         Derivation::of(PENALTY_SPAN, Rule::Product, vec![base, rate, years]).map(Some)
+    }
+
+    /// The penalty rate of a year: its own, or so many times the rate of the loan. What that was
+    /// before a fact counts until the day of the fact.
+    fn penalty_rate(&self, terms: &Penalty) -> Explained {
+        let Some(multiple) = terms.multiple else {
+            let rate = Value::Rate(terms.rate.unwrap_or_default());
+            return Ok(
+                Derivation::given(PENALTY_RATE, rate).under(self.product("terms.penalty.rate"))
+            );
+        };
+        let times = Derivation::given(MULTIPLE, Value::Number(multiple));
+        let times = times.under(self.product("terms.penalty.multiple"));
+        let stage = self.stages.last().ok_or(Unexplained::NotTold("plan"))?;
+        Derivation::of(PENALTY_RATE, Rule::Product, vec![stage.origin.rate.clone(), times])
     }
 
     /// Keeps what penalty a step kept.

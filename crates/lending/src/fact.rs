@@ -12,7 +12,7 @@ use product::{
 use serde::{Deserialize, Serialize};
 use stdx::Date;
 
-use crate::loan::Owed;
+use crate::loan::{Owed, is_zero};
 
 /// Something that happened to a loan, or to another contract of which as much can be said.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +41,9 @@ pub enum What {
         principal: Amount,
         /// Fees kept back.
         fees: Amount,
+        /// Fees that a third party owes.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        third_party_fees: Amount,
         /// How it is to be paid back.
         plan: Box<Plan>,
     },
@@ -77,6 +80,11 @@ pub enum What {
     },
     /// The third party that pays a part of the interest paid.
     Subsidy {
+        /// How much.
+        amount: Amount,
+    },
+    /// The third party that owes fees of the disbursal paid.
+    ThirdPartyFee {
         /// How much.
         amount: Amount,
     },
@@ -175,6 +183,7 @@ impl What {
             Self::Settlement { .. } => "settlement",
             Self::Refund { .. } => "refund",
             Self::Subsidy { .. } => "subsidy",
+            Self::ThirdPartyFee { .. } => "third-party-fee",
             Self::RateChange { .. } => "rate-change",
             Self::InterestPause { .. } => "interest-pause",
             Self::Rescheduling(_) => "rescheduling",
@@ -195,6 +204,7 @@ impl What {
             | Self::Settlement { amount, .. }
             | Self::Refund { amount }
             | Self::Subsidy { amount }
+            | Self::ThirdPartyFee { amount }
             | Self::Sale { price: amount } => *amount,
             Self::RateChange { .. }
             | Self::InterestPause { .. }
@@ -213,6 +223,7 @@ impl What {
             | Self::Prepayment { .. }
             | Self::Settlement { .. }
             | Self::Subsidy { .. }
+            | Self::ThirdPartyFee { .. }
             | Self::RateChange { .. }
             | Self::InterestPause { .. }
             | Self::Rescheduling(_)

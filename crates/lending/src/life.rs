@@ -99,8 +99,8 @@ impl<'l> Life<'l> {
     pub(crate) fn happen(&mut self, what: &What) -> Result<(), Reject> {
         let on = self.today();
         match what {
-            What::Disbursal { principal, fees, plan } => {
-                self.disbursed(*principal, *fees, plan);
+            What::Disbursal { principal, fees, third_party_fees, plan } => {
+                self.disbursed(*principal, *fees, *third_party_fees, plan);
                 Ok(())
             }
             What::Drawing { principal } => self.drawn(*principal),
@@ -116,6 +116,10 @@ impl<'l> Life<'l> {
             }
             What::Subsidy { amount } => {
                 self.subsidised(*amount);
+                Ok(())
+            }
+            What::ThirdPartyFee { amount } => {
+                self.fee_received(*amount);
                 Ok(())
             }
             What::RateChange { rate, .. } => {
@@ -152,15 +156,17 @@ impl<'l> Life<'l> {
         outcome
     }
 
-    fn disbursed(&mut self, principal: Amount, fees: Amount, plan: &Plan) {
+    fn disbursed(&mut self, principal: Amount, fees: Amount, owed_fees: Amount, plan: &Plan) {
         let (on, facts) = (self.today(), self.position.facts);
         let loan = self.loan.to_mut();
         (loan.status, loan.disbursed_on) = (Status::Active, Some(on));
         (loan.drawn, loan.drawings) = (principal, 1);
         (loan.plan, loan.schedule) = (plan.instalments.clone(), plan.terms.clone());
-        self.position = Position { facts, ..Position::new(principal, on) };
+        let third_party_fees = owed_fees;
+        self.position = Position { facts, third_party_fees, ..Position::new(principal, on) };
         self.outcome.book("disbursal", vec![("principal", principal)]);
         self.outcome.book("disbursal-fee", vec![("fee", fees)]);
+        self.outcome.book("third-party-fee", vec![("fee", third_party_fees)]);
         let matures_on = self.loan.matures_on().unwrap_or(on);
         self.outcome.events.push(Event::LoanDisbursed { on, principal, fees, matures_on });
     }
@@ -248,6 +254,13 @@ impl<'l> Life<'l> {
         self.position.subsidy_due -= amount;
         self.outcome.book("subsidy-received", vec![("subsidy", amount)]);
         self.outcome.events.push(Event::SubsidyReceived { on: self.today(), amount });
+    }
+
+    fn fee_received(&mut self, amount: Amount) {
+        let amount = amount.min(self.position.third_party_fees);
+        self.position.third_party_fees -= amount;
+        self.outcome.book("subsidy-received", vec![("fee", amount)]);
+        self.outcome.events.push(Event::ThirdPartyFeeReceived { on: self.today(), amount });
     }
 
     fn rescheduled(&mut self, it: &Rescheduling) -> Result<(), Reject> {
@@ -438,7 +451,7 @@ impl<'l> Life<'l> {
         }
     }
 
-    fn keep_penalties(&mut self) -> Result<(), Reject> {
+    pub(crate) fn keep_penalties(&mut self) -> Result<(), Reject> {
         let (loan, today) = (&self.loan, self.position.through);
         self.position.open.iter_mut().try_for_each(|open| open.keep_penalty(loan, today))
     }

@@ -29,7 +29,7 @@ use crate::{
     day::{days_between, days_past_due},
     disclosure::{Disclosure, disclose},
     life::add,
-    loan::{Borrower, Loan, Position, Status, Terms},
+    loan::{Borrower, Ceiling, Loan, Position, Status, Terms},
     outcome,
     plan::Rules,
 };
@@ -188,7 +188,7 @@ impl LineOffer {
 }
 
 /// What somebody draws.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Drawing {
     /// The loan that it will be.
     pub loan: Id<Loan>,
@@ -200,6 +200,8 @@ pub struct Drawing {
     pub reference: Option<Decimal>,
     /// More days past due than this suspend interest; never when absent.
     pub suspended_after: Option<u32>,
+    /// What the loan may cost; all of them count.
+    pub ceilings: Vec<Ceiling>,
 }
 
 /// A line as a command finds it.
@@ -416,7 +418,9 @@ fn largest(
     let most = most_drawn(&drawing.terms().amount, request.amount, drawing.currency());
     drawing.lends(most, term).map_err(Reject::NotOffered)?;
     let schedule = drawing.schedule_terms(most, term, on, rate);
-    disclose(drawing, calendar, &schedule, term)
+    let told = disclose(drawing, calendar, &schedule, term)?;
+    told.check(&request.ceilings)?;
+    Ok(told)
 }
 
 /// The largest drawing within a limit.
@@ -827,7 +831,9 @@ impl Standing<'_> {
         let rate = product.rate(drawing.reference).map_err(Reject::ScheduleImpossible)?;
         let schedule = product.schedule_terms(drawing.amount, term, on, rate);
         let terms = Terms::of(product, drawing.suspended_after);
+        let terms = Terms { ceilings: drawing.ceilings, ..terms };
         let offer = application::offer(product, self.calendar, terms, schedule, term)?;
+        offer.disclosure.check(&offer.terms.ceilings)?;
         let signed = Loan {
             borrower: line.borrower,
             product: line.product.clone(),

@@ -38,7 +38,10 @@ pub struct Loan {
     pub currency: Currency,
     /// The sum lent.
     pub principal: Amount,
-    /// What of it was paid out so far.
+    /// What the purchase costs that it pays a part of, when it pays one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Amount>,
+    /// What of the sum was paid out so far.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub drawn: Amount,
     /// In how many parts.
@@ -87,6 +90,29 @@ pub struct Terms {
     /// More days past due than this suspend interest; never when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended_after: Option<u32>,
+    /// What it may cost, by the rules of the day of the offer; all of them count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ceilings: Vec<Ceiling>,
+}
+
+/// What a loan may cost a year at the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ceiling {
+    /// The highest rate of a year, as a fraction.
+    pub at_most: Decimal,
+    /// Of what.
+    pub of: Measure,
+}
+
+/// What of the cost of a loan a ceiling is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    /// The contract rate.
+    Rate,
+    /// All interest and fees: the simple annual cost (单利).
+    AllInCost,
 }
 
 /// Where a loan contract stands.
@@ -130,6 +156,9 @@ pub struct Position {
     /// What a third party owes of those that are due.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub subsidy_due: Amount,
+    /// What a third party owes of the fees of the disbursal.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub third_party_fees: Amount,
     /// Paid in advance; it pays the next instalment when that becomes due.
     pub prepaid: Amount,
     /// Days past due at the last close. See [`crate::day::days_past_due`].
@@ -180,7 +209,13 @@ impl Terms {
             waterfall: terms.waterfall.clone(),
             early_settlement: terms.early_settlement.allowed,
             suspended_after,
+            ceilings: Vec::new(),
         }
+    }
+
+    /// A floating rate as far as the ceilings let it follow its reference rate.
+    pub fn capped(&self, rate: Decimal) -> Decimal {
+        self.ceilings.iter().map(|it| it.at_most).fold(rate, Decimal::min)
     }
 
     /// Days after a due date within which paying is in time.
@@ -237,6 +272,7 @@ impl Position {
             interest: Amount::ZERO,
             subsidy: Amount::ZERO,
             subsidy_due: Amount::ZERO,
+            third_party_fees: Amount::ZERO,
             prepaid: Amount::ZERO,
             days_past_due: 0,
             suspended: false,

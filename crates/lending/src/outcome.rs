@@ -228,6 +228,13 @@ pub enum Event {
         /// How much.
         amount: Amount,
     },
+    /// The third party that owes fees of the disbursal paid.
+    ThirdPartyFeeReceived {
+        /// Business date.
+        on: Date,
+        /// How much.
+        amount: Amount,
+    },
     /// Another rate counts.
     RateChanged {
         /// From when.
@@ -357,6 +364,7 @@ impl Event {
             Self::LoanDrawn { .. } => "loan-drawn",
             Self::PrepaymentRefunded { .. } => "prepayment-refunded",
             Self::SubsidyReceived { .. } => "subsidy-received",
+            Self::ThirdPartyFeeReceived { .. } => "third-party-fee-received",
             Self::RateChanged { .. } => "rate-changed",
             Self::InterestPaused { .. } => "interest-paused",
             Self::LoanRescheduled { .. } => "loan-rescheduled",

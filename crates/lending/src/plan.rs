@@ -38,6 +38,10 @@ pub(crate) fn renew(life: &mut Life<'_>, change: impl FnOnce(&mut Terms)) -> Res
     let mut terms = life.loan.schedule.rest(running, life.position.through);
     terms.principal = life.undue();
     change(&mut terms);
+    if terms.rate != life.loan.schedule.rate {
+        // Penalty may follow the rate: what it was until today stays.
+        life.keep_penalties()?;
+    }
     let rest = life.rules.plan(&life.loan, &terms)?;
     let loan = life.loan.to_mut();
     loan.plan.truncate(life.position.opened as usize);

@@ -239,7 +239,8 @@ pub fn changes(what: &What) -> &'static [Change] {
         | What::Prepayment { .. }
         | What::Settlement { .. }
         | What::Refund { .. }
-        | What::Subsidy { .. } => &[],
+        | What::Subsidy { .. }
+        | What::ThirdPartyFee { .. } => &[],
         What::RateChange { .. } => &[Change::RateChange],
         What::InterestPause { .. } => &[Change::InterestPause],
         What::Rescheduling(it) if it.distressed => {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use money::Decimal;
 use product::{OfferReject, Problem, kinds::instalment_loan::FeeError, schedule::ScheduleError};
 
 /// A refusal. It is an answer, not an error: nothing changed.
@@ -125,10 +126,15 @@ pub enum Reject {
     MoreThanBought,
     /// The line is used by drawings, or by purchases on statements, and this is the other.
     OtherUse,
+    /// The loan would cost more a year than a rule it was offered under allows.
+    AboveCeiling {
+        /// What it may cost at the most, as a fraction.
+        at_most: Decimal,
+    },
 }
 
 /// Number and code of every reject, in the order of their numbers.
-pub const ALL: [(u16, &str); 59] = [
+pub const ALL: [(u16, &str); 60] = [
     (1, "not-offered"),
     (2, "facts-invalid"),
     (3, "schedule-impossible"),
@@ -188,6 +194,7 @@ pub const ALL: [(u16, &str); 59] = [
     (57, "cash-not-allowed"),
     (58, "more-than-bought"),
     (59, "other-use"),
+    (60, "above-ceiling"),
 ];
 
 impl Reject {
@@ -253,6 +260,7 @@ impl Reject {
             Self::CashNotAllowed => 57,
             Self::MoreThanBought => 58,
             Self::OtherUse => 59,
+            Self::AboveCeiling { .. } => 60,
         }
     }
 
@@ -271,6 +279,10 @@ impl fmt::Display for Reject {
             Self::NotOffered(cause) => return cause.fmt(f),
             Self::ScheduleImpossible(cause) => return cause.fmt(f),
             Self::FeeImpossible(cause) => return cause.fmt(f),
+            Self::AboveCeiling { at_most } => {
+                let percent = at_most.saturating_mul(Decimal::ONE_HUNDRED).normalize();
+                return write!(f, "the loan may cost {percent} % a year at the most");
+            }
             Self::FactsInvalid(_) => "the declared facts are not those the product asks for",
             Self::AnnualCostImpossible => "nothing would be paid out, so there is no annual cost",
             Self::NoOffer => "the application was declined",

@@ -306,6 +306,16 @@ impl<'a> Check<'a> {
             let reason = format!("The last day, {until}, is before the first, {effective}.");
             self.report("/until", "ends-before-it-begins", reason, "Move one of them.");
         }
+        let mut packs = BTreeSet::new();
+        for index in 0..self.len("/packs") {
+            let place = join("/packs", index);
+            let Some(rule) = self.get::<String>(&place).filter(|it| !packs.insert(it.clone()))
+            else {
+                continue;
+            };
+            let reason = format!("`{rule}` is there already.");
+            self.report(place, "duplicate-value", reason, "Keep one.");
+        }
     }
 
     fn facts(&mut self) {

@@ -18,6 +18,8 @@ use crate::{
 
 /// The most eligibility rules of a product.
 pub const RULES_MAX: usize = 100;
+/// The most rules of law a product names.
+pub const PACKS_MAX: usize = 20;
 /// The most facts an applicant may be asked for.
 pub const FACTS_MAX: usize = 100;
 /// The most values a fact may choose from.
@@ -66,6 +68,11 @@ pub struct Definition {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = RULES_MAX))]
     pub eligibility: Vec<Rule>,
+    /// The rules of law it is made under, by pack and key: `rate-ceilings/microloan`. A product
+    /// that breaks one is not published, and no contract under it breaks one either.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::pack_rules")]
+    pub packs: Vec<String>,
     /// The parameters of the kind.
     pub terms: Value,
     /// Where money goes, by event, where it differs from the kind's own accounting.

@@ -23,7 +23,7 @@ mod interest;
 mod level;
 
 pub use cost::annual_cost;
-pub use dates::{Days, DueDates};
+pub use dates::{Days, DueDates, YearDay};
 
 use dates::{Line, lines};
 use level::Level;

@@ -11,9 +11,10 @@ use stdx::Date;
 
 use crate::{
     chart::AccountCode,
-    definition::{CODE_MAX, Definition},
+    definition::{CODE_MAX, Definition, PACKS_MAX},
     expression::limits::SOURCE_BYTES,
-    kinds::Kind,
+    kinds::{Kind, instalment_loan::YEAR_DAYS_MAX},
+    schedule::YearDay,
 };
 
 /// A text whose form a JSON Schema names but cannot describe.
@@ -67,11 +68,24 @@ pub const FORMATS: &[Format] = &[
         is: |text| !text.trim().is_empty(),
         how: "an expression, like `applicant.age >= 18`",
     },
+    // Whether there is such a rule is not known here.
+    Format {
+        name: "pack-rule",
+        code: "malformed-pack-rule",
+        is: |text| text.split_once('/').is_some_and(|(pack, key)| is_code(pack) && is_code(key)),
+        how: "the name of a pack and a key in it, like `rate-ceilings/microloan`",
+    },
     Format {
         name: "period",
         code: "malformed-period",
         is: |text| text.parse::<Period>().is_ok(),
         how: "a number and a unit, like `1 month` or `2 weeks`",
+    },
+    Format {
+        name: "year-day",
+        code: "malformed-year-day",
+        is: |text| text.parse::<YearDay>().is_ok(),
+        how: "a month and a day that every year has, like `03-15`",
     },
 ];
 
@@ -117,6 +131,21 @@ pub fn decimal(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": ["number", "string"], "format": "decimal", "pattern": "^-?[0-9]+(\\.[0-9]+)?$",
     })
+}
+
+/// Days of every year.
+pub fn year_days(_: &mut SchemaGenerator) -> Schema {
+    let day = json!({ "type": "string", "format": "year-day", "pattern": "^[0-9]{2}-[0-9]{2}$" });
+    json_schema!({ "type": "array", "items": day, "minItems": 1, "maxItems": YEAR_DAYS_MAX })
+}
+
+/// Rules of law, by pack and key.
+pub fn pack_rules(_: &mut SchemaGenerator) -> Schema {
+    let rule = json!({
+        "type": "string", "format": "pack-rule",
+        "pattern": "^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*$",
+    });
+    json_schema!({ "type": "array", "items": rule, "maxItems": PACKS_MAX })
 }
 
 /// An expression.

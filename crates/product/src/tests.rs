@@ -12,6 +12,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         include_str!("../../../examples/products/certificate-of-deposit.yaml"),
     ),
     ("consumer-instalment", include_str!("../../../examples/products/consumer-instalment.yaml")),
+    ("farm-harvest", include_str!("../../../examples/products/farm-harvest.yaml")),
     ("farm-loan", include_str!("../../../examples/products/farm-loan.yaml")),
     ("farm-season", include_str!("../../../examples/products/farm-season.yaml")),
     ("merchant-instalment", include_str!("../../../examples/products/merchant-instalment.yaml")),

@@ -399,7 +399,8 @@ impl Draw<'_> {
         let amount = cny(5_000 + self.prng.below(900_000).cast_signed());
         let term = u32::try_from(1 + self.prng.below(4)).ok();
         let product = if self.prng.chance(3) { "purse" } else { "loan" }.to_owned();
-        Command::Apply(Apply { party, product, amount, term, facts: BTreeMap::new() })
+        let (price, facts) = (None, BTreeMap::new());
+        Command::Apply(Apply { party, product, amount, price, term, facts })
     }
 
     fn settle(&mut self, of: InstitutionId, loan: LoanId) -> Command {

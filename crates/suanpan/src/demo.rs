@@ -205,6 +205,7 @@ impl Story {
             party,
             product: who.product.to_owned(),
             amount: who.amount,
+            price: None,
             term: Some(who.term),
             facts: who.facts.clone(),
         };

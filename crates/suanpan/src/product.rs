@@ -25,7 +25,7 @@ use product::{
 use serde::Serialize;
 use stdx::Date;
 
-use crate::book;
+use crate::{book, institution, system};
 
 /// Checks, simulates and describes product definitions.
 #[derive(Subcommand)]
@@ -42,6 +42,10 @@ pub(crate) enum Product {
 pub(crate) struct Check {
     /// The definition, YAML or JSON; `-` for standard input.
     file: PathBuf,
+    /// The day of the rules of law it is held against, or its first day where that is later; today
+    /// when absent.
+    #[arg(long)]
+    on: Option<Date>,
     /// Prints one JSON object: `{"problems": [...]}`.
     #[arg(long)]
     json: bool,
@@ -136,10 +140,8 @@ impl Product {
 impl Check {
     fn run(self) -> anyhow::Result<()> {
         let text = read(&self.file)?;
-        let problems = match Document::parse(&text) {
-            Ok(document) => product::check::check(&document, Chart::china()),
-            Err(problem) => vec![problem],
-        };
+        let on = self.on.unwrap_or_else(|| institution::today(system::now()));
+        let problems = bank::packs::read(&text, Chart::china(), on).err().unwrap_or_default();
         if self.json {
             let answer = serde_json::json!({ "problems": problems });
             println!("{}", serde_json::to_string_pretty(&answer)?);

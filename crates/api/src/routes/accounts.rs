@@ -315,7 +315,7 @@ async fn wake(
     params(("account" = Name, Path, description = "The account's id.")),
     request_body = FreezeAsked,
     responses((status = 200, description = "Frozen.", body = RestrainedBody)),
-    security(("key" = ["payments"])),
+    security(("key" = ["freezes"])),
 )]
 async fn freeze(
     State(api): State<Api>,
@@ -335,7 +335,7 @@ async fn freeze(
         ("freeze" = Name, Path, description = "The freeze's id."),
     ),
     responses((status = 200, description = "Lifted.", body = RestrainedBody)),
-    security(("key" = ["payments"])),
+    security(("key" = ["freezes"])),
 )]
 async fn unfreeze(
     State(api): State<Api>,
@@ -354,7 +354,7 @@ async fn unfreeze(
     params(("account" = Name, Path, description = "The account's id.")),
     request_body = StopAsked,
     responses((status = 200, description = "Kept back.", body = RestrainedBody)),
-    security(("key" = ["payments"])),
+    security(("key" = ["freezes"])),
 )]
 async fn stop_payment(
     State(api): State<Api>,
@@ -374,7 +374,7 @@ async fn stop_payment(
         ("stop" = Name, Path, description = "The stop-payment's id."),
     ),
     responses((status = 200, description = "Released.", body = RestrainedBody)),
-    security(("key" = ["payments"])),
+    security(("key" = ["freezes"])),
 )]
 async fn release_stop(
     State(api): State<Api>,

@@ -51,6 +51,9 @@ struct NewApplication {
     product: String,
     /// How much.
     amount: Money,
+    /// What the purchase costs that the loan pays (价款): the applicant pays the rest (首付).
+    /// Needed where the product asks for a down payment.
+    price: Option<Money>,
     /// In how many instalments; the product's usual number when absent.
     term: Option<u32>,
     /// What the product asks beside; its definition lists the facts.
@@ -72,6 +75,8 @@ struct ApplicationBody {
     version: u32,
     /// How much was asked for.
     amount: Money,
+    /// For a purchase of which price.
+    price: Option<Money>,
     /// In how many instalments.
     term: u32,
     /// When.
@@ -155,13 +160,17 @@ pub(crate) struct DisclosureBody {
     currency: String,
     /// The sum lent (贷款本金).
     principal: Major,
+    /// What the purchase costs that the loan pays (价款).
+    price: Option<Major>,
+    /// What of it the borrower pays (首付): the price less the principal.
+    down_payment: Option<Major>,
     /// The sum paid out.
     paid_out: Major,
     /// How many instalments.
     term: u32,
-    /// The distance of two due dates.
+    /// The distance of two due dates; null where the plan alone says when they are.
     #[schema(example = "1 month")]
-    every: String,
+    every: Option<String>,
     /// How it is repaid (还款方式).
     #[schema(value_type = schema::RepaymentMethod)]
     method: Method,
@@ -257,8 +266,10 @@ async fn sign(
 }
 
 fn application(new: NewApplication) -> Result<Apply, ApiError> {
-    let NewApplication { party, product, amount, term, facts } = new;
-    Ok(Apply { party: party.id(), product, amount: amount.read("/amount")?, term, facts })
+    let NewApplication { party, product, amount, price, term, facts } = new;
+    let (party, amount) = (party.id(), amount.read("/amount")?);
+    let price = price.map(|it| it.read("/price")).transpose()?;
+    Ok(Apply { party, product, amount, price, term, facts })
 }
 
 fn view(id: ApplicationId, application: Application) -> ApplicationBody {
@@ -269,6 +280,7 @@ fn view(id: ApplicationId, application: Application) -> ApplicationBody {
         product: application.product,
         version: application.version,
         amount: Money::of(application.amount, currency),
+        price: application.price.map(|it| Money::of(it, currency)),
         term: application.term,
         submitted_on: Day(application.submitted_on),
         applicant: applicant(application.applicant, currency),
@@ -308,9 +320,11 @@ pub(crate) fn disclosure(told: Disclosure) -> DisclosureBody {
     DisclosureBody {
         currency: currency.to_string(),
         principal: major(told.principal),
+        price: told.price.map(major),
+        down_payment: told.down_payment.map(major),
         paid_out: major(told.paid_out),
         term: told.term,
-        every: told.every.to_string(),
+        every: told.every.map(|it| it.to_string()),
         method: told.method,
         rate: told.rate.to_string(),
         day_count: told.day_count,
@@ -321,7 +335,7 @@ pub(crate) fn disclosure(told: Disclosure) -> DisclosureBody {
         upfront_fees: major(told.upfront_fees),
         instalment_fees: major(told.instalment_fees),
         total_repayable: major(told.total_repayable),
-        penalty: told.penalty.map(penalty),
+        penalty: told.penalty.map(|it| penalty(it, told.rate)),
         allocation: told.allocation,
         early_settlement: told.early_settlement,
         early_settlement_fee: told.early_settlement_fee,

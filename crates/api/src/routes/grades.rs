@@ -34,8 +34,10 @@ struct GradedBody {
     loans: u64,
     /// Principal owed on them.
     principal: Money,
-    /// What is set aside for them.
+    /// What is set aside for them, by their category (专项准备).
     allowance: Money,
+    /// What is set aside for them as for every loan (一般准备).
+    general: Money,
 }
 
 /// The loans by category.
@@ -68,7 +70,8 @@ struct GradeBody {
 /// Grade all loans
 ///
 /// Finds the category of every loan by the pack in force, and brings what is set aside for it to
-/// what the category asks for. Done every month; doing it again on the same day changes nothing.
+/// what the category asks for, and to what is asked of every loan. Done at the end of every month;
+/// doing it again on the same day changes nothing, and on a later day books the difference.
 #[utoipa::path(
     post, path = "/v1/grades", tag = "loans", operation_id = "grade_loans",
     responses((status = 200, description = "Graded.", body = LoansGradedBody)),
@@ -100,6 +103,7 @@ fn graded(graded: LoansGraded) -> LoansGradedBody {
             loans: it.loans,
             principal: Money::of(it.principal, currency),
             allowance: Money::of(it.allowance, currency),
+            general: Money::of(it.general, currency),
         })
     });
     LoansGradedBody { on: Day(graded.on), categories: categories.collect() }

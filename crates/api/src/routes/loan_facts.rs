@@ -101,6 +101,11 @@ enum PaymentFact {
         /// How much.
         amount: Money,
     },
+    /// The third party that owes fees of the disbursal pays.
+    ThirdPartyFee {
+        /// How much.
+        amount: Money,
+    },
 }
 
 /// How a loan can change.
@@ -413,6 +418,9 @@ impl Reader {
             }
             PaymentFact::Subsidy { amount } => {
                 What::Subsidy { amount: self.amount(amount, "amount")? }
+            }
+            PaymentFact::ThirdPartyFee { amount } => {
+                What::ThirdPartyFee { amount: self.amount(amount, "amount")? }
             }
         })
     }

@@ -9,7 +9,7 @@ use lending::{
     Bucket, Loan, Owed, Position, Quote, Status,
     view::{InstalmentStatus, InstalmentView, instalments},
 };
-use money::{Amount, Currency, DayCount};
+use money::{Amount, Currency, DayCount, Decimal};
 use product::{
     kinds::instalment_loan::{Component, Method, Penalty, PenaltyBase},
     schedule::Instalment,
@@ -147,9 +147,12 @@ struct TermsBody {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Penalty)]
 pub(crate) struct PenaltyBody {
-    /// Rate of a year.
+    /// Rate of a year, as it is now.
     #[schema(example = "0.144")]
     rate: String,
+    /// How many times the rate of the loan it is, when it follows that.
+    #[schema(example = "1.5")]
+    multiple: Option<String>,
     /// What it is taken on.
     #[schema(value_type = schema::PenaltyBase)]
     base: PenaltyBase,
@@ -171,6 +174,8 @@ struct PositionBody {
     accrued_interest: Money,
     /// Paid in advance.
     prepaid: Money,
+    /// What third parties owe: interest of instalments that are due (贴息), fees of the disbursal.
+    third_parties: ThirdPartiesBody,
     /// How many instalments have become due.
     instalments_due: u32,
     /// How many of them are fully paid.
@@ -180,6 +185,16 @@ struct PositionBody {
     /// The class of arrears.
     #[schema(value_type = schema::Bucket)]
     bucket: Bucket,
+}
+
+/// What is owed by others than the borrower.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ThirdParties)]
+struct ThirdPartiesBody {
+    /// Interest.
+    subsidy: Money,
+    /// Fees.
+    fees: Money,
 }
 
 /// An amount for each component, in major units of the loan's currency.
@@ -451,15 +466,17 @@ fn terms(loan: &Loan) -> TermsBody {
         method: loan.schedule.method,
         rate: loan.schedule.rate.to_string(),
         day_count: loan.schedule.day_count,
-        penalty: terms.penalty.clone().map(penalty),
+        penalty: terms.penalty.clone().map(|it| penalty(it, loan.schedule.rate)),
         allocation: terms.allocation.clone(),
         early_settlement: terms.early_settlement,
     }
 }
 
-pub(crate) fn penalty(penalty: Penalty) -> PenaltyBody {
-    let Penalty { rate, base, grace_days, .. } = penalty;
-    PenaltyBody { rate: rate.to_string(), base, grace_days }
+/// A penalty while the rate of the loan is `rate`.
+pub(crate) fn penalty(penalty: Penalty, rate: Decimal) -> PenaltyBody {
+    let rate = penalty.rate_at(rate).normalize().to_string();
+    let Penalty { multiple, base, grace_days, .. } = penalty;
+    PenaltyBody { rate, multiple: multiple.map(|it| it.to_string()), base, grace_days }
 }
 
 fn standing(position: &Position, currency: Currency) -> PositionBody {
@@ -469,6 +486,10 @@ fn standing(position: &Position, currency: Currency) -> PositionBody {
         due: owed(&position.due(), currency),
         accrued_interest: Money::of(position.interest, currency),
         prepaid: Money::of(position.prepaid, currency),
+        third_parties: ThirdPartiesBody {
+            subsidy: Money::of(position.subsidy_due, currency),
+            fees: Money::of(position.third_party_fees, currency),
+        },
         instalments_due: position.opened,
         instalments_paid: position.paid,
         days_past_due: position.days_past_due,

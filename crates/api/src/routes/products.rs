@@ -34,6 +34,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(kinds))
         .routes(routes!(draft, list))
         .routes(routes!(check))
+        .routes(routes!(check_published))
         .routes(routes!(simulate))
         .routes(routes!(get))
         .routes(routes!(approve))
@@ -133,6 +134,41 @@ struct CheckBody {
     /// Whether there is nothing wrong.
     good: bool,
     /// Everything that is wrong, in the order of the definition.
+    problems: Vec<Fault>,
+}
+
+/// The day of the rules.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct RulesOf {
+    /// The day; the business date when absent.
+    #[serde(default, deserialize_with = "day")]
+    #[param(value_type = Option<String>, format = Date)]
+    on: Option<Date>,
+}
+
+/// Published versions held against the rules of a day.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PublishedCheck)]
+struct PublishedCheckBody {
+    /// The day.
+    on: Day,
+    /// How many versions were looked at.
+    checked: u32,
+    /// Those that break a rule.
+    broken: Vec<BrokenBody>,
+}
+
+/// A version that breaks a rule.
+#[derive(Serialize, ToSchema)]
+#[schema(as = BrokenVersion)]
+struct BrokenBody {
+    /// The product.
+    product: String,
+    /// The version.
+    version: u32,
+    /// What is wrong.
     problems: Vec<Fault>,
 }
 
@@ -254,6 +290,27 @@ async fn check(State(api): State<Api>, definition: Inquiry<Definition>) -> Answe
     let problems = api.bank.check_product(&definition.caller, &definition.body.0).await?;
     let problems: Vec<_> = problems.iter().map(problem_fault).collect();
     ok(CheckBody { good: problems.is_empty(), problems })
+}
+
+/// Check published products against the law
+///
+/// Holds every published version against the rules of a day that its definition names: what a
+/// changed rule would stop, before it does. Contracts that were made are not touched.
+#[utoipa::path(
+    get, path = "/v1/products/compliance", tag = "products",
+    operation_id = "check_published_products",
+    params(RulesOf),
+    responses((status = 200, description = "What breaks a rule.", body = PublishedCheckBody)),
+    security(("key" = ["read"])),
+)]
+async fn check_published(State(api): State<Api>, By(caller): By, of: Asked<RulesOf>) -> Answer {
+    let found = api.bank.check_published(&caller, of.0.on).await?;
+    let broken = found.broken.into_iter().map(|(definition, problems)| BrokenBody {
+        product: definition.product,
+        version: definition.version,
+        problems: problems.iter().map(problem_fault).collect(),
+    });
+    ok(PublishedCheckBody { on: Day(found.on), checked: found.checked, broken: broken.collect() })
 }
 
 /// Simulate a contract

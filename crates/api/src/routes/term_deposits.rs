@@ -290,7 +290,7 @@ async fn roll_over(
     params(("deposit" = Name, Path, description = "The deposit's id.")),
     request_body = FreezeAsked,
     responses((status = 200, description = "Frozen.", body = RestrainedBody)),
-    security(("key" = ["payments"])),
+    security(("key" = ["freezes"])),
 )]
 async fn freeze(
     State(api): State<Api>,
@@ -310,7 +310,7 @@ async fn freeze(
         ("freeze" = Name, Path, description = "The freeze's id."),
     ),
     responses((status = 200, description = "Lifted.", body = RestrainedBody)),
-    security(("key" = ["payments"])),
+    security(("key" = ["freezes"])),
 )]
 async fn unfreeze(
     State(api): State<Api>,
@@ -327,7 +327,7 @@ async fn unfreeze(
     params(("deposit" = Name, Path, description = "The deposit's id.")),
     request_body = StopAsked,
     responses((status = 200, description = "Kept back.", body = RestrainedBody)),
-    security(("key" = ["payments"])),
+    security(("key" = ["freezes"])),
 )]
 async fn stop_payment(
     State(api): State<Api>,
@@ -347,7 +347,7 @@ async fn stop_payment(
         ("stop" = Name, Path, description = "The stop-payment's id."),
     ),
     responses((status = 200, description = "Released.", body = RestrainedBody)),
-    security(("key" = ["payments"])),
+    security(("key" = ["freezes"])),
 )]
 async fn release_stop(
     State(api): State<Api>,

@@ -92,17 +92,17 @@ async fn an_account_is_frozen_stopped_and_closed() {
     world.post(&keys.operator, &format!("{account}/deposits"), cny("100.00")).await.expect(200);
     let freezes = format!("{account}/freezes");
     let freeze = json!({ "scope": "out", "reason": "court", "reference": "7" });
-    let frozen = world.post(&keys.operator, &freezes, freeze).await.expect(200);
+    let frozen = world.post(&keys.approver, &freezes, freeze).await.expect(200);
     let withdrawals = format!("{account}/withdrawals");
     let shut = world.post(&keys.operator, &withdrawals, cny("1.00")).await.expect(422);
     assert_eq!(shut.get("/code"), "frozen-out");
     let lift = format!("{freezes}/{}/lift", frozen.get("/restraint"));
-    world.post(&keys.operator, &lift, Value::Null).await.expect(200);
+    world.post(&keys.approver, &lift, Value::Null).await.expect(200);
     let stops = format!("{account}/stop-payments");
     let mut stop = cny("60.00");
     stop["reason"] = "police".into();
     stop["reference"] = "8".into();
-    let stopped = world.post(&keys.operator, &stops, stop).await.expect(200);
+    let stopped = world.post(&keys.approver, &stops, stop).await.expect(200);
     let read = world.get(&keys.auditor, &account).await.expect(200);
     assert_eq!(read.get("/available/amount"), "40.00");
     assert_eq!(read.get("/restraints/stop_payments/0/amount/amount"), "60.00");
@@ -110,7 +110,7 @@ async fn an_account_is_frozen_stopped_and_closed() {
     let kept = world.post(&keys.operator, &closing, Value::Null).await.expect(422);
     assert_eq!(kept.get("/code"), "restraints-remain");
     let release = format!("{stops}/{}/release", stopped.get("/restraint"));
-    world.post(&keys.operator, &release, Value::Null).await.expect(200);
+    world.post(&keys.approver, &release, Value::Null).await.expect(200);
     let early = json!({
         "amount": { "amount": "5.00", "currency": "CNY" }, "value_date": "2024-02-29",
     });

@@ -288,11 +288,8 @@ async fn what_belongs_to_another_institution_is_not_there() {
     let before = home.bank.state_hash(&home.reader()).await.unwrap();
     let away = home.neighbor().await;
     for (number, command) in commands_on(things).into_iter().enumerate() {
-        let role = match command.right() {
-            Right::ReleaseProducts | Right::Approve => Role::Approver,
-            _ => Role::Operator,
-        };
-        let refusal = away.give(role, &format!("steal/{number}"), &command).await.unwrap_err();
+        let refusal =
+            away.give(command.role(), &format!("steal/{number}"), &command).await.unwrap_err();
         assert!(matches!(refusal, Refusal::NotFound(_)), "{command:?}: {refusal:?}");
     }
     let theft = Command::Book(vec![transfer("theft", "A", "B", 5)]);

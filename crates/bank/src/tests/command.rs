@@ -13,7 +13,7 @@ use stdx::{Date, Digest, Id};
 
 use super::world::NOW;
 use crate::{
-    Bank, Call, Done, Refusal, Right,
+    Bank, Call, Done, Refusal, Right, Role,
     accounts::{NewFreeze, NewStop, OpenAccount},
     deposits::OpenDeposit,
     keys::{ApiKey, NewKey},
@@ -141,19 +141,19 @@ impl Command {
             | C::WakeAccount(_)
             | C::DepositFrom(..)
             | C::WithdrawFrom(..)
-            | C::FreezeAccount(..)
-            | C::UnfreezeAccount(..)
-            | C::StopPayment(..)
-            | C::ReleaseStop(..)
             | C::OpenDeposit(_)
             | C::WithdrawDeposit(..)
             | C::PayDepositInterest(_)
             | C::InstructRollover(..)
-            | C::RollOver(..)
+            | C::RollOver(..) => Right::Payments,
+            C::FreezeAccount(..)
+            | C::UnfreezeAccount(..)
+            | C::StopPayment(..)
+            | C::ReleaseStop(..)
             | C::FreezeDeposit(..)
             | C::UnfreezeDeposit(..)
             | C::StopDeposit(..)
-            | C::ReleaseDepositStop(..) => Right::Payments,
+            | C::ReleaseDepositStop(..) => Right::Freezes,
             C::Draft(_) | C::BringChart(_) => Right::DraftProducts,
             C::Step(..) => Right::ReleaseProducts,
             C::OpenLedgerAccounts(_) | C::AccountState(..) | C::AccountLimits(..) | C::Book(_) => {
@@ -169,6 +169,11 @@ impl Command {
             | C::ReverseFact(..) => Right::Approve,
             C::CreateKey(_) | C::RevokeKey(_) => Right::Keys,
         }
+    }
+
+    /// Who gives it: an operator, where operators may.
+    pub(super) fn role(&self) -> Role {
+        if Role::Operator.has(self.right()) { Role::Operator } else { Role::Approver }
     }
 
     /// The digest of the request.

@@ -17,7 +17,7 @@ use crate::{
 
 /// 3.6 % for a month, 1.2 % for three, on demand 0.36 %: on 10,000 yuan 1 yuan, 33 fen and 10 fen
 /// a day.
-const NEST: &str = r#"
+pub(super) const NEST: &str = r#"
 product: nest
 version: 1
 kind: term-deposit

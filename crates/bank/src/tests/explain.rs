@@ -88,12 +88,17 @@ async fn every_transfer_of_a_loan_is_explained() {
     world.bank.grade_loans(&call).await.unwrap();
     let quote = world.bank.settlement_quote(&world.reader(), loan, None).await.unwrap();
     world.ok("settle", Command::Settle(loan, quote.total.minor())).await;
+    // What was set aside is released.
+    world.close_day().await;
+    let call = world.operator("grade/again", &Command::Repay(loan, 3));
+    world.bank.grade_loans(&call).await.unwrap();
 
     let (explained, refused) = explain_all(&world).await;
     assert_eq!(refused, []);
     let events: Vec<_> = explained.keys().map(String::as_str).collect();
     let expected = [
         "disbursal",
+        "general-provision",
         "instalment-fee",
         "interest-accrual",
         "penalty-accrual",

@@ -258,7 +258,8 @@ async fn a_line_is_no_loan_and_a_loan_no_line() {
     let (world, party, line) = opened().await;
     let facts = std::collections::BTreeMap::new();
     let (product, amount) = ("line".to_owned(), yuan(1_000_00));
-    let apply = Apply { party, product, amount, term: None, facts: facts.clone() };
+    let (price, term) = (None, None);
+    let apply = Apply { party, product, amount, price, term, facts: facts.clone() };
     assert_eq!(world.refused("a", Command::Apply(apply)).await, Refusal::OtherKind);
     let apply = ApplyForLine { party, product: "loan".to_owned(), limit: amount, facts };
     let asked = call(&world, Role::Operator, "b");

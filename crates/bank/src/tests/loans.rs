@@ -248,6 +248,7 @@ async fn loans_are_graded_and_what_they_may_lose_is_set_aside() {
     let substandard = of(&graded, Category::Substandard);
     assert_eq!((substandard.loans, substandard.principal.minor()), (1, 12_000_00));
     assert_eq!(substandard.allowance.minor(), 3_000_00);
+    assert_eq!(substandard.general.minor(), 120_00);
     assert_eq!(of(&graded, Category::Normal).allowance.minor(), 0);
     let allowance = async |loan: LoanId| world.balance(loan.cast(), "1304.02", Side::Credit).await;
     assert_eq!(allowance(late).await.minor(), 3_000_00);

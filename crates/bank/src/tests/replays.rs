@@ -49,7 +49,7 @@ struct Journal {
 
 impl Journal {
     async fn give(&mut self, command: Command) -> String {
-        self.give_as(Role::Operator, command).await
+        self.give_as(command.role(), command).await
     }
 
     async fn give_as(&mut self, role: Role, command: Command) -> String {

@@ -135,9 +135,9 @@ impl World {
         command.give(&self.bank, &self.call(role, key, command)).await
     }
 
-    /// What an operator's command is answered, which is not refused.
+    /// What a command is answered, which is not refused.
     pub(super) async fn ok(&self, key: &str, command: Command) -> String {
-        let given = self.give(Role::Operator, key, &command).await;
+        let given = self.give(command.role(), key, &command).await;
         given.unwrap_or_else(|refusal| panic!("{key} {command:?}: {refusal}")).0
     }
 
@@ -146,9 +146,9 @@ impl World {
         serde_json::from_str(&self.ok(key, command).await).unwrap()
     }
 
-    /// Why an operator's command is refused.
+    /// Why a command is refused.
     pub(super) async fn refused(&self, key: &str, command: Command) -> Refusal {
-        let given = self.give(Role::Operator, key, &command).await;
+        let given = self.give(command.role(), key, &command).await;
         given.err().unwrap_or_else(|| panic!("{key} {command:?} happened"))
     }
 
@@ -174,7 +174,8 @@ impl World {
 
     pub(super) fn apply(party: PartyId, minor: i64, term: u32) -> Command {
         let (product, facts) = ("loan".to_owned(), std::collections::BTreeMap::new());
-        Command::Apply(Apply { party, product, amount: yuan(minor), term: Some(term), facts })
+        let (amount, price, term) = (yuan(minor), None, Some(term));
+        Command::Apply(Apply { party, product, amount, price, term, facts })
     }
 
     /// A signed loan.

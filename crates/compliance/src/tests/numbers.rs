@@ -6,7 +6,7 @@ use crate::{
     classification::Category,
     cn,
     provisions::{general_provision, special_provision},
-    rates::{ceiling, penalty_rates},
+    rates::{Measure, ceiling, penalty_rates},
 };
 
 fn amount(text: &str) -> Amount {
@@ -76,8 +76,14 @@ fn ceilings() {
     let lpr = cn::lpr().get("lpr-1y").unwrap();
     for row in table::parse(include_str!("../../testdata/ceilings.txt")) {
         let ceilings = cn::rate_ceilings().get(row.text("key")).unwrap();
-        let found = ceiling(ceilings, row.get("on"), lpr).map(|(rate, _)| rate);
-        assert_eq!(found, row.option("ceiling"), "line {}", row.line);
+        let found = ceiling(ceilings, row.get("on"), lpr);
+        let rate = found.map(|(rate, _)| rate);
+        assert_eq!(rate, row.option("ceiling"), "line {}", row.line);
+        let of = found.map_or("-", |(_, entry)| match entry.value.of {
+            Measure::Rate => "rate",
+            Measure::AllInCost => "all-in-cost",
+        });
+        assert_eq!(of, row.text("of"), "line {}", row.line);
     }
 }
 

@@ -229,7 +229,7 @@ impl TermLife {
     ) -> Result<Self, Reject> {
         let tenor = tenor.parse().unwrap();
         let (holder, account) = (Id::derived(&[b"holder"]), None);
-        let placement = Placement { holder, amount, tenor, rollover, account };
+        let placement = Placement { holder, amount, tenor, rollover, account, least: None };
         let outcome = term::open(&product, placement, on)?;
         let deposit = outcome.contract.clone();
         let (paid, capitalized) = (Amount::ZERO, Amount::ZERO);

@@ -5,7 +5,7 @@ use stdx::table;
 use super::books::{TermLife, day, fen, freeze_of, stop_of, term_product, yuan};
 use crate::{
     Event, Reject, Rollover, Scope, Stage, maturity,
-    term::{self, instruct},
+    term::{self, Placement, instruct},
     withdrawal::{pay_interest, withdraw},
 };
 
@@ -69,6 +69,15 @@ fn what_is_not_offered_is_refused() {
     assert_eq!(code(open("0", "1 year", none, "2024-01-01", "")), Some("amount-not-positive"));
     assert_eq!(code(open("50", "4 years", none, "2024-01-01", "")), Some("term-not-offered"));
     assert_eq!(code(open("50", "1 year", none, "2019-12-31", "")), Some("product-not-in-force"));
+    // The law may ask for more than the product.
+    let lawful = |amount: &str, least: &str| {
+        let (holder, tenor) = (stdx::Id::derived(&[b"holder"]), "1 year".parse().unwrap());
+        let (amount, least) = (yuan(amount), Some(yuan(least)));
+        let placement = Placement { holder, amount, tenor, rollover: none, account: None, least };
+        code(term::open(&term_product(""), placement, day("2024-01-01")).err())
+    };
+    assert_eq!(lawful("199999.99", "200000.00"), Some("amount-too-small"));
+    assert_eq!(lawful("200000.00", "200000.00"), None);
     let never = "  rollover: false\n";
     assert_eq!(code(open("50", "1 year", all, "2024-01-01", never)), Some("rollover-not-allowed"));
     assert_eq!(code(open("50", "1 year", none, "2024-01-01", never)), None);

@@ -169,6 +169,8 @@ pub(super) fn disclosure(instalments: u32) -> Disclosure {
         contract: contract("助农贷", "Farm loan"),
         issued_on: day("2026-03-30", 0),
         amount: cny(140_950 * count),
+        price: Some(cny(200_000 * count)),
+        down_payment: Some(cny(59_050 * count)),
         paid_out: cny(140_950 * count - 5_000),
         disbursed_on: day("2026-03-31", 0),
         every: Some(Period::MONTH),
@@ -202,6 +204,7 @@ pub(super) fn disclosure(instalments: u32) -> Disclosure {
         ],
         penalty: Some(Penalty {
             rate: rate("0.09"),
+            multiple: Some(rate("1.5")),
             base: PenaltyBase::OverduePrincipal,
             grace_days: 3,
         }),

@@ -161,6 +161,8 @@ fn who_pays_in_time_pays_what_was_planned() {
             let Some((life, _)) = book.life(number, &mut cells).unwrap() else { continue };
             assert_eq!(life.loan.status, Status::Settled);
             planned += life.loan.upfront_fees;
+            let others = product.third_party_fees(life.loan.principal, life.loan.term).unwrap();
+            planned += others.into_iter().map(|(_, _, fee)| fee).sum();
             let own = |it: &Instalment| it.interest + it.fees + it.subsidy;
             planned += life.loan.plan.iter().map(own).sum();
         }

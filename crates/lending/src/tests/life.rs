@@ -56,6 +56,8 @@ pub(super) struct Setup {
     pub(super) method: Method,
     pub(super) on: Date,
     pub(super) every: Period,
+    /// Due dates in place of `every`, if there are any.
+    pub(super) year_days: Vec<String>,
     pub(super) rate: Decimal,
     pub(super) day_count: DayCount,
     pub(super) disbursal_fee: Amount,
@@ -67,6 +69,7 @@ pub(super) struct Setup {
     pub(super) settlement_fee: Amount,
     pub(super) prepayment_fee: Option<String>,
     pub(super) overdue_fee: Amount,
+    pub(super) third_party_fee: Amount,
     pub(super) suspended_after: Option<u32>,
 }
 
@@ -95,12 +98,14 @@ impl Setup {
             method: Method::EqualInstalment,
             on: date("2025-01-01"),
             every: Period::MONTH,
+            year_days: Vec::new(),
             rate: Decimal::new(12, 2),
             day_count: DayCount::Thirty360,
             disbursal_fee: Amount::ZERO,
             fee: Amount::ZERO,
             penalty: Some(Penalty {
-                rate: Decimal::new(18, 2),
+                rate: Some(Decimal::new(18, 2)),
+                multiple: None,
                 base: PenaltyBase::OverduePrincipal,
                 compounding: false,
                 grace_days: 3,
@@ -116,6 +121,7 @@ impl Setup {
             settlement_fee: Amount::ZERO,
             prepayment_fee: None,
             overdue_fee: Amount::ZERO,
+            third_party_fee: Amount::ZERO,
             suspended_after: None,
         }
     }
@@ -130,7 +136,17 @@ impl Setup {
         // What costs nothing is left out: an expression takes long to compile.
         let fees = fees.into_iter().filter(|(.., fee)| fee.is_positive());
         let fee = |(code, on, fee)| json!({ "code": code, "on": on, "amount": major(fee) });
-        let fees: Vec<_> = fees.map(fee).collect();
+        let mut fees: Vec<_> = fees.map(fee).collect();
+        if self.third_party_fee.is_positive() {
+            let amount = major(self.third_party_fee);
+            fees.push(json!({
+                "code": "shop", "on": "disbursal", "amount": amount, "payer": "merchant"
+            }));
+        }
+        let repayment = match &self.year_days[..] {
+            [] => json!({ "method": self.method, "every": self.every }),
+            days => json!({ "method": self.method, "on": days }),
+        };
         let settlement_fee = Some(self.settlement_fee).filter(|it| it.is_positive()).map(major);
         let definition: Definition = serde_json::from_value(json!({
             "product": "test", "version": 1, "kind": "instalment-loan", "currency": "CNY",
@@ -138,7 +154,7 @@ impl Setup {
             "terms": {
                 "amount": { "min": "0.01", "max": "1000000000000" },
                 "term": { "min": 1, "max": 480 },
-                "repayment": { "method": self.method, "every": self.every },
+                "repayment": repayment,
                 "interest": { "rate": self.rate, "day_count": self.day_count },
                 "fees": fees,
                 "penalty": self.penalty,
@@ -163,6 +179,7 @@ impl Setup {
             status: Status::Signed,
             currency: Currency::CNY,
             principal: self.principal,
+            price: None,
             drawn: Amount::ZERO,
             drawings: 0,
             term: self.instalments,
@@ -343,6 +360,7 @@ impl Life {
             ("1132.02", on(income, penalty)),
             ("1221.01", on(active, fee)),
             ("1132.03", position.subsidy + position.subsidy_due),
+            ("1221.02", position.third_party_fees),
             ("2241.01", Amount::ZERO - position.prepaid),
             ("7001", on(active && position.suspended, interest + penalty)),
             ("7002", on(charged_off, all)),

@@ -98,7 +98,8 @@ impl Life {
 
     fn drawing(&self, amount: Amount, term: Option<u32>) -> Drawing {
         let loan = Id::from_bytes([u8::try_from(self.drawings.len() % 250).unwrap(); 16]);
-        Drawing { loan, amount, term, reference: None, suspended_after: Some(90) }
+        let (suspended_after, ceilings) = (Some(90), Vec::new());
+        Drawing { loan, amount, term, reference: None, suspended_after, ceilings }
     }
 
     fn took(&mut self, outcome: Result<line::Outcome, Reject>) -> Result<(), Reject> {

@@ -334,7 +334,8 @@ fn a_bullet_loan_under_actual_days() {
         day_count: money::DayCount::Act365Fixed,
         penalty: Some(Penalty {
             compounding: false,
-            rate: Decimal::new(18, 2),
+            rate: Some(Decimal::new(18, 2)),
+            multiple: None,
             base: PenaltyBase::OverdueInstalment,
             grace_days: 0,
         }),

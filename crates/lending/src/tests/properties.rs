@@ -27,13 +27,20 @@ pub(super) fn amount(prng: &mut Prng, below: i64) -> Amount {
     fen(i64::try_from(prng.below(u64::try_from(below).unwrap())).unwrap())
 }
 
+fn harvests() -> Vec<String> {
+    ["03-15", "06-15", "10-31"].map(ToOwned::to_owned).into()
+}
+
 pub(super) fn any_setup(prng: &mut Prng) -> Setup {
     let mut allocation =
         vec![Component::Penalty, Component::Fee, Component::Interest, Component::Principal];
     (1..4).for_each(|last| allocation.swap(last, usize::try_from(prng.below(4)).unwrap()));
+    let rate = Decimal::new(i64::from(number(prng, 3_000)), 4);
+    let multiple = prng.chance(30).then(|| Decimal::new(i64::from(1 + number(prng, 30)), 1));
     let penalty = Penalty {
         compounding: false,
-        rate: Decimal::new(i64::from(number(prng, 3_000)), 4),
+        rate: multiple.is_none().then_some(rate),
+        multiple,
         base: *prng.pick(&[PenaltyBase::OverduePrincipal, PenaltyBase::OverdueInstalment]),
         grace_days: number(prng, 12),
     };
@@ -46,6 +53,7 @@ pub(super) fn any_setup(prng: &mut Prng) -> Setup {
         method: *prng.pick(&METHODS),
         on: later(usual.on, number(prng, 1_500)),
         every: every.parse().unwrap(),
+        year_days: if prng.chance(80) { Vec::new() } else { harvests() },
         rate: Decimal::new(i64::from(number(prng, 3_600)), 4),
         day_count: prng.pick(&DayCount::ALL).1,
         fee: if prng.chance(70) { Amount::ZERO } else { amount(prng, 500) },
@@ -56,6 +64,7 @@ pub(super) fn any_setup(prng: &mut Prng) -> Setup {
         settlement_fee: if prng.chance(70) { Amount::ZERO } else { amount(prng, 1_000) },
         prepayment_fee: prng.chance(20).then(|| "amount * 0.01".to_owned()),
         overdue_fee: if prng.chance(70) { Amount::ZERO } else { amount(prng, 500) },
+        third_party_fee: if prng.chance(70) { Amount::ZERO } else { amount(prng, 500) },
         suspended_after: prng.chance(50).then(|| number(prng, 100)),
         ..usual
     }
@@ -255,7 +264,8 @@ fn naive_penalty(life: &Life, planned: &Instalment, terms: &Penalty, days: u32) 
             .map(|it| Decimal::ONE / Decimal::from(later(planned.due, it).days_in_year()))
             .sum(),
     };
-    let exact = base.to_decimal(life.loan.currency) * terms.rate * years;
+    let exact =
+        base.to_decimal(life.loan.currency) * terms.rate_at(life.loan.schedule.rate) * years;
     Amount::round(exact, life.loan.currency, life.loan.schedule.rounding).unwrap()
 }
 

@@ -69,6 +69,7 @@ fn every_sort_of_event_is_read() {
         { on: 2025-02-02, settlement: true },
         { on: 2025-02-02, refund: 1 },
         { on: 2025-02-02, subsidy: 1 },
+        { on: 2025-02-02, third-party-fee: 1 },
         { on: 2025-02-04, rescheduling: { due: [2025-05-01], kind: extension, capitalise: true } },
         { on: 2025-02-05, charge-off: true },
         { on: 2025-02-06, write-off: true },
@@ -90,11 +91,12 @@ fn every_sort_of_event_is_read() {
         5 2025-02-02 settlement 605.50 ok
         6 2025-02-02 refund 1.00 more-than-prepaid
         7 2025-02-02 subsidy 1.00 more-than-subsidy
+        8 2025-02-02 third-party-fee 1.00 more-than-subsidy
         4 2025-02-03 waiver 1.50 ok
-        8 2025-02-04 rescheduling 0.00 not-active
-        9 2025-02-05 charge-off 0.00 not-active
-        10 2025-02-06 write-off 0.00 not-charged-off
-        11 2025-02-06 sale 0.00 not-active
+        9 2025-02-04 rescheduling 0.00 not-active
+        10 2025-02-05 charge-off 0.00 not-active
+        11 2025-02-06 write-off 0.00 not-charged-off
+        12 2025-02-06 sale 0.00 not-active
     "#]]
     .assert_eq(&told);
 }
@@ -140,6 +142,7 @@ fn the_largest_amounts_are_answered() {
         format!("drawing: {most}"),
         format!("refund: {most}"),
         format!("subsidy: {most}"),
+        format!("third-party-fee: {most}"),
         format!("repayment: -{most}"),
         format!("sale: -{most}"),
         format!("sale: {most}"),

@@ -39,8 +39,12 @@ impl<'t> Head<'t> {
     fn penalty(&self) -> Option<Penalty> {
         let words = self.0.get("penalty")?;
         let compounding = words.get(3).is_some_and(|word| *word == "compounding");
+        let rate = match words[0].strip_suffix('x') {
+            Some(multiple) => ("multiple", multiple),
+            None => ("rate", words[0]),
+        };
         let penalty = json!({
-            "rate": words[0], "base": words[1], "grace_days": words[2].parse::<u32>().unwrap(),
+            rate.0: rate.1, "base": words[1], "grace_days": words[2].parse::<u32>().unwrap(),
             "compounding": compounding,
         });
         Some(serde_json::from_value(penalty).unwrap())
@@ -48,6 +52,7 @@ impl<'t> Head<'t> {
 
     fn setup(&self) -> Setup {
         let usual = Setup::usual();
+        let year_days = self.0.get("year_days");
         let allocation = self.0.get("allocation");
         let allocation = allocation.map(|it| it.iter().map(|it| Self::named(it)).collect());
         Setup {
@@ -65,6 +70,8 @@ impl<'t> Head<'t> {
             settlement_fee: self.amount("settlement_fee"),
             prepayment_fee: self.one("prepayment_fee").map(ToOwned::to_owned),
             overdue_fee: self.amount("overdue_fee"),
+            third_party_fee: self.amount("third_party_fee"),
+            year_days: year_days.into_iter().flatten().map(ToString::to_string).collect(),
             suspended_after: self.one("suspended_after").map(|days| days.parse().unwrap()),
             ..usual
         }

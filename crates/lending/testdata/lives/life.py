@@ -63,11 +63,14 @@ class Loan:
         self.begin = date.fromisoformat(one("from", ""))
         self.until = one("until", None)
         rate, self.penalty_base, grace, *compounding = given.get("penalty", [0, "", 0])
-        self.penalty_rate, self.grace = Fraction(rate), int(grace)
+        self.multiple = str(rate).endswith("x")
+        self.penalty_rate, self.grace = Fraction(str(rate).rstrip("x")), int(grace)
         self.compounding = bool(compounding)
         self.by = one("allocation_by", "row")
         self.order = given.get("allocation", list(PARTS))
         self.upfront = Fraction(one("disbursal_fee", 0))
+        self.shop_fee = Fraction(one("third_party_fee", 0))
+        self.year_days = given.get("year_days")
         self.instalment_fee = Fraction(one("instalment_fee", 0))
         self.overdue_fee = Fraction(one("overdue_fee", 0))
         self.settlement_fee = Fraction(one("settlement_fee", 0))
@@ -104,6 +107,9 @@ class Life:
         self.late, self.suspended = 0, False
         self.post("1303", "1003", loan.part)
         self.post("1003", "6021.01", loan.upfront)
+        self.shop_owes = loan.shop_fee
+        self.post("1221.02", "6021.01", loan.shop_fee)
+        self.rates = [(loan.begin, loan.rate)]
         self.plan = self.made(loan.begin, 1, None, Fraction(0))
 
     def post(self, debit, credit, amount):
@@ -116,6 +122,12 @@ class Life:
         """The due date of an instalment, before or after a rescheduling."""
         if self.listed:
             return self.listed[n - 1]
+        if self.loan.year_days:
+            day = self.loan.begin
+            while n:
+                day += DAY
+                n -= f"{day:%m-%d}" in self.loan.year_days
+            return day
         month = self.loan.begin.month - 1 + n
         year, month = self.loan.begin.year + month // 12, month % 12 + 1
         return date(year, month, min(self.loan.begin.day, monthrange(year, month)[1]))
@@ -129,7 +141,7 @@ class Life:
             due = self.regular(slot)
             begin = start if index == 0 and start else first
             whole = None
-            if not self.listed:
+            if not self.listed and not self.loan.year_days:
                 before = self.regular(slot - (self.left if bullet else 1))
                 whole = 30 * (self.left if bullet else 1) if before == begin else None
             rows.append(Line(n, begin, first, due, whole))
@@ -208,6 +220,7 @@ class Life:
         if self.loan.method != "bullet":
             self.left -= running.number - self.number_of_first
         change()
+        self.rates.append((self.today, self.rate))
         self.plan = self.made(on, running.number, start, carried)
         self.number_of_first = running.number
 
@@ -261,11 +274,14 @@ class Life:
         if self.loan.compounding:
             base += it.owed["penalty"]
         late = [it.since + n * DAY for n in range(days(it.since, day))]
-        if self.loan.day_count == "ACT/ACT":
-            years = sum(Fraction(1, 365 + isleap(day.year)) for day in late)
-        else:
-            years = Fraction(len(late), 365 if self.loan.day_count == "ACT/365F" else 360)
-        return it.kept + base * self.loan.penalty_rate * years
+        year = {"ACT/365F": 365, "ACT/ACT": None}.get(self.loan.day_count, 360)
+        worth = sum(self.penalty_on(day) / (year or 365 + isleap(day.year)) for day in late)
+        return it.kept + base * worth
+
+    def penalty_on(self, day):
+        """The penalty rate of a day: of its own, or so many times the rate of the loan then."""
+        rate = [rate for first, rate in self.rates if first <= day][-1]
+        return self.loan.penalty_rate * (rate if self.loan.multiple else 1)
 
     def keep_penalties(self, day=None):
         for it in self.open:
@@ -405,6 +421,9 @@ class Life:
         elif what == "refund":
             must(value > 0, "amount-not-positive")
             must(value <= self.prepaid, "more-than-prepaid")
+        elif what == "third-party-fee":
+            must(value > 0, "amount-not-positive")
+            must(value <= self.shop_owes, "more-than-subsidy")
         elif what == "rate-change":
             must(on_books, "not-active")
             must(0 <= value <= 100, "rate-out-of-range")
@@ -507,6 +526,11 @@ class Life:
         amount = min(amount, self.prepaid)
         self.prepaid -= amount
         self.post("2241.01", "1003", amount)
+
+    def third_party_fee(self, amount, _):
+        amount = min(amount, self.shop_owes)
+        self.shop_owes -= amount
+        self.post("1003", "1221.02", amount)
 
     def rate_change(self, rate, _):
         def change():

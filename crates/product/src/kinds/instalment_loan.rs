@@ -10,6 +10,7 @@ use crate::{
     definition::Text,
     expression::{Environment, Field, Type},
     kinds::{Event, Kind, Title},
+    schedule::YearDay,
     schema,
 };
 
@@ -30,8 +31,12 @@ pub const GRACE_DAYS_MAX: u32 = 90;
 pub const YEARS_MAX: i16 = 50;
 /// The latest day of a month on which instalments are due: every month has it.
 pub const DUE_DAY_MAX: u32 = 28;
+/// The most days of a year on which instalments are due.
+pub const YEAR_DAYS_MAX: usize = 24;
 /// The longest time without interest from disbursal, in days.
 pub const FREE_DAYS_MAX: u32 = 3_660;
+/// The most times the rate of a loan that a penalty may be: for a multiple of 1.5 written as 150.
+pub const PENALTY_MULTIPLE_MAX: Decimal = Decimal::TEN;
 /// The most tranches of a loan.
 pub const TRANCHES_MAX: u32 = 100;
 
@@ -258,6 +263,13 @@ pub(super) const EVENTS: &[Event] = &[
         },
         postings: &[("amount", "6701.01", "1304.02")],
     },
+    Event {
+        name: "general-provision",
+        title: Title {
+            en: "The general allowance for losses is adjusted", zh: "计提一般准备"
+        },
+        postings: &[("amount", "6701.01", "1304.01"), ("released", "1304.01", "6701.01")],
+    },
 ];
 
 /// A loan's accounts are empty when what was lent or accrued is paid, at once or from what was
@@ -320,6 +332,7 @@ pub(super) const ROUND_TRIPS: &[&[(&str, &str)]] = &[
     &[("disbursal", "principal"), ("charge-off", "principal"), ("recovery", "amount")],
     &[("charge-off", "memo"), ("recovery", "memo")],
     &[("suspended-accrual", "memo"), ("charge-off", "suspended"), ("write-off", "memo")],
+    &[("general-provision", "amount"), ("general-provision", "released")],
     &[("disbursal", "principal"), ("sale", "principal")],
     &[("interest-accrual", "interest"), ("sale", "interest")],
     &[("penalty-accrual", "penalty"), ("sale", "penalty")],
@@ -489,9 +502,15 @@ pub const TERM_MAX: u32 = 480;
 pub struct Repayment {
     /// How principal and interest spread over the instalments.
     pub method: Method,
-    /// The distance of two due dates, such as `1 month`.
+    /// The distance of two due dates, such as `1 month`; else `on` says when they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::period")]
-    pub every: Period,
+    pub every: Option<Period>,
+    /// The days of every year on which instalments are due, such as `[06-25, 10-31]` for two
+    /// harvests. The first is the first of them after disbursal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::year_days")]
+    pub on: Vec<YearDay>,
     /// The day of the month on which instalments are due. The first full period starts on the
     /// first such day from disbursal; without it, on the day of disbursal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -684,13 +703,18 @@ pub enum FeeMoment {
     Overdue,
 }
 
-/// What being late costs.
+/// What being late costs: one of `rate` and `multiple`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Penalty {
     /// Rate of a year as a fraction, on what is overdue, by the day count of the interest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::decimal")]
-    pub rate: Decimal,
+    pub rate: Option<Decimal>,
+    /// How many times the rate of the loan it is, on the day it is for: 1.5 is that rate plus 50 %.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::decimal")]
+    pub multiple: Option<Decimal>,
     /// What it is taken on.
     #[serde(default)]
     pub base: PenaltyBase,
@@ -855,6 +879,14 @@ pub struct Tranches {
 impl Default for EarlySettlement {
     fn default() -> Self {
         Self { allowed: true, fee: None }
+    }
+}
+
+impl Penalty {
+    /// The rate of a year while that of the loan is `rate`.
+    pub fn rate_at(&self, rate: Decimal) -> Decimal {
+        let multiple = self.multiple.map(|it| it.saturating_mul(rate));
+        multiple.or(self.rate).unwrap_or(Decimal::ZERO)
     }
 }
 

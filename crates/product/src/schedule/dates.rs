@@ -1,7 +1,7 @@
 //! When instalments are due, and the days their interest counts.
 
 use money::{Calendar, DayCount, Period, YearFraction};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::Error};
 use stdx::Date;
 
 use super::{Instalment, ScheduleError, Terms};
@@ -27,6 +27,13 @@ pub enum DueDates {
     },
     /// That of instalment 1, that of instalment 2, and so on.
     On(Vec<Date>),
+}
+
+/// A day that every year has, written `03-15`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct YearDay {
+    month: i8,
+    day: i8,
 }
 
 /// Days, from the first to the one before `to`.
@@ -76,6 +83,17 @@ impl DueDates {
         Self::Every { period: every, date: first, number: 1 }
     }
 
+    /// So many dates after a day, on these days of every year. Fewer where the calendar of the
+    /// world ends, none without days.
+    pub fn yearly(days: &[YearDay], after: Date, count: u32) -> Self {
+        let mut days = days.to_vec();
+        days.sort_unstable();
+        let dates = (after.year()..=Date::MAX.year())
+            .flat_map(|year| days.iter().filter_map(move |it| it.of(year)))
+            .filter(|date| *date > after);
+        Self::On(if days.is_empty() { Vec::new() } else { dates.take(count as usize).collect() })
+    }
+
     /// The due date of an instalment, before rolls; `None` when there is none in the calendar of
     /// the world or in the list.
     pub fn regular(&self, number: u32) -> Option<Date> {
@@ -94,6 +112,49 @@ impl DueDates {
             Self::Every { period, .. } => Some(*period),
             Self::On(_) => None,
         }
+    }
+}
+
+impl YearDay {
+    /// It in a year.
+    fn of(self, year: i16) -> Option<Date> {
+        Date::new(year, self.month, self.day).ok()
+    }
+}
+
+impl std::str::FromStr for YearDay {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const WRONG: &str = "it is not a month and a day that every year has, like `03-15`";
+        let (month, day) = text.split_once('-').ok_or(WRONG)?;
+        let two_digits = |it: &str| it.len() == 2 && it.bytes().all(|it| it.is_ascii_digit());
+        if !two_digits(month) || !two_digits(day) {
+            return Err(WRONG);
+        }
+        let (month, day) = (month.parse().map_err(|_| WRONG)?, day.parse().map_err(|_| WRONG)?);
+        let it = Self { month, day };
+        // A year without a leap day.
+        it.of(2023).map(|_| it).ok_or(WRONG)
+    }
+}
+
+impl std::fmt::Display for YearDay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:02}-{:02}", self.month, self.day)
+    }
+}
+
+impl Serialize for YearDay {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for YearDay {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
     }
 }
 

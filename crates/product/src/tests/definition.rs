@@ -132,7 +132,7 @@ accounting:
             line 28, accounting.repayment: `interest` of `repayment` is not booked. Add a posting with `amount: interest`. (unbooked-amount)
             line 28, accounting.repayment: `penalty` of `repayment` is not booked. Add a posting with `amount: penalty`. (unbooked-amount)
             line 29, accounting.repayment[0].debit: A text is needed, not the number 1003. Put it in quotes: "1003". (wrong-type)
-            line 30, accounting.repaiment: There is no field `repaiment` here. Remove it; the fields here are: disbursal, disbursal-fee, interest-accrual, subsidy-accrual, third-party-fee, subsidy-received, interest-capitalised, penalty-accrual, instalment-fee, overdue-fee, repayment, prepayment, prepayment-applied, settlement-fee, prepayment-fee, refund, capitalisation, waiver, interest-suspension, interest-resumption, suspended-accrual, suspended-repayment, suspended-prepayment-applied, suspended-waiver, charge-off, recovery, write-off, sale, provision. (unknown-field)"#]],
+            line 30, accounting.repaiment: There is no field `repaiment` here. Remove it; the fields here are: disbursal, disbursal-fee, interest-accrual, subsidy-accrual, third-party-fee, subsidy-received, interest-capitalised, penalty-accrual, instalment-fee, overdue-fee, repayment, prepayment, prepayment-applied, settlement-fee, prepayment-fee, refund, capitalisation, waiver, interest-suspension, interest-resumption, suspended-accrual, suspended-repayment, suspended-prepayment-applied, suspended-waiver, charge-off, recovery, write-off, sale, provision, general-provision. (unknown-field)"#]],
     );
 }
 
@@ -198,6 +198,15 @@ fn one_mistake() {
         (loan, "terms.subsidy={payer: The Shop, share: 1.5}"),
         (loan, "terms.subsidy={payer: merchant}"),
         (loan, "terms.subsidy={payer: merchant, share: 1, points: 2}"),
+        (loan, "packs=[rate-ceilings, amounts/Least, a/b, a/b]"),
+        (loan, "terms.penalty={rate: 0.1, multiple: 1.5}"),
+        (loan, "terms.penalty={grace_days: 1}"),
+        (loan, "terms.penalty={multiple: 150}"),
+        (loan, "terms.repayment={method: flat}"),
+        (loan, "terms.repayment={method: flat, every: 1 month, on: [03-15]}"),
+        (loan, "terms.repayment={method: flat, due_day: 8, on: [03-15, 03-15]}"),
+        (loan, "terms.repayment={method: flat, on: [02-29, 3-15, 13-01]}"),
+        (loan, "terms.repayment={method: flat, on: [03-15]}\n terms.term.max=60"),
         (loan, "terms.repayment.due_day=31"),
         (loan, "terms.repayment.due_day=8\n terms.repayment.every=2 weeks"),
         (loan, "terms.repayment.broken_period=separate"),
@@ -290,6 +299,20 @@ fn one_mistake() {
         terms.subsidy: The subsidy is one of `share` and `points`. Write one of them. (unclear)
         terms.subsidy: The subsidy is one of `share` and `points`. Write one of them. (unclear)
         terms.subsidy.points: The rate 2 is 200 % a year. Write a fraction: 9.6 % is 0.096. (absurd-rate)
+        packs[0]: `rate-ceilings` is not a pack rule. Write the name of a pack and a key in it, like `rate-ceilings/microloan`. (malformed-pack-rule)
+        packs[1]: `amounts/Least` is not a pack rule. Write the name of a pack and a key in it, like `rate-ceilings/microloan`. (malformed-pack-rule)
+        packs[3]: `a/b` is there already. Keep one. (duplicate-value)
+        terms.penalty: The penalty is one of `rate` and `multiple`. Write one of them. (unclear)
+        terms.penalty: The penalty is one of `rate` and `multiple`. Write one of them. (unclear)
+        terms.penalty.multiple: 150 is not more than 0 and at most 10. The rate plus 50 % is 1.5. (outside-range)
+        terms.repayment.every: `every` is missing. Add `every`, or `on` for days of the year. (missing)
+        terms.repayment.on: The due dates are a period apart and on days of the year. Remove one of `every` and `on`. (unused)
+        terms.repayment.due_day: Instalments are due on days of the year. Remove it, or write `every` in place of `on`. (unused)
+        terms.repayment.on[1]: It is there already. Keep one. (duplicate-value)
+        terms.repayment.on[0]: `02-29` is not a year day. Write a month and a day that every year has, like `03-15`. (malformed-year-day)
+        terms.repayment.on[1]: `3-15` is not a year day. Write a month and a day that every year has, like `03-15`. (malformed-year-day)
+        terms.repayment.on[2]: `13-01` is not a year day. Write a month and a day that every year has, like `03-15`. (malformed-year-day)
+        terms.repayment.on: 60 times, 1 a year, is more than 50 years. Lower `terms.term.max`. (too-long)
         terms.repayment.due_day: 31 is not in 1 to 28. Choose a number in that range. (out-of-range)
         terms.repayment.due_day: 2 weeks later is another day of the month. Remove it, or let `every` count months. (unused)
         terms.repayment.broken_period: Without `due_day` no first period is broken. Remove it, or add `due_day`. (unused)

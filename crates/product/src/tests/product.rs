@@ -131,6 +131,36 @@ fn fees_of_others_and_of_the_late_are_apart() {
 }
 
 #[test]
+fn a_purchase_is_paid_by_its_buyer_and_by_the_loan() {
+    // Of the car a fifth must be paid by the buyer: 20 % of 180,000.01 is 36,000.002, up.
+    let text = "
+        product  lent      price      => code          down
+        car-loan 100000.00 180000.00     -             80000.00
+        car-loan 144000.00 180000.00     -             36000.00
+        car-loan 144000.00 180000.01     -             36000.01
+        car-loan 144000.01 180000.01     down-payment  -
+        car-loan 180000.00 180000.00     down-payment  -
+        car-loan 180000.01 180000.00     down-payment  -
+        car-loan 100000.00 -1.00         down-payment  -
+        car-loan 100000.00 -             price-missing -
+        pay-in-3 100.00    -             -             -
+        pay-in-3 100.00    100.00        -             0.00
+        pay-in-3 100.00    99.99         down-payment  -
+    ";
+    for row in table::parse(text) {
+        let product = LoanProduct::compile(&definition(row.text("product"))).unwrap();
+        let price = row.option::<String>("price").map(|it| yuan(&it));
+        let found = product.purchase(yuan(row.text("lent")), price);
+        let down = found.ok().flatten().map(|it| it.down_payment);
+        let expected = row.option::<String>("down").map(|it| yuan(&it));
+        assert_eq!(down, expected, "line {}", row.line);
+        let code = found.err().map(|it| it.code().to_owned());
+        assert_eq!(code, row.option::<String>("code"), "line {}", row.line);
+        assert!(found.ok().flatten().is_none_or(|it| it.principal == yuan(row.text("lent"))));
+    }
+}
+
+#[test]
 fn parts_are_paid_out_while_they_may_be() {
     let product = LoanProduct::compile(&definition("farm-season")).unwrap();
     let text = "

@@ -60,12 +60,22 @@ class Terms:
         """The date n periods after the start of the first full one, or the n-th listed."""
         if "dates" in self.given:
             return date.fromisoformat(self.given["dates"].split(",")[n - 1])
+        if "year_days" in self.given:
+            return self.day_of_year(n)
         start = date.fromisoformat(self.given.get("start", self.given["from"]))
         months, days = self.step()
         month = start.month - 1 + months * n
         year, month = start.year + month // 12, month % 12 + 1
         day = min(start.day, monthrange(year, month)[1])
         return date(year, month, day) + timedelta(days * n)
+
+    def day_of_year(self, n):
+        """The n-th of the days of every year after the first day, walking one by one."""
+        day, days = self.begin, self.given["year_days"].split(",")
+        while n:
+            day += timedelta(1)
+            n -= f"{day:%m-%d}" in days
+        return day
 
     def roll(self, day):
         rule = self.given.get("roll", "unadjusted")

@@ -233,7 +233,8 @@ async fn lend(bank: &Bank, made: &Made, number: usize) -> anyhow::Result<LoanId>
     };
     let party = bank.register_party(&call("register"), &registration).await?.answer.id;
     let product = PRODUCT_NAME.to_owned();
-    let apply = Apply { party, product, amount: LENT, term: None, facts: Default::default() };
+    let (price, term, facts) = (None, None, Default::default());
+    let apply = Apply { party, product, amount: LENT, price, term, facts };
     let applied = bank.apply(&call("apply"), &apply).await?.answer;
     let loan = bank.sign(&call("sign"), applied.id).await?.answer.loan;
     bank.disburse(&call("disburse"), loan, None).await?;

@@ -7,13 +7,14 @@ use stdx::Date;
 
 use super::{
     AllocationBy, Change, Component, EarlySettlement, Fee, FeeMoment, Grace, InstalmentLoan, KIND,
-    Keep, LoanProduct, Method, Prepayment, Slice, YEARS_MAX, allocation_default,
+    Keep, LoanProduct, Method, PENALTY_MULTIPLE_MAX, Prepayment, Slice, YEARS_MAX,
+    allocation_default,
 };
 use crate::{
     check::Check,
     definition::{Definition, Text},
     expression::Type,
-    schedule::ScheduleError,
+    schedule::{DueDates, ScheduleError, YearDay},
 };
 
 /// What a rehearsal takes for the reference rate of a floating rate: far above any yet, so that
@@ -27,7 +28,7 @@ pub(in crate::kinds) fn check(check: &mut Check<'_>) {
     repayment(check);
     grace(check);
     interest(check);
-    check.rate("/terms/penalty/rate");
+    penalty(check);
     fees(check);
     subsidy(check);
     allocation(check);
@@ -94,15 +95,37 @@ fn terms(check: &mut Check<'_>) {
 
 /// The longest loan ends within [`YEARS_MAX`] years.
 fn rhythm(check: &mut Check<'_>) {
-    let every: Option<Period> = check.get("/terms/repayment/every");
+    let (every_place, on_place) = ("/terms/repayment/every", "/terms/repayment/on");
+    let every: Option<Period> = check.get(every_place);
+    let on: Option<Vec<YearDay>> = check.get(on_place);
+    if check.has(every_place) && check.has(on_place) {
+        let reason = "The due dates are a period apart and on days of the year.";
+        check.report(on_place, "unused", reason, "Remove one of `every` and `on`.");
+    } else if check.has("/terms/repayment") && !check.has(every_place) && !check.has(on_place) {
+        let reason = "`every` is missing.";
+        check.report(every_place, "missing", reason, "Add `every`, or `on` for days of the year.");
+    }
+    no_repeats::<YearDay>(check, on_place, "It is there already.", "Keep one.");
     let term: Option<u32> = check.get("/terms/term/max");
     let effective: Option<Date> = check.get("/effective");
-    let (Some(every), Some(term), Some(effective)) = (every, term, effective) else { return };
-    let last = every.after(effective, term);
+    let (Some(term), Some(effective)) = (term, effective) else { return };
+    let (rhythm, place, last) = match (every, on) {
+        (Some(every), _) => {
+            (format!("{term} times {every}"), every_place, every.after(effective, term))
+        }
+        (None, Some(on)) => {
+            let last = DueDates::yearly(&on, effective, term).regular(term);
+            (format!("{term} times, {} a year,", on.len()), on_place, last)
+        }
+        (None, None) => return,
+    };
     if last.is_none_or(|last| last.year().saturating_sub(effective.year()) > YEARS_MAX) {
-        let reason = format!("{term} times {every} is more than {YEARS_MAX} years.");
-        let fix = "Lower `every` or `terms.term.max`.";
-        check.report("/terms/repayment/every", "too-long", reason, fix);
+        let reason = format!("{rhythm} is more than {YEARS_MAX} years.");
+        let fix = match place == every_place {
+            true => "Lower `every` or `terms.term.max`.",
+            false => "Lower `terms.term.max`.",
+        };
+        check.report(place, "too-long", reason, fix);
     }
 }
 
@@ -112,6 +135,10 @@ fn repayment(check: &mut Check<'_>) {
     if let Some(every) = every.filter(|it| check.has(due_day) && it.months().is_none()) {
         let reason = format!("{every} later is another day of the month.");
         check.report(due_day, "unused", reason, "Remove it, or let `every` count months.");
+    }
+    if check.has(due_day) && check.has("/terms/repayment/on") {
+        let reason = "Instalments are due on days of the year.";
+        check.report(due_day, "unused", reason, "Remove it, or write `every` in place of `on`.");
     }
     let broken = "/terms/repayment/broken_period";
     if check.has(broken) && !check.has(due_day) {
@@ -176,6 +203,21 @@ fn interest(check: &mut Check<'_>) {
         let percent = (spread * Decimal::ONE_HUNDRED).normalize();
         let reason = format!("The spread {spread} is {percent} % a year.");
         check.report(place, "absurd-rate", reason, "Write a fraction: 55 points are 0.0055.");
+    }
+}
+
+fn penalty(check: &mut Check<'_>) {
+    let (rate, multiple) = ("/terms/penalty/rate", "/terms/penalty/multiple");
+    check.rate(rate);
+    if let Some(it) = check.get::<Decimal>(multiple)
+        && (it <= Decimal::ZERO || it > PENALTY_MULTIPLE_MAX)
+    {
+        let reason = format!("{it} is not more than 0 and at most {PENALTY_MULTIPLE_MAX}.");
+        check.report(multiple, "outside-range", reason, "The rate plus 50 % is 1.5.");
+    }
+    if check.has("/terms/penalty") && check.has(rate) == check.has(multiple) {
+        let reason = "The penalty is one of `rate` and `multiple`.";
+        check.report("/terms/penalty", "unclear", reason, "Write one of them.");
     }
 }
 
@@ -332,6 +374,7 @@ fn sound_part(check: &Check<'_>) -> Option<(LoanProduct, Date)> {
         until: None,
         facts: BTreeMap::new(),
         eligibility: Vec::new(),
+        packs: Vec::new(),
         terms: serde_json::to_value(terms).ok()?,
         accounting: BTreeMap::new(),
     };

@@ -115,6 +115,8 @@ pub enum OfferReject {
         /// The smallest down payment.
         min: Money,
     },
+    /// The loan pays a purchase, and its price was not named.
+    PriceMissing,
     /// The sum is paid out in fewer parts.
     TrancheNotOffered {
         /// How many parts it may have.
@@ -147,6 +149,7 @@ impl OfferReject {
             Self::TermNotOffered => "term-not-offered",
             Self::NotInForce => "product-not-in-force",
             Self::DownPayment { .. } => "down-payment",
+            Self::PriceMissing => "price-missing",
             Self::TrancheNotOffered { .. } => "tranche-not-offered",
             Self::TrancheTooLate { .. } => "tranche-too-late",
             Self::TemporaryLimit { .. } => "temporary-limit-not-offered",
@@ -166,6 +169,7 @@ impl fmt::Display for OfferReject {
             Self::DownPayment { min } => {
                 write!(f, "the down payment must be {min} at least, and less than the price")
             }
+            Self::PriceMissing => f.write_str("the price of what the loan pays for is missing"),
             Self::TrancheNotOffered { max } => {
                 write!(f, "the sum is paid out in {max} parts at the most")
             }
@@ -332,6 +336,26 @@ impl LoanProduct {
             return Err(OfferReject::DownPayment { min });
         }
         Ok(Financed { price, down_payment, principal: price - down_payment })
+    }
+
+    /// How a loan pays a purchase of this price; none without a price, where none is needed.
+    ///
+    /// # Errors
+    /// [`OfferReject::DownPayment`], [`OfferReject::PriceMissing`].
+    pub fn purchase(
+        &self,
+        principal: Amount,
+        price: Option<Amount>,
+    ) -> Result<Option<Financed>, OfferReject> {
+        match price {
+            Some(price) => {
+                // What cannot be subtracted is a price below nothing, of which nothing is a part.
+                let down_payment = price.checked_sub(principal).unwrap_or(Amount::ZERO);
+                self.finance(price, Some(down_payment)).map(Some)
+            }
+            None if self.terms.down_payment.is_some() => Err(OfferReject::PriceMissing),
+            None => Ok(None),
+        }
     }
 
     /// Whether part `number` (from 1) of a sum may be paid out on a day, the first one having been
@@ -630,7 +654,7 @@ impl LoanProduct {
     /// What the schedule of a loan follows from that runs from a day at a yearly rate.
     pub fn schedule_terms(&self, principal: Amount, term: u32, from: Date, rate: Decimal) -> Terms {
         let InstalmentLoan { repayment, interest, subsidy, .. } = &self.terms;
-        let (due, broken) = self.due_dates(from);
+        let (due, broken) = self.due_dates(from, term);
         // The line of a broken period that is collected apart has a number too.
         let apart = u32::from(broken == BrokenPeriod::Separate);
         let beyond = |spared: u32| if spared == 0 { 0 } else { spared.saturating_add(apart) };
@@ -658,17 +682,20 @@ impl LoanProduct {
             broken,
             free: Some(free).filter(|it| it.from < it.to).into_iter().collect(),
             subsidy,
-            ..Terms::new(principal, self.currency(), term, repayment.every, rate, from)
+            ..Terms::new(principal, self.currency(), term, Period::MONTH, rate, from)
         }
     }
 
     /// The due dates of a loan that runs from a day, and the style of its first period.
-    fn due_dates(&self, from: Date) -> (DueDates, BrokenPeriod) {
+    fn due_dates(&self, from: Date, term: u32) -> (DueDates, BrokenPeriod) {
         let repayment = &self.terms.repayment;
+        let Some(period) = repayment.every else {
+            return (DueDates::yearly(&repayment.on, from, term), BrokenPeriod::Spread);
+        };
         let start = repayment.due_day.and_then(|day| day_of_month(from, day)).unwrap_or(from);
         let broken = if start == from { BrokenPeriod::Spread } else { repayment.broken_period };
         let number = u32::from(broken == BrokenPeriod::Separate);
-        (DueDates::Every { period: repayment.every, date: start, number }, broken)
+        (DueDates::Every { period, date: start, number }, broken)
     }
 
     /// The schedule of a loan at a yearly rate, with its fees.

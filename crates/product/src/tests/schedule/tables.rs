@@ -61,6 +61,11 @@ impl<'a> Head<'a> {
             let dates = self.text("dates").split(',').map(|it| it.parse().unwrap());
             terms.due = DueDates::On(dates.collect());
         }
+        if self.has("year_days") {
+            let days: Vec<_> =
+                self.text("year_days").split(',').map(|it| it.parse().unwrap()).collect();
+            terms.due = DueDates::yearly(&days, from, count);
+        }
         let share = self.option::<Decimal>("subsidy_share").map(SubsidyPart::Share);
         let points = self.option::<Decimal>("subsidy_points").map(SubsidyPart::Points);
         let until = self.option("subsidy_until").unwrap_or(NUMBER_MAX);

@@ -16,7 +16,10 @@ use super::{
 use crate::{
     Role,
     classification::{Grade, Graded},
-    loans::Happening,
+    loans::{
+        Happening,
+        proposals::{Propose, Proposed},
+    },
     tables::LoanId,
 };
 
@@ -42,9 +45,11 @@ impl World {
             capitalise: false,
             distressed: true,
         });
-        let call = self.call(Role::Approver, key, &Command::ClosePeriod(FIRST));
         let happening = Happening { what, currency: None, on: None };
-        self.bank.loan_happens(&call, loan, &happening).await.unwrap();
+        let propose = Command::Propose(loan, Propose::Fact(happening));
+        let proposed: Proposed = self.answer(&format!("{key}?"), propose).await;
+        let approve = Command::ApproveProposal(proposed.proposal);
+        self.give(Role::Approver, key, &approve).await.unwrap();
     }
 
     async fn grade_of(&self, loan: LoanId) -> Grade {

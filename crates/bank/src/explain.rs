@@ -195,8 +195,8 @@ impl Bank {
         Ok(None)
     }
 
-    /// What is set aside for a loan: what its category asks for, or what is asked of every loan, less
-    /// what was set aside before.
+    /// What is set aside for a loan: what its category asks for, or what is asked of every loan,
+    /// less what was set aside before.
     async fn explain_provision(
         &self,
         caller: &Caller,

@@ -158,9 +158,9 @@ fn all_mistakes_are_reported_at_once() {
     expect![[r#"
         line 14, currency: `CNX` is not a currency. Write a code of ISO 4217 that has a minor unit, like `CNY`. (unknown-currency)
         line 15, effective: `2022-13-01` is not a date. Write year-month-day, like `2025-01-31`. (malformed-date)
-        line 42, eligibility[1].rule: At 1:1: There is no field `applicant.aeg`. Did you mean `applicant.age`? (unknown-field)
-        line 77, terms.repayment.method: `equal-installment` is not one of the choices. Did you mean `equal-instalment`? (unknown-value)
-        line 89, terms.penalties: There is no field `penalties` here. Did you mean `penalty`? (unknown-field)
+        line 46, eligibility[1].rule: At 1:1: There is no field `applicant.aeg`. Did you mean `applicant.age`? (unknown-field)
+        line 81, terms.repayment.method: `equal-installment` is not one of the choices. Did you mean `equal-instalment`? (unknown-value)
+        line 93, terms.penalties: There is no field `penalties` here. Did you mean `penalty`? (unknown-field)
     "#]].assert_eq(&String::from_utf8(output.stdout).unwrap());
 }
 

@@ -267,7 +267,7 @@ pub(crate) struct Told<'r> {
     pub position: Position,
     pub facts: Vec<Fact>,
     pub today: Date,
-    lines: Vec<Line>,
+    pub lines: Vec<Line>,
     /// The number of an event's fact.
     fact_of: BTreeMap<u32, u32>,
     bookings: Vec<(Option<u32>, Date, &'static str, Posting)>,

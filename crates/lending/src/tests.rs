@@ -9,5 +9,6 @@ mod lives;
 mod origination;
 mod properties;
 mod proposals;
+mod published;
 mod simulation;
 mod tables;

@@ -40,6 +40,16 @@ impl<'a> Row<'a> {
         parsed.unwrap_or_else(|| panic_at(self.line, &format!("`{column}` cannot be `{cell}`")))
     }
 
+    /// Whether the table has a column.
+    pub fn has(&self, column: &str) -> bool {
+        self.columns.contains(&column)
+    }
+
+    /// How many columns the table has.
+    pub fn width(&self) -> usize {
+        self.columns.len()
+    }
+
     /// Like [`Row::get`], with `-` for nothing.
     ///
     /// # Panics

@@ -79,7 +79,7 @@ impl<'t> Head<'t> {
 }
 
 /// A row of a table as it is written in a script.
-fn event(row: &table::Row<'_>) -> Value {
+pub(super) fn event(row: &table::Row<'_>) -> Value {
     let (what, value) = (row.text("what"), row.text("value"));
     let pairs = |text: &str| -> Value {
         let pairs = text.split(',').map(|pair| pair.split_once('=').unwrap());

@@ -86,6 +86,7 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .merge(routes::simulations::routes())
         .merge(routes::applications::routes())
         .merge(routes::lines::routes())
+        .merge(routes::line_accounts::routes())
         .merge(routes::loans::routes())
         .merge(routes::loan_facts::routes())
         .merge(routes::explanations::routes())

@@ -11,6 +11,7 @@ pub(crate) mod grades;
 pub(crate) mod keys;
 pub(crate) mod ledger_accounts;
 pub(crate) mod ledger_transfers;
+pub(crate) mod line_accounts;
 pub(crate) mod lines;
 pub(crate) mod loan_facts;
 pub(crate) mod loans;

@@ -80,6 +80,24 @@ schemas! {
         use lending::line::LineStatus as Line;
         [Line::Open, Line::Frozen, Line::Closed]
     };
+    LineAccountStatus: "Where the account of a line stands." = {
+        use lending::cycle::Status as Account;
+        [Account::Active, Account::Closed, Account::ChargedOff, Account::WrittenOff]
+    };
+    StatementLineKind: "What a line of a statement is." = {
+        use lending::cycle::LineKind as Line;
+        [
+            Line::Purchase,
+            Line::Cash,
+            Line::Fee,
+            Line::Repayment,
+            Line::MerchantRefund,
+            Line::Refund,
+            Line::Waiver,
+            Line::Interest,
+            Line::Penalty,
+        ]
+    };
     LimitHoldStatus: "What became of a hold." = {
         use lending::line::HoldStatus as Hold;
         [Hold::Live, Hold::Captured, Hold::Released]

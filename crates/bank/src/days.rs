@@ -28,6 +28,8 @@ use crate::{
 pub const CLOSE_LOAN_DAY: &str = "close-loan-day";
 /// Ends what of a credit line ends with a day; the subject is the line.
 pub const CLOSE_LINE_DAY: &str = "close-line-day";
+/// Closes the day of a credit line's account; the subject is the line.
+pub const CLOSE_LINE_ACCOUNT_DAY: &str = "close-line-account-day";
 /// Closes a current account's day; the subject is the account.
 pub const CLOSE_ACCOUNT_DAY: &str = "close-account-day";
 /// Closes a term deposit's day; the subject is the deposit.
@@ -174,6 +176,9 @@ impl Bank {
             let closed = match &**kind {
                 CLOSE_LOAN_DAY => self.close_loan_day(&call, subject.cast(), day).await,
                 CLOSE_LINE_DAY => self.close_line_day(&call, subject.cast(), day).await,
+                CLOSE_LINE_ACCOUNT_DAY => {
+                    self.close_line_account_day(&call, subject.cast(), day).await
+                }
                 CLOSE_ACCOUNT_DAY => self.close_account_day(&call, subject.cast(), day).await,
                 CLOSE_DEPOSIT_DAY => self.close_deposit_day(&call, subject.cast(), day).await,
                 DUN_LOAN => self.dun_loan(&call, subject.cast(), day).await,

@@ -18,6 +18,7 @@ pub mod documents;
 pub mod explain;
 pub mod institutions;
 pub mod keys;
+pub mod line_accounts;
 pub mod lines;
 pub mod loans;
 pub mod packs;

@@ -24,6 +24,7 @@ use crate::{
     accounts::move_timer,
     days::CLOSE_LINE_DAY,
     institutions::Institution,
+    line_accounts::{self, FoundAccount},
     loans::{self, in_currency},
     packs,
     tables::{
@@ -121,12 +122,14 @@ pub struct LineState {
 }
 
 /// A line as a command finds it.
-struct FoundLine {
-    id: LineId,
-    line: Versioned<line::Line>,
+pub(crate) struct FoundLine {
+    pub(crate) id: LineId,
+    pub(crate) line: Versioned<line::Line>,
+    /// What purchases gather on, if it is not drawn on.
+    pub(crate) account: Option<FoundAccount>,
     used: Use,
-    product: Arc<RevolvingProduct>,
-    institution: Versioned<Institution>,
+    pub(crate) product: Arc<RevolvingProduct>,
+    pub(crate) institution: Versioned<Institution>,
 }
 
 impl Bank {
@@ -148,15 +151,14 @@ impl Bank {
             let party = self.need(&PARTIES, of, apply.party, "party").await?;
             let product = self.product_in_force(&call.caller, &apply.product, today).await?;
             let product = product.revolving()?;
-            let (currency, drawing) = (product.currency(), product.drawing());
-            let drawing = drawing.ok_or(Refusal::OtherKind)?;
+            let currency = product.currency();
             let request = Request {
                 borrower: borrower(apply.party),
                 amount: in_currency(apply.limit, currency)?,
                 term: None,
                 applicant: self.applicant(call, &party.record, currency, today).await?,
                 facts: apply.facts.clone(),
-                reference: loans::reference(drawing, today),
+                reference: product.drawing().and_then(|it| loans::reference(it, today)),
                 suspended_after: loans::suspended_after(today),
                 price: None,
                 ceilings: packs::ceilings(product.definition(), today),
@@ -201,6 +203,7 @@ impl Bank {
             let found = FoundLine {
                 id: line,
                 line: Versioned { version: 0, lane: application.lane, record },
+                account: None,
                 used: Use::default(),
                 product: product.revolving()?,
                 institution,
@@ -364,13 +367,23 @@ impl Bank {
         self.change_line(call, "renew-line", id, None, |found| Ok(found.standing().renew()?)).await
     }
 
-    /// Closes a line on which nothing is drawn or held.
+    /// Closes a line on which nothing is drawn or held, with its account.
     ///
     /// # Errors
     /// [`Refusal::NotFound`], [`Refusal::Lending`].
     pub async fn close_line(&self, call: &Call, id: LineId) -> Result<Done<LineChanged>, Refusal> {
         call.caller.must(Right::Contracts)?;
-        self.change_line(call, "close-line", id, None, |found| Ok(found.standing().close()?)).await
+        self.carry_out(call, move || async move {
+            let found = self.find_line(&call.caller, id).await?;
+            let closed = found.standing().close()?;
+            let mut commit = call.commit("close-line", found.line.lane, found.today());
+            if let Some(outcome) = found.close_account()? {
+                self.record_account(call, &mut commit, &found, &outcome).await?;
+            }
+            found.record(call, &mut commit, &closed, None);
+            Ok(commit)
+        })
+        .await
     }
 
     /// A command on a line; `loan` is the one that it draws.
@@ -412,7 +425,11 @@ impl Bank {
         Ok(done.await?.answer)
     }
 
-    async fn find_line(&self, caller: &Caller, id: LineId) -> Result<FoundLine, Refusal> {
+    pub(crate) async fn find_line(
+        &self,
+        caller: &Caller,
+        id: LineId,
+    ) -> Result<FoundLine, Refusal> {
         let institution = self.institution(caller).await?;
         let line = self.need(&LINES, caller.institution, id, "line").await?;
         self.found_line(caller, id, line, institution).await
@@ -427,9 +444,18 @@ impl Bank {
     ) -> Result<FoundLine, Refusal> {
         let line::Line { product, version, .. } = &line.record;
         let product = self.pinned_product(caller, product, *version).await?.revolving()?;
-        let drawings = self.drawings(caller.institution, id).await?;
-        let used = Use::of(drawings.iter().map(|(loan, position)| (loan, position)))?;
-        Ok(FoundLine { id, line, used, product, institution })
+        let of = caller.institution;
+        let account = self.account_of_line(of, id).await?;
+        let used = match &account {
+            Some(FoundAccount { account, position }) => {
+                Use::of_account(&account.record, &position.record)
+            }
+            None => {
+                let drawings = self.drawings(of, id).await?;
+                Use::of(drawings.iter().map(|(loan, position)| (loan, position)))?
+            }
+        };
+        Ok(FoundLine { id, line, account, used, product, institution })
     }
 
     /// The drawings of a line that may use something of it.
@@ -504,25 +530,39 @@ impl Bank {
         self.need(&LINE_APPLICATIONS, caller.institution, id, "application").await
     }
 
-    /// What a party's lines hold in a currency: it is as good as owed.
-    pub(crate) async fn held(
+    /// What a party's lines hold in a currency, which is as good as owed, with what is owed on
+    /// their accounts, and the worst days past due on any.
+    pub(crate) async fn line_exposure(
         &self,
         of: InstitutionId,
         party: PartyId,
         currency: money::Currency,
-    ) -> Result<Amount, Refusal> {
+    ) -> Result<(Amount, u32), Refusal> {
         let link = ("borrower", &*party.to_string());
         let lines = self.store().find(&LINES, of, link, None, LINES_PER_BORROWER_MAX).await?;
         if lines.next.is_some() {
             return Err(Refusal::TooMany("LINES_PER_BORROWER_MAX", LINES_PER_BORROWER_MAX));
         }
-        let lines = lines.data.into_iter().map(|(_, it)| it.record);
-        Ok(lines.filter(|it| it.currency == currency).map(|it| it.held()).sum())
+        let (mut outstanding, mut days_past_due) = (Amount::ZERO, 0);
+        for (id, Versioned { record: line, .. }) in lines.data {
+            let account = self.account_of_line(of, id.cast()).await?.map(|it| it.position.record);
+            if line.currency == currency {
+                let owed = account.as_ref().map_or(Amount::ZERO, |it| it.owed().principal);
+                outstanding += line.held() + owed;
+            }
+            days_past_due = days_past_due.max(account.map_or(0, |it| it.days_past_due));
+        }
+        Ok((outstanding, days_past_due))
     }
 }
 
 /// Puts the new state of a line into a commit, with its one timer and what is told of it.
-fn put(commit: &mut Commit, id: LineId, before: &Versioned<line::Line>, outcome: &line::Outcome) {
+pub(crate) fn put(
+    commit: &mut Commit,
+    id: LineId,
+    before: &Versioned<line::Line>,
+    outcome: &line::Outcome,
+) {
     commit.put(&LINES, id, before.version, &outcome.line);
     // A line that is being opened has none.
     let timer = Some(before.record.timer()).filter(|_| before.version > 0).flatten();
@@ -537,7 +577,7 @@ impl FoundLine {
         self.institution.record.business_date
     }
 
-    fn standing(&self) -> Standing<'_> {
+    pub(crate) fn standing(&self) -> Standing<'_> {
         self.standing_as(&self.line.record, self.used)
     }
 
@@ -574,6 +614,10 @@ impl FoundLine {
         loan: Option<LoanId>,
     ) {
         put(commit, self.id, &self.line, outcome);
+        if let Some(account) = &outcome.account {
+            let (of, version) = (call.caller.institution, self.institution.version);
+            line_accounts::open(commit, of, version, self.id, account);
+        }
         let mut used = self.used;
         let drawn = outcome.drawing.as_ref().zip(loan).zip(self.product.drawing());
         if let Some((((signed, paid_out), id), product)) = drawn {

@@ -539,8 +539,7 @@ impl Bank {
         if loans.next.is_some() {
             return Err(Refusal::TooMany("LOANS_PER_BORROWER_MAX", LOANS_PER_BORROWER_MAX));
         }
-        let mut outstanding = self.held(of, party, currency).await?;
-        let mut days_past_due = 0;
+        let (mut outstanding, mut days_past_due) = self.line_exposure(of, party, currency).await?;
         let open = loans.data.into_iter().filter(|(_, it)| it.record.status != Status::Settled);
         for (id, loan) in open {
             let position = self.store().get(&POSITIONS, of, id).await?.map(|it| it.record);

@@ -3,7 +3,7 @@
 use deposits::{CurrentAccount, TermDeposit};
 use ledger::{InstitutionId, LaneId};
 use lending::{
-    Application, Dunning, Fact, Line, Loan, Position, Proposal, Status, line::LineOffer,
+    Application, Dunning, Fact, Line, Loan, Position, Proposal, Status, cycle, line::LineOffer,
     loan::Borrower, proposal::Stage,
 };
 use party::Party;
@@ -51,6 +51,25 @@ pub struct LoanProposal {
 
 /// Names a proposal.
 pub type ProposalId = Id<LoanProposal>;
+
+/// Something that happened to the account of a line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LineFact {
+    /// Of which line.
+    pub line: LineId,
+    /// What.
+    #[serde(flatten)]
+    pub fact: cycle::Fact,
+}
+
+/// A statement of the account of a line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LineStatement {
+    /// Of which line.
+    pub line: LineId,
+    /// Itself.
+    pub statement: cycle::Statement,
+}
 
 /// Names a current account contract.
 pub type CurrentAccountId = Id<CurrentAccount>;
@@ -107,6 +126,16 @@ pub const LINE_APPLICATIONS: Table<Application<LineOffer>> =
     Table::new("line-application", |it| vec![("borrower", it.borrower.to_string())]);
 /// Credit lines, by borrower.
 pub const LINES: Table<Line> = Table::new("line", |it| vec![("borrower", it.borrower.to_string())]);
+/// The accounts of lines with statements, under the line's id.
+pub const LINE_ACCOUNTS: Table<cycle::Account> = Table::new("line-account", |_| Vec::new());
+/// What is owed on them, under the line's id.
+pub const LINE_POSITIONS: Table<cycle::Position> = Table::new("line-position", |_| Vec::new());
+/// What happened to them, by line.
+pub const LINE_FACTS: Table<LineFact> =
+    Table::new("line-fact", |it| vec![("line", it.line.to_string())]);
+/// Their statements, by line.
+pub const LINE_STATEMENTS: Table<LineStatement> =
+    Table::new("line-statement", |it| vec![("line", it.line.to_string())]);
 /// What happened to loans, by loan.
 pub const LOAN_FACTS: Table<LoanFact> =
     Table::new("loan-fact", |it| vec![("loan", it.loan.to_string())]);

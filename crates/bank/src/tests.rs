@@ -11,6 +11,7 @@ mod documents;
 mod dunning;
 mod explain;
 mod keys;
+mod line_accounts;
 mod lines;
 mod loans;
 mod packs;

@@ -173,6 +173,13 @@ pub struct LineOffer {
     pub statement: Option<cycle::Terms>,
 }
 
+impl Outcome {
+    /// What changes nothing but that the record is written.
+    pub fn unchanged(line: Line) -> Self {
+        Self { line, drawing: None, account: None, events: Vec::new() }
+    }
+}
+
 impl LineOffer {
     /// What a year costs, simple and compound. With statements, of what is owed all the year, its
     /// interest being paid every month.
@@ -547,7 +554,7 @@ impl Line {
             temporary: self.temporary.filter(|it| it.until > day),
             ..self.clone()
         };
-        Outcome { line, drawing: None, account: None, events }
+        Outcome { events, ..Outcome::unchanged(line) }
     }
 
     /// A hold that can still be captured or released.
@@ -856,7 +863,7 @@ fn check_text(text: &str) -> Result<(), Reject> {
 }
 
 fn told(line: Line, event: Event) -> Outcome {
-    Outcome { line, drawing: None, account: None, events: vec![event] }
+    Outcome { events: vec![event], ..Outcome::unchanged(line) }
 }
 
 /// How many days there are from one to another, both counted.

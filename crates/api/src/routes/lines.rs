@@ -14,7 +14,7 @@ use lending::{
 };
 use money::Currency;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -126,6 +126,9 @@ struct LineOfferBody {
     months: u32,
     /// What the largest drawing would cost, made on the day of the offer.
     drawing: Option<DisclosureBody>,
+    /// In place of drawings, how its account would be served: the `statement` of the product.
+    #[schema(value_type = Option<Object>)]
+    statement: Option<Value>,
 }
 
 /// Whose lines.
@@ -596,10 +599,11 @@ fn decision(decision: Decision<LineOffer>, currency: Currency) -> LineDecisionBo
             LineDecisionBody::Declined { reasons: reasons.into_iter().map(reason).collect() }
         }
         Decision::Approved { offer } => {
-            let LineOffer { valid_until, limit, months, drawing, .. } = *offer;
+            let LineOffer { valid_until, limit, months, drawing, statement } = *offer;
             let (valid_until, limit) = (Day(valid_until), Money::of(limit, currency));
             let drawing = drawing.map(disclosure);
-            let offer = LineOfferBody { valid_until, limit, months, drawing };
+            let statement = statement.map(|it| json!(it.statement));
+            let offer = LineOfferBody { valid_until, limit, months, drawing, statement };
             LineDecisionBody::Approved { offer: Box::new(offer) }
         }
         Decision::Signed { on } => LineDecisionBody::Signed { on: Day(on) },

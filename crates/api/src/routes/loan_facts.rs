@@ -232,6 +232,16 @@ pub(super) struct EntryBody {
     pub(super) amount: Major,
 }
 
+impl EntryBody {
+    pub(super) fn of((event, name, money): (&'static str, &'static str, money::Money)) -> Self {
+        Self {
+            event: event.to_owned(),
+            name: name.to_owned(),
+            amount: Major::of(money.amount, money.currency),
+        }
+    }
+}
+
 /// List what happened to a loan
 #[utoipa::path(
     get, path = "/v1/loans/{loan}/facts", tag = "loans", operation_id = "list_loan_facts",
@@ -327,12 +337,7 @@ async fn preview_change(
 fn previewed(LoanPreview { state, entries }: LoanPreview) -> Answer {
     let currency = state.loan.currency;
     let plan = state.loan.plan.iter().map(|it| super::loans::instalment(it, currency)).collect();
-    let entries = entries.into_iter().map(|(event, name, money)| EntryBody {
-        event: event.to_owned(),
-        name: name.to_owned(),
-        amount: Major::of(money.amount, currency),
-    });
-    let entries = entries.collect();
+    let entries = entries.into_iter().map(EntryBody::of).collect();
     ok(PreviewBody { loan: view(state), plan, entries })
 }
 
@@ -359,7 +364,7 @@ async fn reverse(
 
 impl PaymentBody {
     fn read(&self) -> Result<Happening, ApiError> {
-        let mut reader = Reader { currency: None };
+        let mut reader = Reader::default();
         let what = reader.payment(&self.fact)?;
         Ok(Happening { what, currency: reader.currency, on: self.on.map(|it| it.0) })
     }
@@ -374,19 +379,20 @@ impl ChangeBody {
 impl ChangeFact {
     /// What is to happen, on a value date.
     pub(super) fn read(&self, on: Option<Day>) -> Result<Happening, ApiError> {
-        let mut reader = Reader { currency: None };
+        let mut reader = Reader::default();
         let what = reader.change(self)?;
         Ok(Happening { what, currency: reader.currency, on: on.map(|it| it.0) })
     }
 }
 
 /// Reads money of one currency.
-struct Reader {
-    currency: Option<Currency>,
+#[derive(Default)]
+pub(super) struct Reader {
+    pub(super) currency: Option<Currency>,
 }
 
 impl Reader {
-    fn amount(&mut self, money: &Money, name: &str) -> Result<Amount, ApiError> {
+    pub(super) fn amount(&mut self, money: &Money, name: &str) -> Result<Amount, ApiError> {
         let pointer = format!("/fact/{name}");
         let money = money.read(&pointer)?;
         if *self.currency.get_or_insert(money.currency) != money.currency {
@@ -396,7 +402,7 @@ impl Reader {
         Ok(money.amount)
     }
 
-    fn maybe(&mut self, money: Option<&Money>, name: &str) -> Result<Amount, ApiError> {
+    pub(super) fn maybe(&mut self, money: Option<&Money>, name: &str) -> Result<Amount, ApiError> {
         money.map_or(Ok(Amount::ZERO), |money| self.amount(money, name))
     }
 

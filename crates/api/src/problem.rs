@@ -457,7 +457,7 @@ fn lending_hint(reject: &lending::Reject) -> &'static str {
         R::NoSuchHold | R::HoldExpired | R::HoldCaptured | R::HoldReleased => {
             "Read the line's holds to see which are live."
         }
-        R::LineInUse => "Pay the drawings back and release the holds first.",
+        R::LineInUse => "Pay back what is owed on it and release the holds first.",
         R::TemporaryLimitTooLow => "Send more than the limit, or change the limit.",
         R::TextTooLong => "Shorten it to 200 characters.",
         R::CashNotAllowed => "Read the product: its terms have no cash.",

@@ -10,6 +10,7 @@ mod edits;
 mod explanations;
 mod isolation;
 mod ledger;
+mod line_accounts;
 mod lines;
 mod loan_facts;
 mod once;

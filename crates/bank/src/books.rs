@@ -11,6 +11,7 @@ use ledger::{
     Account, AccountId, AccountState, Balances, Balancing, Code, Kind, LaneId, Limits, Side,
     Transfer, TransferId,
 };
+use lending::outcome::Entry;
 use money::{Amount, Currency};
 use product::{
     AccountCode, Accounting,
@@ -57,6 +58,14 @@ impl Books<'_> {
                 value_date,
                 reason,
             });
+        }
+    }
+
+    /// Books what became of a loan or an account of a line, with the business date.
+    pub fn book_all(&self, commit: &mut Commit, entries: &[Entry], prng: &mut Prng) {
+        let value_date = commit.at.today;
+        for entry in entries {
+            self.book(commit, entry.event, &entry.amounts, value_date, prng);
         }
     }
 

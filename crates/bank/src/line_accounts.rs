@@ -11,10 +11,10 @@ use lending::{
     line,
     loan::Owed,
 };
-use money::{Currency, Money};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use money::{Amount, Money};
+use serde::{Deserialize, Serialize};
 use stdx::{Date, Id};
-use store::{Commit, PAGE_MAX, Stored, Table, Versioned};
+use store::{Commit, Versioned};
 
 use crate::{
     Bank, Call, Caller, Done, Refusal, Right,
@@ -22,28 +22,47 @@ use crate::{
     books::Books,
     days::CLOSE_LINE_ACCOUNT_DAY,
     lines::{self, FoundLine},
+    loans::{in_currency, in_money},
     tables::{
-        INSTITUTIONS, LINE_ACCOUNTS, LINE_FACTS, LINE_POSITIONS, LINE_STATEMENTS, LineFact, LineId,
-        LineStatement,
+        LINE_ACCOUNTS, LINE_FACTS, LINE_POSITIONS, LINE_STATEMENTS, LineFact, LineId, LineStatement,
     },
 };
 
-/// Something that is to happen to the account of a line.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AccountHappening {
-    /// What.
-    pub what: What,
-    /// The currency of its amounts, if it has any.
-    pub currency: Option<Currency>,
+/// Money that is to move on the account of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinePayment {
+    /// Who pays whom, and what for.
+    pub kind: PaymentKind,
+    /// How much.
+    pub amount: Money,
     /// The value date; the business date when absent.
     pub on: Option<Date>,
-    /// The hold that a purchase captures.
-    pub hold: Option<u32>,
+}
+
+/// How money can move on the account of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PaymentKind {
+    /// Something is bought.
+    Purchase {
+        /// The hold that it captures.
+        hold: Option<u32>,
+    },
+    /// Cash is drawn.
+    Cash,
+    /// The holder pays.
+    Repayment,
+    /// A merchant gives a purchase back, or a part of it.
+    MerchantRefund {
+        /// The number of the purchase among the facts.
+        purchase: u32,
+    },
+    /// What was paid in advance is given back.
+    Refund,
 }
 
 /// The answer to what moves the account of a line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AccountMoved {
+pub struct LineMoved {
     /// Which line.
     pub line: LineId,
     /// The business date it was booked on.
@@ -64,7 +83,7 @@ pub struct AccountMoved {
 
 /// The account of a line with what is owed on it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct AccountState {
+pub struct LineAccountState {
     /// The line.
     pub line: LineId,
     /// The contract.
@@ -75,93 +94,82 @@ pub struct AccountState {
 
 /// What a command would do to the account of a line.
 #[derive(Clone, Debug, PartialEq)]
-pub struct AccountPreview {
+pub struct LinePreview {
     /// The account as it would stand.
-    pub state: AccountState,
+    pub state: LineAccountState,
     /// What would be booked: event, name of the amount, amount; less than was booked is negative.
     pub entries: Vec<(&'static str, &'static str, Money)>,
 }
 
 /// An account as a command finds it.
-#[derive(Clone, Debug)]
 pub(crate) struct FoundAccount {
     pub(crate) account: Versioned<Account>,
     pub(crate) position: Versioned<Position>,
 }
 
 impl Bank {
-    /// Lets something happen to the account of a line, on an earlier value date if one is named.
+    /// Moves money on the account of a line, on an earlier value date if one is named.
     ///
     /// # Errors
     /// [`Refusal::NotFound`], [`Refusal::OtherCurrency`], [`Refusal::Lending`],
     /// [`Refusal::Ledger`].
-    pub async fn line_account_happens(
+    pub async fn pay_on_line(
         &self,
         call: &Call,
         id: LineId,
-        happening: &AccountHappening,
-    ) -> Result<Done<AccountMoved>, Refusal> {
-        call.caller.must(right_for(&happening.what))?;
+        payment: LinePayment,
+    ) -> Result<Done<LineMoved>, Refusal> {
+        call.caller.must(Right::Payments)?;
+        let of = call.caller.institution;
         self.carry_out(call, move || async move {
             let found = self.find_line(&call.caller, id).await?;
-            let (line, outcome) = self.decide_account(&call.caller, &found, happening).await?;
-            let mut commit = call.commit("line-fact", found.line.lane, found.account_date()?);
-            if takes_limit(&happening.what) {
-                let same = || line::Outcome::unchanged(found.line.record.clone());
-                lines::put(&mut commit, id, &found.line, &line.unwrap_or_else(same));
+            let (line, outcome) = self.decide_payment(of, &found, payment).await?;
+            let mut commit = self.commit_account(call, "line-fact", &found, &outcome).await?;
+            if let Some(line) = line {
+                lines::put(&mut commit, id, &found.line, &line);
             }
-            self.record_account(call, &mut commit, &found, &outcome).await?;
             Ok(commit)
         })
         .await
     }
 
-    /// What [`Bank::line_account_happens`] would do now.
+    /// What [`Bank::pay_on_line`] would do now.
     ///
     /// # Errors
     /// As there.
-    pub async fn preview_line_account(
+    pub async fn preview_on_line(
         &self,
         caller: &Caller,
         id: LineId,
-        happening: &AccountHappening,
-    ) -> Result<AccountPreview, Refusal> {
+        payment: LinePayment,
+    ) -> Result<LinePreview, Refusal> {
         caller.must(Right::Read)?;
         let found = self.find_line(caller, id).await?;
-        let (_, outcome) = self.decide_account(caller, &found, happening).await?;
+        let (_, outcome) = self.decide_payment(caller.institution, &found, payment).await?;
         let FoundAccount { account, position } = found.account()?;
-        let currency = account.record.currency;
-        let entries = outcome.entries.iter().flat_map(|entry| {
-            let some = entry.amounts.iter().filter(|(_, amount)| !amount.is_zero());
-            some.map(|(name, amount)| (entry.event, *name, Money::new(*amount, currency)))
-        });
-        let entries = entries.collect();
+        let entries = in_money(&outcome.entries, account.record.currency);
         let account = outcome.account.unwrap_or_else(|| account.record.clone());
         let position = outcome.position.unwrap_or_else(|| position.record.clone());
-        Ok(AccountPreview { state: AccountState { line: id, account, position }, entries })
+        Ok(LinePreview { state: LineAccountState { line: id, account, position }, entries })
     }
 
     /// Takes back what happened to the account of a line.
     ///
     /// # Errors
-    /// As [`Bank::line_account_happens`].
+    /// As [`Bank::pay_on_line`].
     pub async fn reverse_line_fact(
         &self,
         call: &Call,
         id: LineId,
         number: u32,
-    ) -> Result<Done<AccountMoved>, Refusal> {
+    ) -> Result<Done<LineMoved>, Refusal> {
         call.caller.must(Right::Approve)?;
+        let of = call.caller.institution;
         self.carry_out(call, move || async move {
             let found = self.find_line(&call.caller, id).await?;
-            let facts = self.facts_of(call.caller.institution, id).await?;
+            let facts = self.all_line_facts(of, id).await?;
             let outcome = found.history(&facts)?.reverse(number)?;
-            let on = found.account_date()?;
-            let mut commit = call.commit("reverse-line-fact", found.line.lane, on);
-            // What was paid and is taken back uses the limit again.
-            commit.expect(&crate::tables::LINES, id, found.line.version);
-            self.record_account(call, &mut commit, &found, &outcome).await?;
-            Ok(commit)
+            self.commit_account(call, "reverse-line-fact", &found, &outcome).await
         })
         .await
     }
@@ -170,12 +178,16 @@ impl Bank {
     ///
     /// # Errors
     /// [`Refusal::NotFound`] also when the line has none.
-    pub async fn line_account(&self, caller: &Caller, id: LineId) -> Result<AccountState, Refusal> {
+    pub async fn line_account(
+        &self,
+        caller: &Caller,
+        id: LineId,
+    ) -> Result<LineAccountState, Refusal> {
         caller.must(Right::Read)?;
-        let of = caller.institution;
-        let account = self.need(&LINE_ACCOUNTS, of, id, "account").await?.record;
-        let position = self.need(&LINE_POSITIONS, of, id, "account").await?.record;
-        Ok(AccountState { line: id, account, position })
+        let FoundAccount { account, position } =
+            self.find_line_account(caller.institution, id).await?;
+        let (account, position) = (account.record, position.record);
+        Ok(LineAccountState { line: id, account, position })
     }
 
     /// What happened to the account of a line, in the order in which it was booked.
@@ -184,7 +196,7 @@ impl Bank {
     /// As [`Bank::line_account`].
     pub async fn line_facts(&self, caller: &Caller, id: LineId) -> Result<Vec<Fact>, Refusal> {
         self.line_account(caller, id).await?;
-        self.facts_of(caller.institution, id).await
+        self.all_line_facts(caller.institution, id).await
     }
 
     /// The statements of the account of a line, the newest first.
@@ -197,7 +209,8 @@ impl Bank {
         id: LineId,
     ) -> Result<Vec<Statement>, Refusal> {
         self.line_account(caller, id).await?;
-        let found = self.all_of(&LINE_STATEMENTS, caller.institution, id).await?;
+        let link = ("line", &*id.to_string());
+        let found = self.linked(&LINE_STATEMENTS, caller.institution, link).await?;
         let mut statements: Vec<_> = found.into_iter().map(|(_, it)| it.record.statement).collect();
         statements.sort_by_key(|it| std::cmp::Reverse(it.number));
         Ok(statements)
@@ -217,7 +230,7 @@ impl Bank {
         let of = caller.institution;
         let statement = statement_id(id, number);
         let statement = self.need(&LINE_STATEMENTS, of, statement, "statement").await?.record;
-        let facts = self.facts_of(of, id).await?;
+        let facts = self.all_line_facts(of, id).await?;
         let lines = cycle::lines(&statement.statement, &facts);
         Ok((statement.statement, lines))
     }
@@ -247,86 +260,77 @@ impl Bank {
         }
     }
 
-    /// The account of a line, if it has one.
-    pub(crate) async fn account_of_line(
+    pub(crate) async fn find_line_account(
         &self,
         of: InstitutionId,
         id: LineId,
-    ) -> Result<Option<FoundAccount>, Refusal> {
-        let Some(account) = self.store().get(&LINE_ACCOUNTS, of, id).await? else {
-            return Ok(None);
-        };
+    ) -> Result<FoundAccount, Refusal> {
+        let account = self.need(&LINE_ACCOUNTS, of, id, "account").await?;
         let position = self.need(&LINE_POSITIONS, of, id, "position").await?;
-        Ok(Some(FoundAccount { account, position }))
+        Ok(FoundAccount { account, position })
     }
 
-    async fn facts_of(&self, of: InstitutionId, id: LineId) -> Result<Vec<Fact>, Refusal> {
-        let found = self.all_of(&LINE_FACTS, of, id).await?;
+    async fn all_line_facts(&self, of: InstitutionId, id: LineId) -> Result<Vec<Fact>, Refusal> {
+        let found = self.linked(&LINE_FACTS, of, ("line", &id.to_string())).await?;
         let mut facts: Vec<_> = found.into_iter().map(|(_, it)| it.record.fact).collect();
         facts.sort_by_key(|it| it.number);
         Ok(facts)
     }
 
-    /// All records of a line in a table: as many as an account may have facts, at most.
-    async fn all_of<T>(
+    /// What a payment changes: of the line, when it takes something of the limit, and of its
+    /// account.
+    async fn decide_payment(
         &self,
-        table: &Table<T>,
         of: InstitutionId,
-        id: LineId,
-    ) -> Result<Vec<Stored<T>>, Refusal>
-    where
-        T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
-    {
-        let (mut all, mut after) = (Vec::new(), None);
-        loop {
-            let link = ("line", &*id.to_string());
-            let page = self.store().find(table, of, link, after, PAGE_MAX).await?;
-            all.extend(page.data);
-            after = page.next;
-            if after.is_none() {
-                return Ok(all);
-            }
-        }
-    }
-
-    /// What a happening changes: of the line, when it captures a hold, and of its account.
-    async fn decide_account(
-        &self,
-        caller: &Caller,
         found: &FoundLine,
-        happening: &AccountHappening,
+        payment: LinePayment,
     ) -> Result<(Option<line::Outcome>, Outcome), Refusal> {
-        let AccountHappening { what, currency, on, hold } = happening;
+        let LinePayment { kind, amount, on } = payment;
         let FoundAccount { account, position } = found.account()?;
         let (account, position) = (&account.record, &position.record);
-        if currency.is_some_and(|it| it != account.currency) {
-            return Err(Refusal::OtherCurrency);
-        }
-        let line = match takes_limit(what) {
-            true => found.standing().spend(what.spent(), *hold)?,
-            false => None,
+        let amount = in_currency(amount, account.currency)?;
+        let line = match kind {
+            PaymentKind::Purchase { hold } => Some(found.standing().spend(amount, hold)?),
+            PaymentKind::Cash => Some(found.standing().spend(amount, None)?),
+            PaymentKind::Refund => Some(found.standing().take(amount)?),
+            PaymentKind::Repayment | PaymentKind::MerchantRefund { .. } => None,
         };
         let (today, calendar) = (found.account_date()?, found.institution.record.calendar());
         let on = on.unwrap_or(today);
-        let refund = match *what {
-            What::MerchantRefund { amount, purchase, .. } => Some((purchase, amount)),
-            _ => None,
+        let what = match kind {
+            PaymentKind::Purchase { .. } => What::Purchase { amount },
+            // The price is set where it is known.
+            PaymentKind::Cash => What::Cash { amount, fee: Amount::ZERO },
+            PaymentKind::Repayment => What::Repayment { amount },
+            PaymentKind::Refund => What::Refund { amount },
+            PaymentKind::MerchantRefund { purchase } => {
+                let facts = self.all_line_facts(of, found.id).await?;
+                return Ok((line, found.history(&facts)?.refund(purchase, amount, on)?));
+            }
         };
-        if on == today && refund.is_none() {
-            let outcome = cycle::happen(account, position, calendar, what.clone(), today)?;
-            return Ok((line, outcome));
+        if on == today {
+            return Ok((line, cycle::happen(account, position, calendar, what, today)?));
         }
-        let facts = self.facts_of(caller.institution, found.id).await?;
-        let history = found.history(&facts)?;
-        let outcome = match refund {
-            Some((purchase, amount)) => history.refund(purchase, amount, on)?,
-            None => history.book_late(what.clone(), on)?,
-        };
-        Ok((line, outcome))
+        let facts = self.all_line_facts(of, found.id).await?;
+        Ok((line, found.history(&facts)?.book_late(what, on)?))
     }
 
-    /// Puts an outcome into a commit: records, transfers, events, the account's one timer, and the
-    /// answer to a fact.
+    /// The commit of something that happened to an account or was taken back, with its answer.
+    async fn commit_account(
+        &self,
+        call: &Call,
+        command: &'static str,
+        found: &FoundLine,
+        outcome: &Outcome,
+    ) -> Result<Commit, Refusal> {
+        let on = found.account_date()?;
+        let mut commit = call.commit(command, found.line.lane, on);
+        self.record_account(call, &mut commit, found, outcome).await?;
+        commit.answer(&found.account()?.moved(found.id, outcome, on));
+        Ok(commit)
+    }
+
+    /// Puts an outcome into a commit: records, transfers, events, the account's one timer.
     pub(crate) async fn record_account(
         &self,
         call: &Call,
@@ -356,47 +360,20 @@ impl Bank {
         }
         let (accounting, currency) = (found.product.accounting(), account.record.currency);
         let books = Books { accounting, currency, contract: id.cast(), limited: None };
-        let mut prng = call.prng();
-        let value_date = commit.at.today;
-        for entry in &outcome.entries {
-            books.book(commit, entry.event, &entry.amounts, value_date, &mut prng);
-        }
+        books.book_all(commit, &outcome.entries, &mut call.prng());
         for event in &outcome.events {
             commit.tell(event.name(), id, event);
         }
         let active = account.record.status == cycle::Status::Active;
         let timer = Some(position.record.through).filter(|_| active);
         move_timer(commit, CLOSE_LINE_ACCOUNT_DAY, id, timer, outcome.timer);
-        if let Some(fact) = outcome.facts.first() {
-            let account = outcome.account.as_ref().unwrap_or(&account.record);
-            let position = outcome.position.as_ref().unwrap_or(&position.record);
-            let money = |amount| Money::new(amount, currency);
-            commit.answer(&AccountMoved {
-                line: id,
-                on: value_date,
-                status: account.status,
-                fact: fact.number,
-                amount: money(fact.what.amount()),
-                owed: position.owed(),
-                prepaid: money(position.prepaid),
-                minimum: money(position.minimum()),
-            });
-        }
         Ok(())
     }
 }
 
 /// Opens the account of a line that the commit opens.
-pub(crate) fn open(
-    commit: &mut Commit,
-    of: InstitutionId,
-    institution: u64,
-    id: LineId,
-    account: &Account,
-) {
+pub(crate) fn open(commit: &mut Commit, id: LineId, account: &Account) {
     let opened = cycle::open(account);
-    // The business date must not move under the first day.
-    commit.expect(&INSTITUTIONS, of, institution);
     commit.put(&LINE_ACCOUNTS, id, 0, account);
     if let Some(position) = &opened.position {
         commit.put(&LINE_POSITIONS, id, 0, position);
@@ -406,7 +383,7 @@ pub(crate) fn open(
 
 impl FoundLine {
     /// The account, on which purchases gather.
-    pub(crate) fn account(&self) -> Result<&FoundAccount, Refusal> {
+    fn account(&self) -> Result<&FoundAccount, Refusal> {
         self.account.as_ref().ok_or(Refusal::Lending(lending::Reject::OtherUse))
     }
 
@@ -428,20 +405,36 @@ impl FoundLine {
         Ok(History { account, position, facts, calendar, today: self.account_date()? })
     }
 
-    /// What closing the line does to its account, if it has one.
+    /// What closing the line does to its account, if one is to be closed.
     pub(crate) fn close_account(&self) -> Result<Option<Outcome>, Refusal> {
-        let Some(FoundAccount { account, position }) = &self.account else { return Ok(None) };
-        if account.record.status != cycle::Status::Active {
+        let active = |it: &&FoundAccount| it.account.record.status == cycle::Status::Active;
+        let Some(FoundAccount { account, position }) = self.account.as_ref().filter(active) else {
             return Ok(None);
-        }
+        };
         let (calendar, on) = (self.institution.record.calendar(), self.account_date()?);
         let closed = cycle::happen(&account.record, &position.record, calendar, What::Closure, on)?;
         Ok(Some(closed))
     }
 }
 
-fn takes_limit(what: &What) -> bool {
-    matches!(what, What::Purchase { .. } | What::Cash { .. })
+impl FoundAccount {
+    /// The answer to what moved the account.
+    fn moved(&self, line: LineId, outcome: &Outcome, on: Date) -> LineMoved {
+        let account = outcome.account.as_ref().unwrap_or(&self.account.record);
+        let position = outcome.position.as_ref().expect("what moves an account moves its position");
+        let fact = outcome.facts.first().expect("what moves an account is a fact of it");
+        let money = |amount| Money::new(amount, account.currency);
+        LineMoved {
+            line,
+            on,
+            status: account.status,
+            fact: fact.number,
+            amount: money(fact.what.amount()),
+            owed: position.owed(),
+            prepaid: money(position.prepaid),
+            minimum: money(position.minimum()),
+        }
+    }
 }
 
 /// Facts of an account lie together.
@@ -451,16 +444,4 @@ fn fact_id(line: LineId, number: u32) -> Id<LineFact> {
 
 fn statement_id(line: LineId, number: u32) -> Id<LineStatement> {
     Id::derived_beside(line.cast::<()>(), &[b"statement", &number.to_be_bytes()])
-}
-
-/// Money is moved by those who move money; what is given up needs other eyes.
-fn right_for(what: &What) -> Right {
-    match what {
-        What::Purchase { .. }
-        | What::Cash { .. }
-        | What::Repayment { .. }
-        | What::MerchantRefund { .. }
-        | What::Refund { .. } => Right::Payments,
-        What::Waiver { .. } | What::ChargeOff | What::WriteOff | What::Closure => Right::Approve,
-    }
 }

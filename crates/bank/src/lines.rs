@@ -17,7 +17,7 @@ use product::RevolvingProduct;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stdx::{Date, Id};
-use store::{Commit, PAGE_MAX, Page, Stored, Versioned};
+use store::{Commit, Page, Stored, Versioned};
 
 use crate::{
     Bank, Call, Caller, Done, Refusal, Right,
@@ -28,8 +28,8 @@ use crate::{
     loans::{self, in_currency},
     packs,
     tables::{
-        INSTITUTIONS, LINE_APPLICATIONS, LINES, LOANS, LineApplicationId, LineId, LoanId, PARTIES,
-        POSITIONS, PartyId, borrower, party_lane,
+        INSTITUTIONS, LINE_APPLICATIONS, LINE_POSITIONS, LINES, LOANS, LineApplicationId, LineId,
+        LoanId, PARTIES, POSITIONS, PartyId, borrower, party_lane,
     },
 };
 
@@ -367,7 +367,8 @@ impl Bank {
         self.change_line(call, "renew-line", id, None, |found| Ok(found.standing().renew()?)).await
     }
 
-    /// Closes a line on which nothing is drawn or held, with its account.
+    /// Closes a line on which nothing is drawn or held, with its account. That lives on when
+    /// something is owed again because a payment was taken back, and is closed once more.
     ///
     /// # Errors
     /// [`Refusal::NotFound`], [`Refusal::Lending`].
@@ -375,9 +376,13 @@ impl Bank {
         call.caller.must(Right::Contracts)?;
         self.carry_out(call, move || async move {
             let found = self.find_line(&call.caller, id).await?;
-            let closed = found.standing().close()?;
+            let (line, account) = (&found.line.record, found.close_account()?);
+            let closed = match (line.status, &account) {
+                (LineStatus::Closed, Some(_)) => line::Outcome::unchanged(line.clone()),
+                _ => found.standing().close()?,
+            };
             let mut commit = call.commit("close-line", found.line.lane, found.today());
-            if let Some(outcome) = found.close_account()? {
+            if let Some(outcome) = account {
                 self.record_account(call, &mut commit, &found, &outcome).await?;
             }
             found.record(call, &mut commit, &closed, None);
@@ -445,15 +450,13 @@ impl Bank {
         let line::Line { product, version, .. } = &line.record;
         let product = self.pinned_product(caller, product, *version).await?.revolving()?;
         let of = caller.institution;
-        let account = self.account_of_line(of, id).await?;
-        let used = match &account {
-            Some(FoundAccount { account, position }) => {
-                Use::of_account(&account.record, &position.record)
-            }
-            None => {
-                let drawings = self.drawings(of, id).await?;
-                Use::of(drawings.iter().map(|(loan, position)| (loan, position)))?
-            }
+        let (account, used) = if product.drawing().is_some() {
+            let drawings = self.drawings(of, id).await?;
+            (None, Use::of(drawings.iter().map(|(loan, position)| (loan, position)))?)
+        } else {
+            let found = self.find_line_account(of, id).await?;
+            let used = Use::of_account(&found.account.record, &found.position.record);
+            (Some(found), used)
         };
         Ok(FoundLine { id, line, account, used, product, institution })
     }
@@ -464,19 +467,12 @@ impl Bank {
         of: InstitutionId,
         line: LineId,
     ) -> Result<Vec<(Loan, Position)>, Refusal> {
-        let (mut drawings, mut after) = (Vec::new(), None);
-        loop {
-            let link = ("line", &*line.to_string());
-            let page = self.store().find(&LOANS, of, link, after, PAGE_MAX).await?;
-            for (id, loan) in page.data {
-                let position = self.need(&POSITIONS, of, id, "position").await?.record;
-                drawings.push((loan.record, position));
-            }
-            after = page.next;
-            if after.is_none() {
-                return Ok(drawings);
-            }
+        let mut drawings = Vec::new();
+        for (id, loan) in self.linked(&LOANS, of, ("line", &line.to_string())).await? {
+            let position = self.need(&POSITIONS, of, id, "position").await?.record;
+            drawings.push((loan.record, position));
         }
+        Ok(drawings)
     }
 
     /// A line with what is used of it.
@@ -545,7 +541,7 @@ impl Bank {
         }
         let (mut outstanding, mut days_past_due) = (Amount::ZERO, 0);
         for (id, Versioned { record: line, .. }) in lines.data {
-            let account = self.account_of_line(of, id.cast()).await?.map(|it| it.position.record);
+            let account = self.store().get(&LINE_POSITIONS, of, id).await?.map(|it| it.record);
             if line.currency == currency {
                 let owed = account.as_ref().map_or(Amount::ZERO, |it| it.owed().principal);
                 outstanding += line.held() + owed;
@@ -615,8 +611,9 @@ impl FoundLine {
     ) {
         put(commit, self.id, &self.line, outcome);
         if let Some(account) = &outcome.account {
-            let (of, version) = (call.caller.institution, self.institution.version);
-            line_accounts::open(commit, of, version, self.id, account);
+            // The business date must not move under the first day.
+            commit.expect(&INSTITUTIONS, call.caller.institution, self.institution.version);
+            line_accounts::open(commit, self.id, account);
         }
         let mut used = self.used;
         let drawn = outcome.drawing.as_ref().zip(loan).zip(self.product.drawing());

@@ -12,6 +12,7 @@ use lending::{
     Application, Dunning, Fact, History, Loan, Outcome, Owed, Position, Quote, Rules, Status, What,
     application::{Decision, Request},
     fact::RateReason,
+    outcome::{Entry, booked},
 };
 use money::{Amount, Currency, Decimal, Money};
 use product::{
@@ -21,7 +22,7 @@ use product::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stdx::{Date, Id};
-use store::{Commit, Due, PAGE_MAX, Page, Stored, Versioned};
+use store::{Commit, Due, Page, Stored, Versioned};
 
 use crate::{
     Bank, Call, Caller, Done, Refusal, Right,
@@ -374,17 +375,10 @@ impl Bank {
         of: InstitutionId,
         id: LoanId,
     ) -> Result<Vec<Fact>, Refusal> {
-        let (mut facts, mut after) = (Vec::new(), None);
-        loop {
-            let link = ("loan", &*id.to_string());
-            let page = self.store().find(&LOAN_FACTS, of, link, after, PAGE_MAX).await?;
-            facts.extend(page.data.into_iter().map(|(_, it)| it.record.fact));
-            after = page.next;
-            if after.is_none() {
-                facts.sort_by_key(|it| it.number);
-                return Ok(facts);
-            }
-        }
+        let found = self.linked(&LOAN_FACTS, of, ("loan", &id.to_string())).await?;
+        let mut facts: Vec<_> = found.into_iter().map(|(_, it)| it.record.fact).collect();
+        facts.sort_by_key(|it| it.number);
+        Ok(facts)
     }
 
     async fn decide(
@@ -599,6 +593,14 @@ pub(crate) fn suspended_after(day: Date) -> Option<u32> {
     compliance::cn::non_accrual().on("interest", day).map(|rule| rule.value.over_days)
 }
 
+/// What entries say, in money: event, name of the amount, amount.
+pub(crate) fn in_money(
+    entries: &[Entry],
+    currency: Currency,
+) -> Vec<(&'static str, &'static str, Money)> {
+    booked(entries).map(|(event, name, it)| (event, name, Money::new(it, currency))).collect()
+}
+
 pub(crate) fn in_currency(money: Money, currency: Currency) -> Result<Amount, Refusal> {
     if money.currency == currency { Ok(money.amount) } else { Err(Refusal::OtherCurrency) }
 }
@@ -686,11 +688,7 @@ impl Found {
 
     fn preview(&self, outcome: Outcome) -> LoanPreview {
         let currency = self.loan.record.currency;
-        let entries = outcome.entries.iter().flat_map(|entry| {
-            let some = entry.amounts.iter().filter(|(_, amount)| !amount.is_zero());
-            some.map(|(name, amount)| (entry.event, *name, Money::new(*amount, currency)))
-        });
-        let entries = entries.collect();
+        let entries = in_money(&outcome.entries, currency);
         let loan = outcome.loan.unwrap_or_else(|| self.loan.record.clone());
         let (id, version) = (self.id, self.loan.version);
         let state = LoanState { id, loan, position: outcome.position, version };
@@ -724,11 +722,7 @@ impl Found {
         }
         let (accounting, currency) = (product.accounting(), loan.record.currency);
         let books = Books { accounting, currency, contract: id.cast(), limited: None };
-        let mut prng = call.prng();
-        let value_date = commit.at.today;
-        for entry in &outcome.entries {
-            books.book(commit, entry.event, &entry.amounts, value_date, &mut prng);
-        }
+        books.book_all(commit, &outcome.entries, &mut call.prng());
         tell(commit, *id, outcome);
         self.follow_dunning(commit, outcome);
         let active = self.loan.record.status == Status::Active;

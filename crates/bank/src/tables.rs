@@ -10,7 +10,7 @@ use party::Party;
 use product::life::ProductVersion;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use stdx::{Id, Timestamp};
-use store::{Table, Versioned};
+use store::{PAGE_MAX, Stored, Table, Versioned};
 
 use crate::{
     Bank, Refusal,
@@ -185,5 +185,27 @@ impl Bank {
         T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
     {
         self.store().get(table, of, id).await?.ok_or(Refusal::NotFound(what))
+    }
+
+    /// All records that a link finds, oldest first: for links that find no more than a contract
+    /// may have.
+    pub(crate) async fn linked<T>(
+        &self,
+        table: &Table<T>,
+        of: InstitutionId,
+        link: (&str, &str),
+    ) -> Result<Vec<Stored<T>>, Refusal>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.store().find(table, of, link, after, PAGE_MAX).await?;
+            all.extend(page.data);
+            after = page.next;
+            if after.is_none() {
+                return Ok(all);
+            }
+        }
     }
 }

@@ -677,15 +677,15 @@ impl Standing<'_> {
         self.drawn(self.line.without(number, HoldStatus::Captured), drawing, Some(number))
     }
 
-    /// Says whether so much may be bought, or drawn in cash, on the line's account: of what is
-    /// left, or of a hold, which is captured by it.
+    /// Lets so much be bought, or drawn in cash, on the line's account: of what is left, or of a
+    /// hold, which is captured by it.
     ///
     /// # Errors
     /// As [`Standing::draw`], or with a hold as [`Standing::capture`].
-    pub fn spend(&self, amount: Amount, hold: Option<u32>) -> Result<Option<Outcome>, Reject> {
+    pub fn spend(&self, amount: Amount, hold: Option<u32>) -> Result<Outcome, Reject> {
         let Some(number) = hold else {
             self.usable()?;
-            return if amount > self.left() { Err(Reject::BeyondTheLimit) } else { Ok(None) };
+            return self.take(amount);
         };
         self.not_closed()?;
         let hold = self.line.live(number)?;
@@ -696,7 +696,19 @@ impl Standing<'_> {
             return Err(Reject::BeyondTheHold);
         }
         let line = self.line.without(number, HoldStatus::Captured);
-        Ok(Some(told(line, Event::HoldCaptured { on: self.today, hold: number, amount })))
+        Ok(told(line, Event::HoldCaptured { on: self.today, hold: number, amount }))
+    }
+
+    /// Lets so much leave the line's account, also when nothing may be bought. What was paid in
+    /// advance lies beside the limit: it can be given back as long as what is held has room.
+    ///
+    /// # Errors
+    /// [`Reject::BeyondTheLimit`].
+    pub fn take(&self, amount: Amount) -> Result<Outcome, Reject> {
+        if amount > self.left() {
+            return Err(Reject::BeyondTheLimit);
+        }
+        Ok(Outcome::unchanged(self.line.clone()))
     }
 
     /// Gives a hold up.

@@ -116,6 +116,14 @@ pub struct Entry {
     pub amounts: Vec<(&'static str, Amount)>,
 }
 
+/// What entries say: event, name of the amount, and the amount, which is not zero.
+pub fn booked(entries: &[Entry]) -> impl Iterator<Item = (&'static str, &'static str, Amount)> {
+    let all = entries
+        .iter()
+        .flat_map(|entry| entry.amounts.iter().map(|(name, amount)| (entry.event, *name, *amount)));
+    all.filter(|(_, _, amount)| !amount.is_zero())
+}
+
 /// Something that happened to an application or a loan, for the event log. Amounts are in minor
 /// units of the contract's currency.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

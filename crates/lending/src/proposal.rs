@@ -16,7 +16,7 @@ use stdx::{Date, Timestamp};
 use crate::{
     fact::{Fact, What},
     loan::{Loan, Owed, Status},
-    outcome::Outcome,
+    outcome::{Outcome, booked},
 };
 
 /// How many days after the one it was made on a proposal waits to be decided.
@@ -269,13 +269,10 @@ impl Shown {
     /// When the outcome is not of something that happened to a loan: that moves its position.
     pub fn of(loan: &Loan, outcome: &Outcome) -> Self {
         let position = outcome.position.as_ref().expect("what happens moves the position");
-        let entries = outcome.entries.iter().flat_map(|entry| {
-            let some = entry.amounts.iter().filter(|(_, amount)| !amount.is_zero());
-            some.map(|(name, amount)| Line {
-                event: entry.event.to_owned(),
-                name: (*name).to_owned(),
-                amount: *amount,
-            })
+        let entries = booked(&outcome.entries).map(|(event, name, amount)| Line {
+            event: event.to_owned(),
+            name: name.to_owned(),
+            amount,
         });
         let after = outcome.loan.as_ref().unwrap_or(loan);
         Self {

@@ -2,21 +2,17 @@
 
 use axum::extract::State;
 use bank::{
-    line_accounts::{AccountHappening, AccountMoved, AccountPreview, AccountState},
+    line_accounts::{LineAccountState, LineMoved, LinePayment, LinePreview, PaymentKind},
     tables::LineId,
 };
-use lending::{
-    Owed,
-    cycle::{Bill, Fact, Line, LineKind, Statement, Status, What},
-};
-use money::{Amount, Currency};
+use lending::cycle::{Bill, Fact, Line, LineKind, Statement, Status, What};
+use money::Currency;
 use serde::{Deserialize, Serialize};
-use stdx::Date;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    loan_facts::{EntryBody, Reader},
+    loan_facts::EntryBody,
     loans::{OwedBody, owed},
 };
 use crate::{
@@ -33,7 +29,6 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(get))
         .routes(routes!(list, happen))
         .routes(routes!(preview))
-        .routes(routes!(change))
         .routes(routes!(reverse))
         .routes(routes!(statements))
         .routes(routes!(statement))
@@ -52,20 +47,6 @@ struct PaymentBody {
     on: Option<Day>,
     /// What happens.
     fact: PaymentFact,
-}
-
-/// A change of what is owed on the account of a line.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = LineChange, example = json!({
-    "fact": { "what": "waiver", "penalty": { "amount": "5.00", "currency": "CNY" } },
-}))]
-struct ChangeBody {
-    /// The value date: the business date, or an earlier one; the business date when absent.
-    #[serde(default)]
-    on: Option<Day>,
-    /// What happens.
-    fact: ChangeFact,
 }
 
 /// How money can move on the account of a line.
@@ -91,7 +72,7 @@ enum PaymentFact {
         /// How much.
         amount: Money,
     },
-    /// The borrower pays; on an account charged off, a recovery. More than is owed is kept.
+    /// The borrower pays. What is more than is owed pays the next purchases.
     Repayment {
         /// How much.
         amount: Money,
@@ -103,42 +84,11 @@ enum PaymentFact {
         /// The number of the purchase among the facts.
         purchase: u32,
     },
-    /// What was paid too much is given back.
+    /// What was paid in advance is given back.
     Refund {
         /// How much.
         amount: Money,
     },
-}
-
-/// How what is owed on the account of a line can change.
-#[derive(Deserialize, ToSchema)]
-#[serde(
-    tag = "what",
-    rename_all = "kebab-case",
-    rename_all_fields = "snake_case",
-    deny_unknown_fields
-)]
-#[schema(as = LineChangeFact)]
-enum ChangeFact {
-    /// A part of what is owed is given up (减免).
-    Waiver {
-        /// Of late fees.
-        #[serde(default)]
-        penalty: Option<Money>,
-        /// Of other fees.
-        #[serde(default)]
-        fee: Option<Money>,
-        /// Of interest.
-        #[serde(default)]
-        interest: Option<Money>,
-        /// Of principal.
-        #[serde(default)]
-        principal: Option<Money>,
-    },
-    /// What is owed leaves the balance sheet as lost (核销).
-    ChargeOff {},
-    /// The claim on what was charged off is given up.
-    WriteOff {},
 }
 
 /// The account of a line with statements.
@@ -227,8 +177,6 @@ struct FactView {
     fee: Option<Money>,
     /// The purchase that was given back.
     purchase: Option<u32>,
-    /// What was given up.
-    waived: Option<OwedBody>,
 }
 
 /// What happened to the account of a line.
@@ -371,8 +319,8 @@ async fn happen(
     At(id): At<LineId>,
     asked: Command<Json<PaymentBody>>,
 ) -> Answer {
-    let happening = asked.body.0.read()?;
-    done(api.bank.line_account_happens(&asked.call, id, &happening).await?, moved)
+    let payment = asked.body.0.read()?;
+    done(api.bank.pay_on_line(&asked.call, id, payment).await?, moved)
 }
 
 /// Preview what moving money on the account of a line would do
@@ -391,30 +339,11 @@ async fn preview(
     At(id): At<LineId>,
     asked: Inquiry<Json<PaymentBody>>,
 ) -> Answer {
-    let happening = asked.body.0.read()?;
-    let previewed = api.bank.preview_line_account(&asked.caller, id, &happening).await?;
-    let AccountPreview { state, entries } = previewed;
+    let payment = asked.body.0.read()?;
+    let previewed = api.bank.preview_on_line(&asked.caller, id, payment).await?;
+    let LinePreview { state, entries } = previewed;
     let entries = entries.into_iter().map(EntryBody::of).collect();
     ok(PreviewBody { account: view(state), entries })
-}
-
-/// Change what is owed on the account of a line
-///
-/// A waiver, a charge-off, a write-off. Operators cannot: what is given up needs other eyes.
-#[utoipa::path(
-    post, path = "/v1/lines/{line}/changes", tag = "lines", operation_id = "change_line_account",
-    params(("line" = Name, Path, description = "The line's id.")),
-    request_body = ChangeBody,
-    responses((status = 200, description = "Changed.", body = MovedBody)),
-    security(("key" = ["approve"])),
-)]
-async fn change(
-    State(api): State<Api>,
-    At(id): At<LineId>,
-    asked: Command<Json<ChangeBody>>,
-) -> Answer {
-    let happening = asked.body.0.read()?;
-    done(api.bank.line_account_happens(&asked.call, id, &happening).await?, moved)
 }
 
 /// Take back what happened to the account of a line
@@ -484,52 +413,25 @@ async fn statement(
 }
 
 impl PaymentBody {
-    fn read(&self) -> Result<AccountHappening, ApiError> {
-        let mut reader = Reader::default();
-        let mut read = |money| reader.amount(money, "amount");
-        let mut captured = None;
-        let what = match &self.fact {
+    fn read(&self) -> Result<LinePayment, ApiError> {
+        let (kind, amount) = match &self.fact {
             PaymentFact::Purchase { amount, hold } => {
-                captured = *hold;
-                What::Purchase { amount: read(amount)? }
+                (PaymentKind::Purchase { hold: *hold }, amount)
             }
-            // The price is set where it is known, and the day of a purchase found there.
-            PaymentFact::Cash { amount } => What::Cash { amount: read(amount)?, fee: Amount::ZERO },
-            PaymentFact::Repayment { amount } => What::Repayment { amount: read(amount)? },
-            PaymentFact::MerchantRefund { amount, purchase } => What::MerchantRefund {
-                amount: read(amount)?,
-                purchase: *purchase,
-                purchased_on: Date::ZERO,
-            },
-            PaymentFact::Refund { amount } => What::Refund { amount: read(amount)? },
+            PaymentFact::Cash { amount } => (PaymentKind::Cash, amount),
+            PaymentFact::Repayment { amount } => (PaymentKind::Repayment, amount),
+            PaymentFact::MerchantRefund { amount, purchase } => {
+                (PaymentKind::MerchantRefund { purchase: *purchase }, amount)
+            }
+            PaymentFact::Refund { amount } => (PaymentKind::Refund, amount),
         };
-        let on = self.on.map(|it| it.0);
-        Ok(AccountHappening { what, currency: reader.currency, on, hold: captured })
+        let (amount, on) = (amount.read("/fact/amount")?, self.on.map(|it| it.0));
+        Ok(LinePayment { kind, amount, on })
     }
 }
 
-impl ChangeBody {
-    fn read(&self) -> Result<AccountHappening, ApiError> {
-        let mut reader = Reader::default();
-        let what = match &self.fact {
-            ChangeFact::Waiver { penalty, fee, interest, principal } => What::Waiver {
-                waived: Owed {
-                    penalty: reader.maybe(penalty.as_ref(), "penalty")?,
-                    fee: reader.maybe(fee.as_ref(), "fee")?,
-                    interest: reader.maybe(interest.as_ref(), "interest")?,
-                    principal: reader.maybe(principal.as_ref(), "principal")?,
-                },
-            },
-            ChangeFact::ChargeOff {} => What::ChargeOff,
-            ChangeFact::WriteOff {} => What::WriteOff,
-        };
-        let on = self.on.map(|it| it.0);
-        Ok(AccountHappening { what, currency: reader.currency, on, hold: None })
-    }
-}
-
-fn view(state: AccountState) -> AccountBody {
-    let AccountState { line, account, position } = state;
+fn view(state: LineAccountState) -> AccountBody {
+    let LineAccountState { line, account, position } = state;
     let currency = account.currency;
     let bill = |it: &Bill| BillBody {
         statement: it.number,
@@ -552,8 +454,8 @@ fn view(state: AccountState) -> AccountBody {
     }
 }
 
-fn moved(moved: AccountMoved) -> MovedBody {
-    let AccountMoved { line, on, status, fact, amount, owed: left, prepaid, minimum } = moved;
+fn moved(moved: LineMoved) -> MovedBody {
+    let LineMoved { line, on, status, fact, amount, owed: left, prepaid, minimum } = moved;
     MovedBody {
         line: line.into(),
         on: Day(on),
@@ -576,10 +478,6 @@ fn fact_view(fact: Fact, currency: Currency) -> FactView {
         What::MerchantRefund { purchase, .. } => Some(*purchase),
         _ => None,
     };
-    let waived = match &what {
-        What::Waiver { waived } => Some(owed(waived, currency)),
-        _ => None,
-    };
     FactView {
         number,
         what: what.name(),
@@ -589,7 +487,6 @@ fn fact_view(fact: Fact, currency: Currency) -> FactView {
         amount: Money::of(what.amount(), currency),
         fee,
         purchase,
-        waived,
     }
 }
 

@@ -234,11 +234,8 @@ pub(super) struct EntryBody {
 
 impl EntryBody {
     pub(super) fn of((event, name, money): (&'static str, &'static str, money::Money)) -> Self {
-        Self {
-            event: event.to_owned(),
-            name: name.to_owned(),
-            amount: Major::of(money.amount, money.currency),
-        }
+        let amount = Major::of(money.amount, money.currency);
+        Self { event: event.to_owned(), name: name.to_owned(), amount }
     }
 }
 
@@ -364,7 +361,7 @@ async fn reverse(
 
 impl PaymentBody {
     fn read(&self) -> Result<Happening, ApiError> {
-        let mut reader = Reader::default();
+        let mut reader = Reader { currency: None };
         let what = reader.payment(&self.fact)?;
         Ok(Happening { what, currency: reader.currency, on: self.on.map(|it| it.0) })
     }
@@ -379,20 +376,19 @@ impl ChangeBody {
 impl ChangeFact {
     /// What is to happen, on a value date.
     pub(super) fn read(&self, on: Option<Day>) -> Result<Happening, ApiError> {
-        let mut reader = Reader::default();
+        let mut reader = Reader { currency: None };
         let what = reader.change(self)?;
         Ok(Happening { what, currency: reader.currency, on: on.map(|it| it.0) })
     }
 }
 
 /// Reads money of one currency.
-#[derive(Default)]
-pub(super) struct Reader {
-    pub(super) currency: Option<Currency>,
+struct Reader {
+    currency: Option<Currency>,
 }
 
 impl Reader {
-    pub(super) fn amount(&mut self, money: &Money, name: &str) -> Result<Amount, ApiError> {
+    fn amount(&mut self, money: &Money, name: &str) -> Result<Amount, ApiError> {
         let pointer = format!("/fact/{name}");
         let money = money.read(&pointer)?;
         if *self.currency.get_or_insert(money.currency) != money.currency {
@@ -402,7 +398,7 @@ impl Reader {
         Ok(money.amount)
     }
 
-    pub(super) fn maybe(&mut self, money: Option<&Money>, name: &str) -> Result<Amount, ApiError> {
+    fn maybe(&mut self, money: Option<&Money>, name: &str) -> Result<Amount, ApiError> {
         money.map_or(Ok(Amount::ZERO), |money| self.amount(money, name))
     }
 

@@ -12,6 +12,7 @@ struct Things {
     loan: String,
     line_application: String,
     line: String,
+    statement_line: String,
     current_account: String,
     deposit: String,
     ledger_account: String,
@@ -27,6 +28,7 @@ async fn things(world: &World) -> Things {
     let party = world.party(keys, 281).await;
     let (application, loan) = world.loan(keys, &party).await;
     let (_, line_application, line) = super::lines::open(world, &party).await;
+    let statement_line = super::line_accounts::billed(world, &party).await;
     let charge_off = json!({ "fact": { "what": "charge-off" } });
     let proposals = format!("/v1/loans/{loan}/proposals");
     let proposal = world.post(&keys.operator, &proposals, charge_off).await.get("/id");
@@ -56,6 +58,7 @@ async fn things(world: &World) -> Things {
         loan,
         line_application,
         line,
+        statement_line,
         current_account: account,
         deposit,
         ledger_account: uuid(1),
@@ -74,11 +77,16 @@ impl Things {
         } else {
             &self.application
         };
+        let of_account = ["/account", "/facts", "/statements"];
+        let line = match of_account.iter().any(|it| path.contains(&format!("{{line}}{it}"))) {
+            true => &self.statement_line,
+            false => &self.line,
+        };
         [
             ("{party}", &*self.party),
             ("{application}", application),
             ("{loan}", &self.loan),
-            ("{line}", &self.line),
+            ("{line}", line),
             ("{number}", "1"),
             ("{account}", account),
             ("{deposit}", &self.deposit),

@@ -4,7 +4,8 @@ use futures_util::future::join_all;
 use ledger::Side;
 use lending::{
     Reject,
-    cycle::{LineKind, Status, What},
+    cycle::{LineKind, Status},
+    line::LineStatus,
 };
 use money::Amount;
 use stdx::Date;
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::{
     Call, Refusal, Right, Role,
-    line_accounts::{AccountHappening, AccountMoved, AccountState},
+    line_accounts::{LineAccountState, LineMoved, LinePayment, PaymentKind},
     lines::{ApplyForLine, NewHold},
     tables::{LineId, PartyId},
 };
@@ -60,36 +61,37 @@ async fn opened() -> (World, PartyId, LineId) {
     (world, party, line)
 }
 
-fn happening(what: What) -> AccountHappening {
-    AccountHappening { what, currency: None, on: None, hold: None }
+fn payment(kind: PaymentKind, minor: i64) -> LinePayment {
+    LinePayment { kind, amount: yuan(minor), on: None }
 }
 
-fn purchase(minor: i64) -> AccountHappening {
-    happening(What::Purchase { amount: yuan(minor).amount })
+fn purchase(minor: i64) -> LinePayment {
+    payment(PaymentKind::Purchase { hold: None }, minor)
 }
 
-fn payment(minor: i64) -> AccountHappening {
-    happening(What::Repayment { amount: yuan(minor).amount })
+fn repayment(minor: i64) -> LinePayment {
+    payment(PaymentKind::Repayment, minor)
 }
 
-async fn happens(
+async fn pay(
     world: &World,
     key: &str,
     line: LineId,
-    it: &AccountHappening,
-) -> Result<AccountMoved, Refusal> {
+    it: LinePayment,
+) -> Result<LineMoved, Refusal> {
     let call = call(world, Role::Operator, key);
-    world.bank.line_account_happens(&call, line, it).await.map(|it| it.answer)
+    world.bank.pay_on_line(&call, line, it).await.map(|it| it.answer)
 }
 
 /// The account, whose position is what the ledger says.
-async fn account(world: &World, line: LineId) -> AccountState {
+async fn account(world: &World, line: LineId) -> LineAccountState {
     let state = world.bank.line_account(&world.reader(), line).await.unwrap();
     let owed = state.position.owed();
     let sides = [
         ("1303", Side::Debit, owed.principal),
         ("1132.01", Side::Debit, owed.interest),
         ("1132.02", Side::Debit, owed.penalty),
+        ("1221.01", Side::Debit, owed.fee),
         ("2241.01", Side::Credit, state.position.prepaid),
     ];
     for (code, side, amount) in sides {
@@ -98,37 +100,47 @@ async fn account(world: &World, line: LineId) -> AccountState {
     state
 }
 
+/// What of the limit is left.
+async fn available(world: &World, line: LineId) -> i64 {
+    world.bank.line(&world.reader(), line).await.unwrap().utilisation.available.minor()
+}
+
 #[tokio::test]
 async fn purchases_use_the_limit_and_payments_free_it() {
     let (world, party, line) = opened().await;
-    happens(&world, "a", line, &purchase(600_00)).await.unwrap();
-    let refusal = happens(&world, "b", line, &purchase(400_01)).await.unwrap_err();
+    pay(&world, "a", line, purchase(600_00)).await.unwrap();
+    let refusal = pay(&world, "b", line, purchase(400_01)).await.unwrap_err();
     assert_eq!(refusal, Refusal::Lending(Reject::BeyondTheLimit));
     let new = NewHold { amount: yuan(300_00), until: None, purpose: "order 7".to_owned() };
     let holding = call(&world, Role::Operator, "hold");
     let held = world.bank.hold_limit(&holding, line, &new).await.unwrap().answer;
     assert_eq!((held.held, held.available), (yuan(300_00), yuan(100_00)));
-    let captured = AccountHappening { hold: held.hold, ..purchase(250_00) };
-    happens(&world, "c", line, &captured).await.unwrap();
-    let refusal = happens(&world, "d", line, &captured).await.unwrap_err();
+    let captured = payment(PaymentKind::Purchase { hold: held.hold }, 250_00);
+    pay(&world, "c", line, captured).await.unwrap();
+    let refusal = pay(&world, "d", line, captured).await.unwrap_err();
     assert_eq!(refusal, Refusal::Lending(Reject::HoldCaptured));
-    let left = world.bank.line(&world.reader(), line).await.unwrap().utilisation;
-    assert_eq!((left.drawn, left.held), (yuan(850_00).amount, Amount::ZERO));
+    assert_eq!(available(&world, line).await, 150_00);
     // Of what is left at once, one purchase.
     let keys: Vec<_> = (0..4).map(|number| format!("at once/{number}")).collect();
-    let rest = purchase(150_00);
-    let bought = join_all(keys.iter().map(|key| happens(&world, key, line, &rest))).await;
+    let bought = join_all(keys.iter().map(|key| pay(&world, key, line, purchase(150_00)))).await;
     assert_eq!(bought.iter().filter(|it| it.is_ok()).count(), 1);
-    let (owed, _) = world
-        .bank
-        .line_exposure(world.reader().institution, party, yuan(0).currency)
-        .await
-        .unwrap();
-    assert_eq!(owed, yuan(1_000_00).amount);
-    // More than is owed waits for the next purchase.
-    let paid = happens(&world, "pay", line, &payment(1_050_00)).await.unwrap();
+    let (of, currency) = (world.home, yuan(0).currency);
+    let exposure = world.bank.line_exposure(of, party, currency).await.unwrap();
+    assert_eq!(exposure, (yuan(1_000_00).amount, 0));
+    // More than is owed waits for the next purchase, beside the limit.
+    let paid = pay(&world, "pay", line, repayment(1_050_00)).await.unwrap();
     assert_eq!((paid.owed.total(), paid.prepaid), (Amount::ZERO, yuan(50_00)));
-    happens(&world, "e", line, &purchase(1_050_00)).await.unwrap();
+    assert_eq!(available(&world, line).await, 1_050_00);
+    let new = NewHold { amount: yuan(1_020_00), ..new };
+    let holding = call(&world, Role::Operator, "hold more");
+    world.bank.hold_limit(&holding, line, &new).await.unwrap();
+    let back = |minor| payment(PaymentKind::Refund, minor);
+    let refusal = pay(&world, "e", line, back(30_01)).await.unwrap_err();
+    assert_eq!(refusal, Refusal::Lending(Reject::BeyondTheLimit));
+    pay(&world, "f", line, back(30_00)).await.unwrap();
+    let captured = payment(PaymentKind::Purchase { hold: Some(2) }, 1_020_00);
+    let bought = pay(&world, "g", line, captured).await.unwrap();
+    assert_eq!((bought.owed.total(), bought.prepaid), (yuan(1_000_00).amount, yuan(0)));
     account(&world, line).await;
     world.check().await;
 }
@@ -136,7 +148,7 @@ async fn purchases_use_the_limit_and_payments_free_it() {
 #[tokio::test]
 async fn a_statement_is_made_paid_late_and_restated() {
     let (world, _, line) = opened().await;
-    let bought = happens(&world, "buy", line, &purchase(800_00)).await.unwrap();
+    let bought = pay(&world, "buy", line, purchase(800_00)).await.unwrap();
     assert_eq!((bought.on, bought.fact), (FIRST, 0));
     world.close_until(Date::constant(2025, 1, 16)).await;
     let [first] = &*world.bank.line_statements(&world.reader(), line).await.unwrap() else {
@@ -144,16 +156,15 @@ async fn a_statement_is_made_paid_late_and_restated() {
     };
     assert_eq!((first.on, first.due), (Date::constant(2025, 1, 15), Date::constant(2025, 1, 25)));
     assert_eq!((first.balance, first.minimum), (yuan(800_00).amount, yuan(80_00).amount));
-    // Nothing is paid by the 25th: interest from the purchase on, and a fee.
+    // Nothing is paid by the 25th: interest from the purchase on, which is 0.40 a day for the 45
+    // days through 15 February, and a fee.
     world.close_until(Date::constant(2025, 2, 17)).await;
     let late = account(&world, line).await.position;
     assert!(late.days_past_due > 20);
-    let refusal = happens(&world, "more", line, &purchase(1_00)).await.unwrap_err();
+    let refusal = pay(&world, "more", line, purchase(1_00)).await.unwrap_err();
     assert_eq!(refusal, Refusal::Lending(Reject::LineOverdue));
-    let days =
-        i64::from(Date::constant(2025, 2, 15).day_of_year()) - i64::from(FIRST.day_of_year()) + 1;
     let (second, lines) = world.bank.line_statement(&world.reader(), line, 2).await.unwrap();
-    assert_eq!(second.turnover.interest, yuan(days * 40).amount);
+    assert_eq!(second.turnover.interest, yuan(18_00).amount);
     assert_eq!(second.turnover.penalties, yuan(5_00).amount);
     assert_eq!(
         lines.iter().map(|it| it.kind).collect::<Vec<_>>(),
@@ -161,10 +172,10 @@ async fn a_statement_is_made_paid_late_and_restated() {
     );
 
     // It had been paid in time: the statement is restated, and nothing is owed.
-    let in_time = AccountHappening { on: Some(Date::constant(2025, 1, 24)), ..payment(800_00) };
-    let preview = world.bank.preview_line_account(&world.reader(), line, &in_time).await.unwrap();
+    let in_time = LinePayment { on: Some(Date::constant(2025, 1, 24)), ..repayment(800_00) };
+    let preview = world.bank.preview_on_line(&world.reader(), line, in_time).await.unwrap();
     assert_eq!(preview.state.position.owed().total(), Amount::ZERO);
-    let paid = happens(&world, "late", line, &in_time).await.unwrap();
+    let paid = pay(&world, "late", line, in_time).await.unwrap();
     assert_eq!((paid.fact, paid.owed.total()), (1, Amount::ZERO));
     assert_eq!(account(&world, line).await.position, preview.state.position);
     let (restated, lines) = world.bank.line_statement(&world.reader(), line, 2).await.unwrap();
@@ -178,43 +189,59 @@ async fn a_statement_is_made_paid_late_and_restated() {
     world.bank.reverse_line_fact(&bounced, line, 1).await.unwrap();
     let again = account(&world, line).await.position;
     assert_eq!((again.owed(), again.days_past_due), (late.owed(), late.days_past_due));
-
-    let closing = call(&world, Role::Operator, "close");
-    let refusal = world.bank.close_line(&closing, line).await.unwrap_err();
-    assert_eq!(refusal, Refusal::Lending(Reject::LineInUse));
-    let owed = again.owed().total().minor();
-    happens(&world, "all", line, &payment(owed)).await.unwrap();
-    world.bank.close_line(&closing, line).await.unwrap();
-    assert_eq!(account(&world, line).await.account.status, Status::Closed);
-    world.close_until(Date::constant(2025, 3, 3)).await;
     world.check().await;
 }
 
 #[tokio::test]
-async fn what_a_merchant_gives_back_and_what_is_lost() {
+async fn a_line_is_closed_and_once_more_when_the_last_payment_bounced() {
     let (world, _, line) = opened().await;
-    let bought = happens(&world, "buy", line, &purchase(500_00)).await.unwrap().fact;
-    let back = |minor: i64| {
-        let (amount, purchased_on) = (yuan(minor).amount, Date::ZERO);
-        happening(What::MerchantRefund { amount, purchase: bought, purchased_on })
+    pay(&world, "buy", line, purchase(500_00)).await.unwrap();
+    let close = async |key: &str| {
+        let closing = call(&world, Role::Operator, key);
+        world.bank.close_line(&closing, line).await.map(|it| it.answer.status)
     };
-    let refusal = happens(&world, "a", line, &back(500_01)).await.unwrap_err();
+    let in_use = Err(Refusal::Lending(Reject::LineInUse));
+    assert_eq!(close("in use").await, in_use);
+    let paid = pay(&world, "pay", line, repayment(500_00)).await.unwrap().fact;
+    assert_eq!(close("close").await, Ok(LineStatus::Closed));
+    assert_eq!(account(&world, line).await.account.status, Status::Closed);
+    assert_eq!(close("again").await, Err(Refusal::Lending(Reject::LineClosed)));
+    world.close_day().await;
+
+    let bounced = call(&world, Role::Approver, "bounced");
+    world.bank.reverse_line_fact(&bounced, line, paid).await.unwrap();
+    let owing = account(&world, line).await;
+    assert_eq!(owing.account.status, Status::Active);
+    assert_eq!(owing.position.owed().total(), yuan(500_00).amount);
+    let refusal = pay(&world, "more", line, purchase(1_00)).await.unwrap_err();
+    assert_eq!(refusal, Refusal::Lending(Reject::LineClosed));
+    assert_eq!(close("owing").await, in_use);
+    world.close_day().await;
+    pay(&world, "pay again", line, repayment(500_00)).await.unwrap();
+    assert_eq!(close("at last").await, Ok(LineStatus::Closed));
+    let ended = account(&world, line).await;
+    assert_eq!(ended.account.status, Status::Closed);
+    // No day of it is left to be closed.
+    world.close_day().await;
+    assert_eq!(account(&world, line).await, ended);
+    world.check().await;
+}
+
+#[tokio::test]
+async fn what_a_merchant_gives_back_lowers_its_purchase() {
+    let (world, _, line) = opened().await;
+    let purchase = pay(&world, "buy", line, purchase(500_00)).await.unwrap().fact;
+    let back = |minor: i64| payment(PaymentKind::MerchantRefund { purchase }, minor);
+    let refusal = pay(&world, "a", line, back(500_01)).await.unwrap_err();
     assert_eq!(refusal, Refusal::Lending(Reject::MoreThanBought));
-    let left = happens(&world, "b", line, &back(200_00)).await.unwrap();
+    let left = pay(&world, "b", line, back(200_00)).await.unwrap();
     assert_eq!(left.owed.total(), yuan(300_00).amount);
-    let cash = What::Cash { amount: yuan(1_00).amount, fee: Amount::ZERO };
-    let refusal = happens(&world, "c", line, &happening(cash)).await.unwrap_err();
+    let refusal = pay(&world, "c", line, payment(PaymentKind::Cash, 1_00)).await.unwrap_err();
     assert_eq!(refusal, Refusal::Lending(Reject::CashNotAllowed));
-    let lost = happening(What::ChargeOff);
-    let refusal = happens(&world, "d", line, &lost).await.unwrap_err();
-    assert_eq!(refusal, Refusal::Forbidden(Right::Approve));
-    let charging = call(&world, Role::Approver, "e");
-    world.bank.line_account_happens(&charging, line, &lost).await.unwrap();
-    let recovered = happens(&world, "f", line, &payment(300_00)).await.unwrap();
-    assert_eq!((recovered.status, recovered.owed.total()), (Status::Closed, Amount::ZERO));
     let neighbor = world.neighbor().await;
-    let refusal = happens(&neighbor, "g", line, &payment(1_00)).await.unwrap_err();
+    let refusal = pay(&neighbor, "d", line, repayment(1_00)).await.unwrap_err();
     assert_eq!(refusal, Refusal::NotFound("line"));
     world.close_day().await;
+    account(&world, line).await;
     world.check().await;
 }

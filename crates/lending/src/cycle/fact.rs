@@ -84,14 +84,6 @@ impl What {
         }
     }
 
-    /// What of the limit of the line it takes.
-    pub fn spent(&self) -> Amount {
-        match self {
-            Self::Purchase { amount } | Self::Cash { amount, .. } => *amount,
-            _ => Amount::ZERO,
-        }
-    }
-
     /// Whether it can be taken back: what ended the account's life on the books cannot, nor what
     /// was paid out to the holder.
     pub fn is_reversible(&self) -> bool {

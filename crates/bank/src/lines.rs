@@ -92,7 +92,7 @@ pub struct LineChanged {
     pub status: LineStatus,
     /// The limit of the day.
     pub limit: Money,
-    /// Principal owed on it.
+    /// Principal owed on its drawings, or the balance of its account.
     pub drawn: Money,
     /// What is held.
     pub held: Money,

@@ -145,7 +145,7 @@ pub struct Use {
 pub struct Utilisation {
     /// The limit of the day.
     pub limit: Amount,
-    /// Principal owed.
+    /// Principal owed on drawings, or the balance of the account.
     pub drawn: Amount,
     /// What is held.
     pub held: Amount,

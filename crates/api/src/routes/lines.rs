@@ -268,7 +268,7 @@ struct TemporaryBody {
 struct UtilisationBody {
     /// The limit of the business date.
     limit: Money,
-    /// Principal owed on the drawings.
+    /// Principal owed on the drawings; of a line with statements, the balance of its account.
     drawn: Money,
     /// What is held.
     held: Money,
@@ -309,7 +309,7 @@ struct ChangedBody {
     status: LineStatus,
     /// The limit of the day.
     limit: Money,
-    /// Principal owed on the drawings.
+    /// Principal owed on the drawings; of a line with statements, the balance of its account.
     drawn: Money,
     /// What is held.
     held: Money,
@@ -564,7 +564,7 @@ async fn renew(State(api): State<Api>, At(id): At<LineId>, command: Command<Noth
 
 /// Close a line
 ///
-/// When nothing is drawn or held.
+/// When nothing is drawn or held, and nothing owed on its account, which is closed with it.
 #[utoipa::path(
     post, path = "/v1/lines/{line}/close", tag = "lines", operation_id = "close_line",
     params(("line" = Name, Path, description = "The line's id.")),

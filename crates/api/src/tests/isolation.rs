@@ -28,7 +28,6 @@ async fn things(world: &World) -> Things {
     let party = world.party(keys, 281).await;
     let (application, loan) = world.loan(keys, &party).await;
     let (_, line_application, line) = super::lines::open(world, &party).await;
-    let statement_line = super::line_accounts::billed(world, &party).await;
     let charge_off = json!({ "fact": { "what": "charge-off" } });
     let proposals = format!("/v1/loans/{loan}/proposals");
     let proposal = world.post(&keys.operator, &proposals, charge_off).await.get("/id");
@@ -52,6 +51,7 @@ async fn things(world: &World) -> Things {
     world.post(&keys.operator, "/v1/ledger/transfers", transfer).await.expect(201);
     let new = json!({ "name": "shop", "role": "partner" });
     let key = world.post(&keys.operator, "/v1/keys", new).await.get("/id");
+    let statement_line = super::line_accounts::billed(world, &party).await;
     Things {
         party,
         application,

@@ -346,6 +346,12 @@ fn status_and_hint(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::FromAfterThrough => {
             (S::UNPROCESSABLE_ENTITY, "Send the earlier day as the first.")
         }
+        Refusal::MigrationStands(_) => {
+            (S::UNPROCESSABLE_ENTITY, "Read the migration to see what comes next.")
+        }
+        Refusal::NothingToMove => {
+            (S::UNPROCESSABLE_ENTITY, "Name a product and versions that have active loans.")
+        }
         Refusal::AfterBusinessDate(_) => {
             (S::UNPROCESSABLE_ENTITY, "Ask for days up to the business date.")
         }
@@ -463,6 +469,8 @@ fn lending_hint(reject: &lending::Reject) -> &'static str {
         R::CashNotAllowed => "Read the product: its terms have no cash.",
         R::MoreThanBought => "List the facts to see what was bought and what was given back.",
         R::OtherUse => "Read the product: its terms have a `drawing` or a `statement`.",
+        R::SameVersion | R::CannotMigrate => "Read both versions of the product.",
+        R::OthersFollow => "List the loan's facts, and take the later ones back first.",
         R::DisbursalBeforeSigning | R::OtherProduct => "Read the loan and its product.",
         R::ScheduleImpossible(_)
         | R::FeeImpossible(_)

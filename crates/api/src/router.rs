@@ -84,6 +84,7 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .merge(routes::parties::routes())
         .merge(routes::products::routes())
         .merge(routes::simulations::routes())
+        .merge(routes::migrations::routes())
         .merge(routes::applications::routes())
         .merge(routes::lines::routes())
         .merge(routes::line_accounts::routes())

@@ -15,6 +15,7 @@ pub(crate) mod line_accounts;
 pub(crate) mod lines;
 pub(crate) mod loan_facts;
 pub(crate) mod loans;
+pub(crate) mod migrations;
 pub(crate) mod parties;
 pub(crate) mod periods;
 pub(crate) mod products;

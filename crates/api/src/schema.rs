@@ -104,6 +104,9 @@ schemas! {
     };
     LoanCategory: "How likely a loan is to be paid back (五级分类)." =
         compliance::classification::Category::ALL;
+    MigrationStatus: "Where a migration stands." = bank::migrations::MigrationStatus::ALL;
+    Harm: "A way in which a borrower is worse off." = bank::migrations::Harm::ALL;
+    Became: "What became of a loan that was to move." = ["moved", "refused", "rolled-back"];
     MovementKind: "What a row of a statement was." = {
         use documents::statement::MovementKind as Kind;
         Kind::ALL

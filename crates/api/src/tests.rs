@@ -13,6 +13,7 @@ mod ledger;
 mod line_accounts;
 mod lines;
 mod loan_facts;
+mod migrations;
 mod once;
 mod pages;
 mod proposals;

@@ -189,7 +189,9 @@ impl Bank {
         let facts = self.loan_facts(caller, id).await?;
         let loan = self.need(&LOANS, caller.institution, id, "loan").await?.record;
         let institution = self.institution(caller).await?.record;
-        let product = self.pinned_product(caller, &loan.product, loan.version).await?.loan()?;
+        // What was told before signing was told of the version it was signed under.
+        let version = loan.signed_version();
+        let product = self.pinned_product(caller, &loan.product, version).await?.loan()?;
         let planned = facts.first().and_then(|it| match &it.what {
             What::Disbursal { plan, .. } => Some(&plan.terms),
             _ => None,
@@ -447,6 +449,7 @@ impl Step {
             | What::InterestPause { .. }
             | What::Rescheduling(_)
             | What::ThirdPartyFee { .. }
+            | What::Migration { .. }
             | What::Sale { .. } => MovementKind::Adjustment,
         }
     }

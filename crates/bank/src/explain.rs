@@ -4,6 +4,8 @@
 //! that booked it: the row names the contract, and what was known of it at that moment is what
 //! the rows before it say.
 
+use std::sync::Arc;
+
 use compliance::{Entry, cn};
 use ledger::{AccountId, InstitutionId, LaneId, Transfer, TransferId};
 use lending::{
@@ -77,9 +79,10 @@ impl Bank {
         let institution = self.institution(caller).await?.record;
         let loan = self.need(&LOANS, of, id, "loan").await?.record;
         let product = self.pinned_product(caller, &loan.product, loan.version).await?.loan()?;
+        let others = self.earlier_versions(caller, &loan).await?;
         let facts = self.all_facts(of, id).await?;
         let reference = |day| reference_rate(&product, day);
-        let explaining = explaining(&loan, &facts, &product, &institution, &reference);
+        let explaining = explaining(&loan, &facts, (&product, &others), &institution, &reference);
         Ok(explaining.planned(number, component)?)
     }
 
@@ -126,9 +129,10 @@ impl Bank {
         let institution = self.institution(caller).await?.record;
         let loan = self.need(&LOANS, of, id, "loan").await?.record;
         let product = self.pinned_product(caller, &loan.product, loan.version).await?.loan()?;
+        let others = self.earlier_versions(caller, &loan).await?;
         let facts = self.known(of, row, id, &parse(record)?).await?;
         let reference = |day| reference_rate(&product, day);
-        let explaining = explaining(&loan, &facts, &product, &institution, &reference);
+        let explaining = explaining(&loan, &facts, (&product, &others), &institution, &reference);
         let at = row.moment(id)?;
         let books = Books {
             accounting: product.accounting(),
@@ -341,11 +345,11 @@ fn candidates(kind: &Kind, books: &Books<'_>, lane: LaneId, transfer: &Transfer)
 fn explaining<'e>(
     loan: &'e Loan,
     facts: &'e [Fact],
-    product: &'e LoanProduct,
+    (product, others): (&'e LoanProduct, &'e [Arc<LoanProduct>]),
     institution: &'e Institution,
     reference: &'e dyn Fn(Date) -> Option<Derivation>,
 ) -> Explaining<'e> {
-    let rules = Rules { product, calendar: institution.calendar() };
+    let rules = Rules { product, others, calendar: institution.calendar() };
     Explaining { loan, facts, rules, reference }
 }
 

@@ -21,6 +21,7 @@ pub mod keys;
 pub mod line_accounts;
 pub mod lines;
 pub mod loans;
+pub mod migrations;
 pub mod packs;
 pub mod parties;
 pub mod periods;

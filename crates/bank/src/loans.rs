@@ -130,10 +130,13 @@ pub struct LoanPreview {
 /// A loan as a command finds it.
 pub(crate) struct Found {
     id: LoanId,
-    loan: Versioned<Loan>,
+    pub(crate) loan: Versioned<Loan>,
     /// What is owed; nothing before the loan is paid out.
-    position: Option<Versioned<Position>>,
+    pub(crate) position: Option<Versioned<Position>>,
+    /// The version of the product it is under now.
     product: Arc<LoanProduct>,
+    /// Those it was under before, or is to move to.
+    pub(crate) others: Vec<Arc<LoanProduct>>,
     institution: Versioned<Institution>,
     /// Where its dunning stands; nothing before anything was due.
     dunning: Option<Versioned<Dunning>>,
@@ -448,18 +451,32 @@ impl Bank {
         }
     }
 
-    async fn find_loan(&self, caller: &Caller, id: LoanId) -> Result<Found, Refusal> {
+    pub(crate) async fn find_loan(&self, caller: &Caller, id: LoanId) -> Result<Found, Refusal> {
         let of = caller.institution;
         let institution = self.institution(caller).await?;
         let loan = self.need(&LOANS, of, id, "loan").await?;
         let position = self.store().get(&POSITIONS, of, id).await?;
         let Loan { product, version, .. } = &loan.record;
         let product = self.pinned_product(caller, product, *version).await?.loan()?;
+        let others = self.earlier_versions(caller, &loan.record).await?;
         let dunning = match product.terms().dunning.is_empty() {
             true => None,
             false => self.store().get(&DUNNINGS, of, id).await?,
         };
-        Ok(Found { id, loan, position, product, institution, dunning })
+        Ok(Found { id, loan, position, product, others, institution, dunning })
+    }
+
+    /// The versions of its product a loan was under before the one it is under now.
+    pub(crate) async fn earlier_versions(
+        &self,
+        caller: &Caller,
+        loan: &Loan,
+    ) -> Result<Vec<Arc<LoanProduct>>, Refusal> {
+        let mut earlier = Vec::new();
+        for version in loan.before_migration.iter().flat_map(|it| &it.versions) {
+            earlier.push(self.pinned_product(caller, &loan.product, *version).await?.loan()?);
+        }
+        Ok(earlier)
     }
 
     /// A loan.
@@ -570,6 +587,7 @@ fn right_for(what: &What) -> Right {
         | What::ChargeOff
         | What::WriteOff
         | What::Sale { .. } => Right::Approve,
+        What::Migration { .. } => Right::ReleaseProducts,
     }
 }
 
@@ -622,11 +640,13 @@ impl Found {
     ) -> Self {
         let loan = Versioned { version: 0, lane, record: loan.clone() };
         let (product, institution) = (product.clone(), institution.clone());
-        Self { id, loan, position: None, product, institution, dunning: None }
+        let others = Vec::new();
+        Self { id, loan, position: None, product, others, institution, dunning: None }
     }
 
-    fn rules(&self) -> Rules<'_> {
-        Rules { product: &self.product, calendar: self.institution.record.calendar() }
+    pub(crate) fn rules(&self) -> Rules<'_> {
+        let calendar = self.institution.record.calendar();
+        Rules { product: &self.product, others: &self.others, calendar }
     }
 
     /// The business date of the institution.
@@ -636,7 +656,7 @@ impl Found {
 
     /// The loan's own, which is ahead while days are being closed; of a loan that has ended, the
     /// institution's.
-    fn business_date(&self) -> Date {
+    pub(crate) fn business_date(&self) -> Date {
         let through = self.position.as_ref().map(|it| it.record.through);
         match self.loan.record.status {
             Status::Active => through.unwrap_or(self.today()),
@@ -696,7 +716,7 @@ impl Found {
     }
 
     /// The contract and what is owed on it.
-    fn active(&self) -> Result<(&Loan, &Position), Refusal> {
+    pub(crate) fn active(&self) -> Result<(&Loan, &Position), Refusal> {
         let position = self.position.as_ref().ok_or(lending::Reject::NotActive)?;
         Ok((&self.loan.record, &position.record))
     }

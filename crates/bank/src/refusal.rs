@@ -48,6 +48,10 @@ pub enum Refusal {
     FromAfterThrough,
     /// The day is after the business date, which this is.
     AfterBusinessDate(stdx::Date),
+    /// The migration stands where this cannot follow.
+    MigrationStands(crate::migrations::MigrationStatus),
+    /// No loan is to be moved.
+    NothingToMove,
     /// The document cannot be made of what there is.
     Document(documents::DocumentError),
     /// What is brought is not a chart of accounts.
@@ -113,6 +117,8 @@ impl Refusal {
             Self::OwnPreparation => "own-preparation",
             Self::FromAfterThrough => "from-after-through",
             Self::AfterBusinessDate(_) => "after-business-date",
+            Self::MigrationStands(_) => "migration-stands",
+            Self::NothingToMove => "nothing-to-move",
             Self::Document(error) => error.code(),
             Self::Chart(error) => error.code(),
             Self::ChartInUse => "chart-in-use",
@@ -172,6 +178,10 @@ impl fmt::Display for Refusal {
             Self::AfterBusinessDate(date) => {
                 write!(f, "Nothing is known after the business date, {date}.")
             }
+            Self::MigrationStands(status) => {
+                write!(f, "The migration is {}, which this cannot follow.", status.name())
+            }
+            Self::NothingToMove => f.write_str("There is no active loan to be moved."),
             Self::Document(error) => error.fmt(f),
             Self::Chart(error) => error.fmt(f),
             Self::ChartInUse => f.write_str("The books are kept on the chart there is."),

@@ -72,7 +72,7 @@ impl Bank {
                 return Err(Refusal::TooMany("LIFE_EVENTS_MAX", LIFE_EVENTS_MAX));
             }
             let request = simulation::Request {
-                rules: Rules { product: &product, calendar },
+                rules: Rules::new(&product, calendar),
                 reference: reference(&product, script.date),
                 suspended_after: suspended_after(script.date),
                 until: asked.until,
@@ -109,7 +109,7 @@ impl Bank {
             let scenario = scenario.map_err(|it| Refusal::Scenario(within("/scenario", it)))?;
             let books = 1 + u64::from(live.is_some());
             let tell = |product: &LoanProduct| -> Result<Report, Refusal> {
-                let rules = Rules { product, calendar };
+                let rules = Rules::new(product, calendar);
                 let reference = reference(product, scenario.from());
                 let scenario = scenario.clone().with_reference(reference);
                 let suspended_after = suspended_after(scenario.from());

@@ -17,6 +17,7 @@ use crate::{
     classification::Grade,
     institutions::{ChartInUse, Institution},
     keys::ApiKey,
+    migrations::{Migration, MigrationResult, MigrationRow},
     periods::YearCloses,
 };
 
@@ -70,6 +71,9 @@ pub struct LineStatement {
     /// Itself.
     pub statement: cycle::Statement,
 }
+
+/// Names a migration.
+pub type MigrationId = Id<Migration>;
 
 /// Names a current account contract.
 pub type CurrentAccountId = Id<CurrentAccount>;
@@ -153,6 +157,14 @@ pub const DUNNINGS: Table<Dunning> = Table::new("loan-dunning", |it| {
 });
 /// The categories of loans, under the loan's id.
 pub const GRADES: Table<Grade> = Table::new("loan-grade", |_| Vec::new());
+/// Migrations of loans to another version of their product.
+pub const MIGRATIONS: Table<Migration> = Table::new("migration", |_| Vec::new());
+/// Their tables, by migration.
+pub const MIGRATION_ROWS: Table<MigrationRow> =
+    Table::new("migration-row", |it| vec![("migration", it.migration.to_string())]);
+/// What became of the lines of their tables, by migration; in the lane of the loan.
+pub const MIGRATION_RESULTS: Table<MigrationResult> =
+    Table::new("migration-result", |it| vec![("migration", it.migration.to_string())]);
 /// What is owed on a loan, under the loan's id.
 pub const POSITIONS: Table<Position> = Table::new("position", |_| Vec::new());
 /// Current accounts, by holder.

@@ -14,6 +14,7 @@ mod keys;
 mod line_accounts;
 mod lines;
 mod loans;
+mod migrations;
 mod packs;
 mod parties;
 mod periods;

@@ -57,6 +57,7 @@ pub(crate) fn offered(offer: &Offer, on: Date) -> Loan {
         disbursed_on: None,
         settled_on: None,
         restructured_on: None,
+        before_migration: None,
         plan: offer.disclosure.plan.clone(),
     }
 }
@@ -85,7 +86,7 @@ pub(crate) fn disbursed(
     part: Option<Amount>,
     on: Date,
 ) -> Result<Life<'_>, Reject> {
-    loan.check_product(rules.product)?;
+    let product = rules.of(&loan)?;
     if loan.status != Status::Signed {
         return Err(Reject::NotAwaitingDisbursal);
     }
@@ -97,16 +98,16 @@ pub(crate) fn disbursed(
         return Err(Reject::BeyondTheSum);
     }
     if principal < loan.principal {
-        rules.product.offers_tranche(2, on, on).map_err(Reject::NotOffered)?;
+        product.offers_tranche(2, on, on).map_err(Reject::NotOffered)?;
     }
     let rate = loan.schedule.rate;
-    let terms = rules.product.schedule_terms(principal, loan.term, on, rate);
+    let terms = product.schedule_terms(principal, loan.term, on, rate);
     let instalments = match terms == loan.schedule && !loan.plan.is_empty() {
         true => loan.plan.clone(),
         false => rules.plan(&loan, &terms)?,
     };
     let plan = Box::new(Plan { terms, instalments });
-    let third_party = rules.product.third_party_fees(loan.principal, loan.term);
+    let third_party = product.third_party_fees(loan.principal, loan.term);
     let mut third_party = third_party.map_err(Reject::FeeImpossible)?.into_iter();
     let third_party_fees = third_party.try_fold(Amount::ZERO, |sum, (_, _, fee)| add(sum, fee))?;
     let fees = loan.upfront_fees;

@@ -15,7 +15,7 @@ use crate::{
     Reject,
     day::days_between,
     decision::{FACTS_MAX, decide},
-    fact::{Fact, What},
+    fact::{Fact, RateReason, What},
     life::Life,
     loan::{Loan, Position, Status},
     outcome::{Entry, Event, Outcome},
@@ -66,7 +66,8 @@ impl History<'_> {
     /// # Errors
     /// [`Reject::NoSuchFact`], [`Reject::AlreadyReversed`], [`Reject::NotReversible`];
     /// [`Reject::NotActive`] once the loan was charged off, written off or sold;
-    /// [`Reject::HistoryDiffers`].
+    /// [`Reject::OthersFollow`] for a migration, while a later one or a rate that was taken anew
+    /// under it stands; [`Reject::HistoryDiffers`].
     pub fn reverse(&self, number: u32) -> Result<Outcome, Reject> {
         let fact = self.facts.iter().find(|it| it.number == number).ok_or(Reject::NoSuchFact)?;
         if fact.reversed_on.is_some() {
@@ -78,10 +79,25 @@ impl History<'_> {
         if !matches!(self.loan.status, Status::Active | Status::Settled) {
             return Err(Reject::NotActive);
         }
+        if matches!(fact.what, What::Migration { .. }) && self.is_followed(fact) {
+            return Err(Reject::OthersFollow);
+        }
         let fact = Fact { reversed_on: Some(self.today), ..fact.clone() };
         let facts: Vec<_> = self.facts.iter().filter(|it| it.number != number).collect();
         let after = fold(self.loan, &facts, self.rules, self.today)?;
         self.correct(after, fact)
+    }
+
+    /// Whether something was decided by the version a migration moved the loan to.
+    fn is_followed(&self, fact: &Fact) -> bool {
+        let decided = |what: &What| match what {
+            What::Migration { .. } => true,
+            What::RateChange { reason, .. } => *reason == RateReason::Reset,
+            _ => false,
+        };
+        let later = |it: &&Fact| (it.on, it.number) > (fact.on, fact.number);
+        let standing = self.facts.iter().filter(|it| it.reversed_on.is_none());
+        standing.filter(later).any(|it| decided(&it.what))
     }
 
     pub(crate) fn check_date(&self, on: Date) -> Result<(), Reject> {

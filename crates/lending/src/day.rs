@@ -135,7 +135,7 @@ fn overdue_fee(loan: &Loan, rules: Rules<'_>, open: &Open, days: i64) -> Result<
     let overdue = Owed { penalty: Amount::ZERO, ..open.owed }.total();
     let days = u32::try_from(days).unwrap_or(0);
     let Loan { principal, term, .. } = *loan;
-    let fees = rules.product.overdue_fees(principal, term, open.number, overdue, days);
+    let fees = rules.of(loan)?.overdue_fees(principal, term, open.number, overdue, days);
     let fees = fees.map_err(Reject::FeeImpossible)?;
     fees.into_iter().try_fold(Amount::ZERO, |sum, (_, fee)| add(sum, fee))
 }

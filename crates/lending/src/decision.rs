@@ -1,7 +1,11 @@
 //! Whether something may happen to a loan, and at what price.
 
 use money::{Amount, Decimal};
-use product::{kinds::instalment_loan::Keep, schedule::RATE_MAX};
+use product::{
+    LoanProduct,
+    kinds::instalment_loan::{Keep, Method},
+    schedule::RATE_MAX,
+};
 use stdx::Date;
 
 use crate::{
@@ -35,7 +39,7 @@ pub fn happen(
     what: What,
     on: Date,
 ) -> Result<Outcome, Reject> {
-    loan.check_product(rules.product)?;
+    rules.of(loan)?;
     if on != position.through && loan.status == Status::Active {
         check_open(loan, position, on)?;
     }
@@ -85,7 +89,7 @@ pub(crate) fn decide(life: &Life<'_>, what: What) -> Result<What, Reject> {
             must(drawn <= loan.principal, Reject::BeyondTheSum)?;
             let first = loan.disbursed_on.unwrap_or(life.today());
             let number = loan.drawings.saturating_add(1);
-            let offered = life.rules.product.offers_tranche(number, first, life.today());
+            let offered = life.rules.of(loan)?.offers_tranche(number, first, life.today());
             offered.map_err(Reject::NotOffered)?;
             must(running(loan, position).is_some(), Reject::NothingLeftToPlan)?;
         }
@@ -141,6 +145,10 @@ pub(crate) fn decide(life: &Life<'_>, what: What) -> Result<What, Reject> {
             on_books()?;
             must(!waived.is_zero() && waived.is_within(position.due()), Reject::MoreThanDue)?;
         }
+        What::Migration { version, rate } => {
+            on_books()?;
+            return migration(life, *version, *rate);
+        }
         What::ChargeOff => on_books()?,
         What::WriteOff => must(off_books, Reject::NotChargedOff)?,
         What::Sale { price } => {
@@ -162,7 +170,8 @@ fn most_ahead(life: &Life<'_>) -> Amount {
 }
 
 fn prepayment(life: &Life<'_>, amount: Amount, keep: Keep) -> Result<What, Reject> {
-    let (loan, position, product) = (&*life.loan, &life.position, life.rules.product);
+    let (loan, position) = (&*life.loan, &life.position);
+    let product = life.rules.of(loan)?;
     let terms = &product.terms().prepayment;
     if loan.status != Status::Active {
         return Err(Reject::NotActive);
@@ -211,11 +220,48 @@ fn rescheduling(life: &Life<'_>, it: &Rescheduling) -> Result<(), Reject> {
 /// Refuses a higher rate at which the loan, had it been lent at it, would have cost more than it
 /// may.
 fn below_ceilings(life: &Life<'_>, rate: Decimal) -> Result<(), Reject> {
-    let (loan, Rules { product, calendar }) = (&*life.loan, life.rules);
+    below_ceilings_under(life, life.rules.of(&life.loan)?, rate)
+}
+
+/// The same under a version of the product.
+fn below_ceilings_under(
+    life: &Life<'_>,
+    product: &LoanProduct,
+    rate: Decimal,
+) -> Result<(), Reject> {
+    let loan = &*life.loan;
     if rate <= loan.schedule.rate || loan.terms.ceilings.is_empty() {
         return Ok(());
     }
     let from = loan.disbursed_on.unwrap_or(loan.signed_on);
     let terms = product.schedule_terms(loan.principal, loan.term, from, rate);
-    disclose(product, calendar, &terms, loan.term)?.check(&loan.terms.ceilings)
+    disclose(product, life.rules.calendar, &terms, loan.term)?.check(&loan.terms.ceilings)
+}
+
+/// Whether another version may serve the loan. A fixed rate is that of the version, whatever was
+/// asked.
+fn migration(life: &Life<'_>, version: u32, rate: Decimal) -> Result<What, Reject> {
+    let loan = &*life.loan;
+    if version == loan.version {
+        return Err(Reject::SameVersion);
+    }
+    let (old, new) = (life.rules.of(loan)?, life.rules.version(version)?);
+    if old.definition().product != new.definition().product {
+        return Err(Reject::OtherProduct);
+    }
+    let rate = new.rate(None).unwrap_or_else(|_| loan.terms.capped(rate));
+    if !(Decimal::ZERO..=RATE_MAX).contains(&rate) {
+        return Err(Reject::RateOutOfRange);
+    }
+    below_ceilings_under(life, new, rate)?;
+    let (was, is) = (&old.terms().repayment, &new.terms().repayment);
+    let bullet = |method| method == Method::Bullet;
+    let same = old.currency() == new.currency()
+        // The line of a drawing says which version it is under.
+        && loan.line.is_none()
+        // What was booked so far must be found where what follows is booked.
+        && old.accounting() == new.accounting()
+        && (was.every, &was.on) == (is.every, &is.on)
+        && bullet(was.method) == bullet(is.method);
+    if same { Ok(What::Migration { version, rate }) } else { Err(Reject::CannotMigrate) }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use money::{Amount, DayCount, Decimal, Money};
 use product::{
+    LoanProduct,
     derivation::{Clause, Derivation, Name, Rule, Unexplained, Value},
     kinds::instalment_loan::{Component as Due, Penalty, PenaltyBase},
     schedule::{
@@ -34,7 +35,7 @@ pub struct Explaining<'h> {
     pub loan: &'h Loan,
     /// What had happened to it when the amount was planned or booked, in any order.
     pub facts: &'h [Fact],
-    /// The product and the calendar.
+    /// The product, in all versions the contract was under, and the calendar.
     pub rules: Rules<'h>,
     /// The reference rate of a day, for a product whose rate follows one.
     pub reference: &'h dyn Fn(Date) -> Option<Derivation>,
@@ -138,7 +139,7 @@ impl<'h> Explaining<'h> {
     fn offered(&self, number: u32, component: Component) -> Explained {
         let Loan { schedule, plan, .. } = self.loan;
         let origin = Origin { rate: self.signed_rate(schedule.rate)?, ..Origin::agreed(schedule) };
-        self.explainer(schedule, plan, origin)?.component(number, component)
+        self.explainer(self.loan.version, schedule, plan, origin)?.component(number, component)
     }
 
     /// How an amount that was booked came about.
@@ -225,7 +226,8 @@ impl<'h> Explaining<'h> {
         let mut life = Life::signed(self.loan.as_signed(), self.rules);
         life.allocations = Some(Vec::new());
         let (stages, penalties) = (Vec::new(), BTreeMap::new());
-        let mut teller = Teller { of: *self, life, stages, penalties };
+        let served = Served::of(&life.loan);
+        let mut teller = Teller { of: *self, life, served, stages, penalties };
         for fact in facts {
             teller.close_to(fact.on, see)?;
             let through = teller.life.position.through.max(fact.on);
@@ -240,7 +242,7 @@ impl<'h> Explaining<'h> {
     /// which was at most so long before the contract was signed.
     fn signed_rate(&self, rate: Decimal) -> Explained {
         const OFFERED_DAYS_MAX: usize = 366;
-        let product = self.rules.product;
+        let product = self.version(self.loan.signed_version())?;
         if product.terms().interest.floating.is_none() {
             return same_rate(product.explain_rate(None)?, rate);
         }
@@ -257,8 +259,14 @@ impl<'h> Explaining<'h> {
         Ok(Derivation::given(RATE, Value::Rate(rate)).under(Some(Clause::Contract)))
     }
 
+    /// The product in a version the contract was under.
+    fn version(&self, version: u32) -> Result<&'h LoanProduct, Unexplained> {
+        self.rules.version(version).map_err(|reject| Unexplained::NotTold(reject.code()))
+    }
+
     fn explainer<'e>(
         &self,
+        version: u32,
         terms: &'e Terms,
         plan: &'e [Instalment],
         origin: Origin,
@@ -267,7 +275,7 @@ impl<'h> Explaining<'h> {
         'h: 'e,
     {
         let Loan { principal, term, .. } = *self.loan;
-        let under = Under { product: self.rules.product, principal, term };
+        let under = Under { product: self.version(version)?, principal, term };
         let explainer = Explainer::new(terms, plan, self.rules.calendar, origin, Some(under));
         explainer.map_err(|_| Unexplained::NotTold("schedule"))
     }
@@ -339,15 +347,36 @@ struct Step<'f> {
 
 /// A plan, and where its numbers come from.
 struct Stage {
+    /// The version of the product that made it.
+    version: u32,
     terms: Terms,
     plan: Vec<Instalment>,
     origin: Origin,
+}
+
+/// What being late followed from before a step.
+struct Served {
+    version: u32,
+    penalty: Option<Penalty>,
+    day_count: DayCount,
+}
+
+impl Served {
+    fn of(loan: &Loan) -> Self {
+        let (penalty, day_count) = (loan.terms.penalty.clone(), loan.schedule.day_count);
+        Self { version: loan.version, penalty, day_count }
+    }
+
+    fn grace_days(&self) -> i64 {
+        self.penalty.as_ref().map_or(0, |it| i64::from(it.grace_days))
+    }
 }
 
 /// Tells a life; between two steps it stands where the loan stood.
 struct Teller<'h> {
     of: Explaining<'h>,
     life: Life<'h>,
+    served: Served,
     stages: Vec<Stage>,
     /// The exact penalty kept of each instalment that is due.
     penalties: BTreeMap<u32, Vec<Derivation>>,
@@ -377,8 +406,12 @@ impl<'h> Teller<'h> {
         let step = Step { by, status, before, entries, allocations };
         see(self, &step)?;
         self.keep_penalties(&step.before)?;
+        self.served = Served::of(&self.life.loan);
         let By::Fact(fact) = by else { return Ok(()) };
-        if planned.as_ref() != Some(&self.life.loan.schedule) || self.stages.is_empty() {
+        // Another version has other fees, whatever the terms are.
+        let moved = matches!(fact.what, What::Migration { .. }) && was_running.is_some();
+        let other = planned.as_ref() != Some(&self.life.loan.schedule);
+        if moved || other || self.stages.is_empty() {
             self.replanned(fact, &step, was_running)?;
         }
         Ok(())
@@ -434,7 +467,8 @@ impl<'h> Teller<'h> {
             }
             (What::Disbursal { fees, .. }, "disbursal-fee", _) => {
                 let Loan { principal, term, .. } = *with.loan;
-                let explained = with.rules.product.explain_disbursal_fees(principal, term)?;
+                let product = with.version(with.loan.signed_version())?;
+                let explained = product.explain_disbursal_fees(principal, term)?;
                 let same = explained.amount() == Some(*fees);
                 Ok(if same { explained } else { said(FEES, *fees) })
             }
@@ -531,7 +565,7 @@ impl<'h> Teller<'h> {
 
     /// Penalty of what is out of grace, less what was booked of it before.
     fn penalised(&self, step: &Step<'_>, next: Date) -> Explained {
-        let grace = i64::from(self.of.loan.terms.grace_days());
+        let grace = self.served.grace_days();
         let mut parts = Vec::new();
         for open in &step.before.open {
             if days_between(open.due, next) <= grace {
@@ -556,7 +590,7 @@ impl<'h> Teller<'h> {
 
     /// The exact penalty of an instalment before what it follows from last changed.
     fn kept(&self, open: &Open) -> Vec<Derivation> {
-        let compounding = self.of.loan.terms.penalty.as_ref().is_some_and(|it| it.compounding);
+        let compounding = self.served.penalty.as_ref().is_some_and(|it| it.compounding);
         if !compounding {
             return self.penalties.get(&open.number).cloned().unwrap_or_default();
         }
@@ -568,7 +602,7 @@ impl<'h> Teller<'h> {
 
     /// The exact penalty of an instalment from where what it follows from last changed.
     fn penalty_of_days(&self, open: &Open, to: Date) -> Result<Option<Derivation>, Unexplained> {
-        let Some(terms) = &self.of.loan.terms.penalty else { return Ok(None) };
+        let Some(terms) = &self.served.penalty else { return Ok(None) };
         if to <= open.penalty_from {
             return Ok(None);
         }
@@ -583,7 +617,7 @@ impl<'h> Teller<'h> {
         }
         let base = self.of.sum(BASE, base)?.under(self.product("terms.penalty.base"));
         let rate = self.penalty_rate(terms)?;
-        let day_count = match self.life.loan.schedule.day_count {
+        let day_count = match self.served.day_count {
             DayCount::Thirty360 => DayCount::Act360,
             actual => actual,
         };
@@ -629,7 +663,7 @@ impl<'h> Teller<'h> {
 
     fn overdue_fees(&self, step: &Step<'_>, next: Date) -> Explained {
         let Loan { principal, term, .. } = *self.of.loan;
-        let grace = i64::from(self.of.loan.terms.grace_days());
+        let grace = self.served.grace_days();
         let mut fees = Vec::new();
         for open in step.before.open.iter().filter(|it| !it.overdue) {
             let days = days_between(open.due, next);
@@ -638,7 +672,7 @@ impl<'h> Teller<'h> {
             }
             let overdue = Owed { penalty: Amount::ZERO, ..open.owed }.total();
             let days = u32::try_from(days).unwrap_or(0);
-            let product = self.of.rules.product;
+            let product = self.of.version(self.served.version)?;
             let fee = product.explain_overdue_fees(principal, term, open.number, overdue, days)?;
             fees.push(fee.of_instalment(open.number));
         }
@@ -660,7 +694,7 @@ impl<'h> Teller<'h> {
             let earlier = self.paid(&allocation.parts[..index]);
             let left = self.of.less(LEFT, self.available(step, allocation)?, earlier)?;
             let paid = vec![self.owed_of(step, part)?, left];
-            let path = match self.of.loan.terms.waterfall.is_empty() {
+            let path = match self.life.loan.terms.waterfall.is_empty() {
                 true => "terms.allocation",
                 false => "terms.waterfall",
             };
@@ -725,7 +759,7 @@ impl<'h> Teller<'h> {
     /// The price of paying early: by the expression of the product, or as it was agreed when the
     /// loan was known otherwise.
     fn fee(&self, step: &Step<'_>, fact: &Fact) -> Explained {
-        let (product, before) = (self.of.rules.product, &step.before);
+        let (product, before) = (self.of.version(self.served.version)?, &step.before);
         let Loan { principal, term, .. } = *self.of.loan;
         let (owed, paid) = (before.principal, before.paid);
         let (fee, explained) = match &fact.what {
@@ -830,7 +864,7 @@ impl<'h> Teller<'h> {
     }
 
     fn product(&self, path: &str) -> Option<Clause> {
-        Some(self.of.rules.product.clause(path))
+        Some(self.of.version(self.served.version).ok()?.clause(path))
     }
 
     fn current(&self) -> Result<Explainer<'_>, Unexplained> {
@@ -838,7 +872,7 @@ impl<'h> Teller<'h> {
     }
 
     fn explainer<'e>(&'e self, stage: &'e Stage) -> Result<Explainer<'e>, Unexplained> {
-        self.of.explainer(&stage.terms, &stage.plan, stage.origin.clone())
+        self.of.explainer(stage.version, &stage.terms, &stage.plan, stage.origin.clone())
     }
 
     /// Notes the plan that a fact made, and where its numbers come from.
@@ -860,7 +894,7 @@ impl<'h> Teller<'h> {
                 Origin { principal, rate, ..Origin::agreed(&terms) }
             }
         };
-        self.stages.push(Stage { terms, plan, origin });
+        self.stages.push(Stage { version: self.life.loan.version, terms, plan, origin });
         Ok(())
     }
 
@@ -883,6 +917,9 @@ impl<'h> Teller<'h> {
                     let drawn = self.of.said(PAID_OUT, *principal, fact);
                     let parts = vec![explainer.base_of(number)?, drawn];
                     Some(Derivation::of(FLAT_BASE, Rule::Sum, parts)?)
+                }
+                (Some(lent), What::Migration { .. }) if before.terms.flat_on != Some(lent) => {
+                    Some(self.of.said(PAID_OUT, lent, fact).named(FLAT_BASE))
                 }
                 (Some(_), _) => Some(explainer.base_of(number)?.named(FLAT_BASE)),
             },
@@ -930,11 +967,15 @@ impl<'h> Teller<'h> {
     fn rate(&self, fact: &Fact, rate: Decimal, before: &Origin) -> Explained {
         let said = || Derivation::given(RATE, Value::Rate(rate)).under(Some(clause(fact)));
         match &fact.what {
-            What::RateChange { reason: RateReason::Reset, .. } => {
-                let product = self.of.rules.product;
-                let explained =
-                    (self.of.reference)(fact.on).map(|it| product.explain_rate(Some(it)));
-                let explained = explained.transpose()?;
+            What::RateChange { reason: RateReason::Reset, .. } | What::Migration { .. } => {
+                let product = self.of.version(self.life.loan.version)?;
+                let reference = (self.of.reference)(fact.on);
+                let fixed = product.terms().interest.floating.is_none();
+                let explained = match reference.filter(|_| !fixed) {
+                    Some(it) => Some(product.explain_rate(Some(it))?),
+                    None if fixed => Some(product.explain_rate(None)?),
+                    None => None,
+                };
                 Ok(explained.filter(|it| it.value == Value::Rate(rate)).unwrap_or_else(said))
             }
             What::RateChange { .. } => Ok(said()),

@@ -107,6 +107,15 @@ pub enum What {
         /// How much of each component; what is not owed any more is passed over.
         waived: Owed,
     },
+    /// Another version of the product serves the loan from here on (产品版本迁移): it says what
+    /// being late costs, what a payment pays first, prices and fees, and how the rest of the plan
+    /// is made.
+    Migration {
+        /// Which.
+        version: u32,
+        /// The rate of a year under it, as a fraction.
+        rate: Decimal,
+    },
     /// The loan was taken off the balance sheet as lost (核销).
     ChargeOff,
     /// The claim on what was charged off was given up.
@@ -188,6 +197,7 @@ impl What {
             Self::InterestPause { .. } => "interest-pause",
             Self::Rescheduling(_) => "rescheduling",
             Self::Waiver { .. } => "waiver",
+            Self::Migration { .. } => "migration",
             Self::ChargeOff => "charge-off",
             Self::WriteOff => "write-off",
             Self::Sale { .. } => "sale",
@@ -210,6 +220,7 @@ impl What {
             | Self::InterestPause { .. }
             | Self::Rescheduling(_)
             | Self::Waiver { .. }
+            | Self::Migration { .. }
             | Self::ChargeOff
             | Self::WriteOff => Amount::ZERO,
         }
@@ -227,7 +238,8 @@ impl What {
             | Self::RateChange { .. }
             | Self::InterestPause { .. }
             | Self::Rescheduling(_)
-            | Self::Waiver { .. } => true,
+            | Self::Waiver { .. }
+            | Self::Migration { .. } => true,
             Self::Disbursal { .. }
             | Self::Drawing { .. }
             | Self::Refund { .. }

@@ -11,7 +11,7 @@
 use std::borrow::Cow;
 
 use jiff::Span;
-use money::Amount;
+use money::{Amount, Decimal};
 use product::{
     kinds::instalment_loan::{AllocationBy, Component, Keep, Slice},
     schedule::Days,
@@ -22,9 +22,9 @@ use crate::{
     Reject,
     day::{self, running},
     fact::{Plan, Rescheduling, What},
-    loan::{Loan, Open, Owed, Position, Status},
+    loan::{BeforeMigration, Loan, Open, Owed, Position, Status, Terms},
     outcome::{self, Event, Outcome},
-    plan::{Rules, due_from, renew},
+    plan::{Rules, due_from, migrate, renew},
 };
 
 /// A loan with what is owed on it, as its facts and days so far left it.
@@ -136,6 +136,7 @@ impl<'l> Life<'l> {
             }
             What::Rescheduling(it) => self.rescheduled(it),
             What::Waiver { waived } => self.waived(*waived),
+            What::Migration { version, rate } => self.migrated(*version, *rate),
             What::ChargeOff => self.charged_off(),
             What::WriteOff => {
                 self.written_off();
@@ -314,6 +315,28 @@ impl<'l> Life<'l> {
         day::rate_arrears(self, on)?;
         self.ends_if_paid();
         Ok(())
+    }
+
+    fn migrated(&mut self, version: u32, rate: Decimal) -> Result<(), Reject> {
+        let product = self.rules.version(version)?;
+        // Penalty so far is that of the terms so far; what is in grace owes none where there is none.
+        let (today, stays) = (self.today(), product.terms().penalty.is_some());
+        for open in self.position.open.iter_mut().filter(|it| it.overdue || stays) {
+            open.keep_penalty(&self.loan, today)?;
+        }
+        let loan = self.loan.to_mut();
+        let terms = Terms::of(product, loan.terms.suspended_after);
+        let terms = Terms { ceilings: loan.terms.ceilings.clone(), ..terms };
+        let from = std::mem::replace(&mut loan.version, version);
+        let signed = std::mem::replace(&mut loan.terms, terms);
+        let before = loan.before_migration.get_or_insert_with(|| {
+            Box::new(BeforeMigration { versions: Vec::new(), terms: signed })
+        });
+        before.versions.push(from);
+        let on = self.today();
+        self.outcome.events.push(Event::LoanMigrated { on, from, to: version });
+        migrate(self, product, rate)?;
+        day::rate_arrears(self, on)
     }
 
     fn charged_off(&mut self) -> Result<(), Reject> {

@@ -860,7 +860,7 @@ impl Standing<'_> {
             line: Some(self.id),
             ..offered(&offer, on)
         };
-        let rules = Rules { product, calendar: self.calendar };
+        let rules = Rules::new(product, self.calendar);
         let paid_out = disburse(&signed, rules, None, on)?;
         let drawings = line.drawings.checked_add(1).ok_or(Reject::TooManyDrawings)?;
         let line = Line { drawings, ..line };

@@ -13,7 +13,7 @@ use product::{
 use serde::{Deserialize, Serialize};
 use stdx::{Date, Id};
 
-use crate::{Reject, line::Line};
+use crate::line::Line;
 
 /// The party a loan is lent to, as an id names it here: lending knows nothing else of parties.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,7 @@ pub struct Loan {
     pub borrower: Id<Borrower>,
     /// Name of the product it was made under.
     pub product: String,
-    /// The version of the product: it never moves under a contract.
+    /// The version of the product: it moves under a contract by a migration alone.
     pub version: u32,
     /// The line it was drawn on; most loans are drawn on none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -66,8 +66,21 @@ pub struct Loan {
     /// When its terms were last eased because the borrower could not keep them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restructured_on: Option<Date>,
+    /// What it was before it moved to another version of the product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_migration: Option<Box<BeforeMigration>>,
     /// The instalments. Until disbursal, those of a disbursal on the day of signing.
     pub plan: Vec<Instalment>,
+}
+
+/// What a contract was before it moved to another version of its product.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BeforeMigration {
+    /// The versions it was under, in order; the first is that of signing.
+    pub versions: Vec<u32>,
+    /// How it was served, as signed.
+    pub terms: Terms,
 }
 
 /// What of the product the life of a loan follows beside its plan, as signed.
@@ -230,9 +243,19 @@ impl Loan {
         self.plan.last().map(|it| it.due)
     }
 
+    /// The version of the product under which it was signed.
+    pub fn signed_version(&self) -> u32 {
+        let before = self.before_migration.as_ref().and_then(|it| it.versions.first());
+        before.copied().unwrap_or(self.version)
+    }
+
     /// The contract as it was signed, before anything happened to it.
     pub(crate) fn as_signed(&self) -> Self {
+        let terms = self.before_migration.as_ref().map_or(&self.terms, |it| &it.terms);
         Self {
+            version: self.signed_version(),
+            terms: terms.clone(),
+            before_migration: None,
             status: Status::Signed,
             drawn: Amount::ZERO,
             drawings: 0,
@@ -242,13 +265,6 @@ impl Loan {
             plan: Vec::new(),
             ..self.clone()
         }
-    }
-
-    /// Refuses a product that is not the one the contract was made under.
-    pub(crate) fn check_product(&self, product: &LoanProduct) -> Result<(), Reject> {
-        let definition = product.definition();
-        let same = (&definition.product, definition.version) == (&self.product, self.version);
-        if same { Ok(()) } else { Err(Reject::OtherProduct) }
     }
 }
 

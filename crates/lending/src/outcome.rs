@@ -266,6 +266,15 @@ pub enum Event {
         /// Whether the borrower could not keep the old one.
         distressed: bool,
     },
+    /// Another version of the product serves the loan.
+    LoanMigrated {
+        /// Business date.
+        on: Date,
+        /// The version so far.
+        from: u32,
+        /// The version from here on.
+        to: u32,
+    },
     /// A part of what was due was given up.
     DebtWaived {
         /// Business date.
@@ -376,6 +385,7 @@ impl Event {
             Self::RateChanged { .. } => "rate-changed",
             Self::InterestPaused { .. } => "interest-paused",
             Self::LoanRescheduled { .. } => "loan-rescheduled",
+            Self::LoanMigrated { .. } => "loan-migrated",
             Self::DebtWaived { .. } => "debt-waived",
             Self::InterestSuspended { .. } => "interest-suspended",
             Self::InterestResumed { .. } => "interest-resumed",

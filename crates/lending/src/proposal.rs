@@ -240,7 +240,9 @@ pub fn changes(what: &What) -> &'static [Change] {
         | What::Settlement { .. }
         | What::Refund { .. }
         | What::Subsidy { .. }
-        | What::ThirdPartyFee { .. } => &[],
+        | What::ThirdPartyFee { .. }
+        // It is drafted by one person and approved by another, with others of its kind.
+        | What::Migration { .. } => &[],
         What::RateChange { .. } => &[Change::RateChange],
         What::InterestPause { .. } => &[Change::InterestPause],
         What::Rescheduling(it) if it.distressed => {

@@ -131,10 +131,16 @@ pub enum Reject {
         /// What it may cost at the most, as a fraction.
         at_most: Decimal,
     },
+    /// The loan is under this version already.
+    SameVersion,
+    /// The versions differ in what cannot change under a contract.
+    CannotMigrate,
+    /// Something that follows from the fact must be taken back first.
+    OthersFollow,
 }
 
 /// Number and code of every reject, in the order of their numbers.
-pub const ALL: [(u16, &str); 60] = [
+pub const ALL: [(u16, &str); 63] = [
     (1, "not-offered"),
     (2, "facts-invalid"),
     (3, "schedule-impossible"),
@@ -195,6 +201,9 @@ pub const ALL: [(u16, &str); 60] = [
     (58, "more-than-bought"),
     (59, "other-use"),
     (60, "above-ceiling"),
+    (61, "same-version"),
+    (62, "cannot-migrate"),
+    (63, "others-follow"),
 ];
 
 impl Reject {
@@ -261,6 +270,9 @@ impl Reject {
             Self::MoreThanBought => 58,
             Self::OtherUse => 59,
             Self::AboveCeiling { .. } => 60,
+            Self::SameVersion => 61,
+            Self::CannotMigrate => 62,
+            Self::OthersFollow => 63,
         }
     }
 
@@ -347,6 +359,11 @@ impl fmt::Display for Reject {
             Self::CashNotAllowed => "the contract is for purchases alone",
             Self::MoreThanBought => "this is more than was bought, or some of it was given back",
             Self::OtherUse => "this line is used by drawings, or by purchases on statements",
+            Self::SameVersion => "the loan is under this version already",
+            Self::CannotMigrate => {
+                "the versions differ in period, accounts or currency, or one of them is bullet"
+            }
+            Self::OthersFollow => "what follows from it must be taken back first",
         })
     }
 }

@@ -46,7 +46,7 @@ pub fn quote(
     rules: Rules<'_>,
     on: Date,
 ) -> Result<Quote, Reject> {
-    loan.check_product(rules.product)?;
+    rules.of(loan)?;
     check_open(loan, position, on.min(position.through))?;
     let mut life = Life::at(loan, position, rules);
     life.close_to(on)?;
@@ -62,7 +62,7 @@ pub(crate) fn quote_life(life: &Life<'_>) -> Result<Quote, Reject> {
     let fee = match early {
         true => {
             let Loan { principal, term, .. } = *loan;
-            let product = life.rules.product;
+            let product = life.rules.of(loan)?;
             let fee = product.settlement_fee(principal, term, position.principal, position.paid);
             fee.map_err(Reject::FeeImpossible)?
         }

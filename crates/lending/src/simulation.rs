@@ -532,7 +532,7 @@ pub(crate) fn contract(
     suspended_after: Option<u32>,
     (amount, term, date): (Amount, u32, Date),
 ) -> Result<(Loan, Disclosure), Reject> {
-    let Rules { product, calendar } = rules;
+    let Rules { product, calendar, .. } = rules;
     product.offers(amount, term, date).map_err(Reject::NotOffered)?;
     let rate = product.rate(reference).map_err(Reject::ScheduleImpossible)?;
     let schedule = product.schedule_terms(amount, term, date, rate);

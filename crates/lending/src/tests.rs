@@ -6,6 +6,7 @@ mod explain;
 mod life;
 mod lines;
 mod lives;
+mod migration;
 mod origination;
 mod properties;
 mod proposals;

@@ -213,7 +213,7 @@ impl Simulate {
         script.term = self.term.unwrap_or(script.term);
         script.date = self.date.unwrap_or(script.date);
         let request = simulation::Request {
-            rules: Rules { product: &product, calendar },
+            rules: Rules::new(&product, calendar),
             reference: self.reference_rate,
             suspended_after: suspended_after(script.date),
             until: self.until,
@@ -233,7 +233,7 @@ impl Simulate {
         let document = Document::parse(&text).map_err(|it| refused(scenario, vec![it]))?;
         let asked = Scenario::read(&document, &product).map_err(|it| refused(scenario, it))?;
         let tell = |product: &LoanProduct| {
-            let rules = Rules { product, calendar };
+            let rules = Rules::new(product, calendar);
             let book = Book::new(&asked, rules, suspended_after(asked.from()), self.seed);
             book::report(&book.map_err(book::refused)?)
         };

@@ -192,6 +192,8 @@ struct FactView {
     fee: Option<Money>,
     /// The rate that it set.
     rate: Option<String>,
+    /// The version of the product it moved the loan to.
+    version: Option<u32>,
     /// The due dates that it set.
     due: Option<Vec<Day>>,
     /// What was given up.
@@ -487,7 +489,9 @@ impl Details {
             _ => None,
         };
         let (rate, due) = match what {
-            What::RateChange { rate, .. } => (Some(rate.to_string()), None),
+            What::RateChange { rate, .. } | What::Migration { rate, .. } => {
+                (Some(rate.to_string()), None)
+            }
             What::Rescheduling(it) => {
                 let due = it.due.iter().copied().map(Day).collect();
                 (it.rate.map(|rate| rate.to_string()), Some(due))
@@ -505,6 +509,10 @@ impl Details {
 fn fact_view(fact: Fact, currency: Currency) -> FactView {
     let Fact { number, on, booked_on, reversed_on, what } = fact;
     let Details { amount, fee, rate, due, waived } = Details::of(&what, currency);
+    let version = match &what {
+        What::Migration { version, .. } => Some(*version),
+        _ => None,
+    };
     FactView {
         number,
         what: what.name(),
@@ -514,6 +522,7 @@ fn fact_view(fact: Fact, currency: Currency) -> FactView {
         amount,
         fee,
         rate,
+        version,
         due,
         waived,
     }

@@ -102,6 +102,7 @@ fn named(path: &str) -> String {
         "application",
         "loan",
         "line",
+        "migration",
         "account",
         "deposit",
         "freeze",

@@ -13,6 +13,7 @@ struct Things {
     line_application: String,
     line: String,
     statement_line: String,
+    migration: String,
     current_account: String,
     deposit: String,
     ledger_account: String,
@@ -33,6 +34,10 @@ async fn things(world: &World) -> Things {
     let proposal = world.post(&keys.operator, &proposals, charge_off).await.get("/id");
     let open = json!({ "party": party, "product": "wallet" });
     let account = world.post(&keys.operator, "/v1/accounts", open).await.get("/account");
+    let second = example("pay-in-3").replace("version: 1", "version: 2");
+    world.publish(keys, &second).await;
+    let move_on = json!({ "product": "pay-in-3", "to": 2 });
+    let migration = world.post(&keys.operator, "/v1/migrations", move_on).await.get("/id");
     world.publish(keys, &example("time-deposit")).await;
     let open = json!({
         "party": party, "product": "time-deposit", "tenor": "1 year",
@@ -59,6 +64,7 @@ async fn things(world: &World) -> Things {
         line_application,
         line,
         statement_line,
+        migration,
         current_account: account,
         deposit,
         ledger_account: uuid(1),
@@ -88,6 +94,7 @@ impl Things {
             ("{loan}", &self.loan),
             ("{line}", line),
             ("{number}", "1"),
+            ("{migration}", &self.migration),
             ("{account}", account),
             ("{deposit}", &self.deposit),
             ("{freeze}", &self.transfer),
@@ -191,6 +198,7 @@ async fn lists_and_reports_show_ones_own_alone() {
     let lists = [
         "parties",
         "products",
+        "migrations",
         "loans",
         "lines",
         "proposals",

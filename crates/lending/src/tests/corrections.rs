@@ -1,8 +1,10 @@
 //! Lives to which things happen out of order. However a fact came to be booked, the loan is the one
 //! to which everything happened in time.
 
+use std::sync::Arc;
+
 use money::{Amount, Decimal};
-use product::kinds::instalment_loan::Keep;
+use product::{LoanProduct, kinds::instalment_loan::Keep};
 use stdx::{Date, Prng};
 
 use super::{
@@ -19,7 +21,7 @@ use crate::{
 pub(super) fn anything(life: &Life, prng: &mut Prng) -> What {
     let due = life.position.due().total();
     let pay = |amount| What::Repayment { amount };
-    match prng.below(10) {
+    match prng.below(11) {
         0..=2 if due.is_positive() => pay(due),
         3 if due.is_positive() => pay(fen(1) + amount(prng, due.minor())),
         4 => pay(fen(1) + amount(prng, life.loan.principal.minor())),
@@ -44,11 +46,18 @@ pub(super) fn anything(life: &Life, prng: &mut Prng) -> What {
                 distressed: prng.chance(50),
             })
         }
+        9 => What::Migration { version: 1 + number(prng, 3), rate: Decimal::ZERO },
         _ => {
             let Owed { penalty, interest, .. } = life.position.due();
             What::Waiver { waived: Owed { penalty, interest, ..Owed::default() } }
         }
     }
+}
+
+/// Another version of the product of a setup: everything but the distance of due dates may differ.
+pub(super) fn successor(setup: &Setup, prng: &mut Prng, version: u32) -> LoanProduct {
+    let other = Setup { every: setup.every, prepayment_fee: None, ..any_setup(prng) };
+    other.version(version)
 }
 
 /// A life of some months, in which things happen when they happen.
@@ -57,6 +66,7 @@ pub(super) fn lived(seed: u64, stream: &str) -> Option<(Life, Setup, Prng)> {
     // A price is what was agreed when it was asked for, and so depends on when that was.
     let setup = Setup { prepayment_fee: None, ..any_setup(&mut prng) };
     let mut life = Life::new(&setup)?;
+    life.others = (2..=3).map(|it| Arc::new(successor(&setup, &mut prng, it))).collect();
     for _ in 0..8 {
         let days = 1 + number(&mut prng, 30);
         life.close_to(later(life.today, days));
@@ -89,6 +99,7 @@ fn it_does_not_matter_in_which_order_facts_are_booked() {
         let Some((life, setup, mut prng)) = lived(seed, "order") else { continue };
         // The same facts, of which payments are booked up to the end in any order.
         let mut other = Life::new(&setup).unwrap();
+        other.others.clone_from(&life.others);
         let (mut paid, mut days): (Vec<_>, Vec<_>) = life.facts[1..]
             .iter()
             .map(|fact| (fact.on, fact.what.clone()))
@@ -144,6 +155,45 @@ fn what_is_taken_back_has_not_happened() {
         reversed += 1;
     }
     assert!(reversed > 80, "{reversed}");
+}
+
+/// Whatever was paid under the other version, once the loan is moved back it was never moved.
+#[test]
+fn a_loan_that_is_moved_back_was_never_moved() {
+    let (mut moved, mut back, mut paid) = (0, 0, 0);
+    for seed in 0..400 {
+        let Some((mut life, _, mut prng)) = lived(seed, "migration") else { continue };
+        let mut without = life.clone();
+        let version = *prng.pick(&[2, 3]);
+        if life.happen(What::Migration { version, rate: Decimal::ZERO }).is_err() {
+            continue;
+        }
+        let fact = life.facts.last().unwrap().number;
+        assert_eq!(life.loan.version, version);
+        moved += 1;
+        for _ in 0..3 {
+            let day = later(life.today, 1 + number(&mut prng, 25));
+            life.close_to(day);
+            without.close_to(day);
+            let due = life.position.due().total();
+            let amount = due.min(without.position.due().total());
+            let pay = What::Repayment { amount };
+            if amount.is_positive() && without.clone().happen(pay.clone()).is_ok() {
+                life.happen(pay.clone()).unwrap();
+                without.happen(pay).unwrap();
+                paid += 1;
+            }
+        }
+        life.assert_follows_from_facts();
+        life.reverse(fact).unwrap();
+        life.assert_follows_from_facts();
+        assert_eq!((&life.loan, &life.books), (&without.loan, &without.books), "seed {seed}");
+        let facts = life.position.facts;
+        let position = crate::Position { facts, ..without.position };
+        assert_eq!(life.position, position, "seed {seed}");
+        back += 1;
+    }
+    assert!(moved > 80 && back == moved && paid > 50, "{moved} {back} {paid}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Everything that is planned or booked in a life follows from its explanation.
 
+use std::sync::Arc;
+
 use money::{Amount, Calendar};
 use product::{
     derivation::{Derivation, Rule},
@@ -8,18 +10,18 @@ use product::{
 use stdx::{Date, Prng};
 
 use super::{
-    corrections::anything,
+    corrections::{anything, successor},
     life::{Booked, Life, Setup, cny, date, fen, later, rules},
     properties::{amount, any_setup, number},
 };
-use crate::{Explaining, Fact, Status, What, explain::BookedAmount};
+use crate::{Explaining, Fact, Rules, Status, What, explain::BookedAmount};
 
 fn no_reference(_: Date) -> Option<Derivation> {
     None
 }
 
 fn explaining<'h>(life: &'h Life, facts: &'h [Fact]) -> Explaining<'h> {
-    let rules = rules(&life.product);
+    let rules = Rules { others: &life.others, ..rules(&life.product) };
     assert!(std::ptr::eq(rules.calendar, Calendar::china()));
     Explaining { loan: &life.loan, facts, rules, reference: &no_reference }
 }
@@ -74,6 +76,7 @@ fn any_life(seed: u64) -> Option<Life> {
     let part = setup.principal.minor() / 2 + 1;
     let part = Some(fen(part)).filter(|_| prng.chance(30));
     let mut life = Life::drawing(&setup, part)?;
+    life.others = (2..=3).map(|it| Arc::new(successor(&setup, &mut prng, it))).collect();
     for _ in 0..7 {
         let days = 1 + number(&mut prng, 25);
         life.close_to(later(life.today, days));

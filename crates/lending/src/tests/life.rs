@@ -29,6 +29,8 @@ pub(super) type Balances = BTreeMap<AccountCode, Amount>;
 #[derive(Clone)]
 pub(super) struct Life {
     pub(super) product: Arc<LoanProduct>,
+    /// Other versions of it.
+    pub(super) others: Vec<Arc<LoanProduct>>,
     pub(super) loan: Loan,
     pub(super) position: Position,
     pub(super) facts: Vec<Fact>,
@@ -127,6 +129,11 @@ impl Setup {
     }
 
     pub(super) fn product(&self) -> LoanProduct {
+        self.version(1)
+    }
+
+    /// The product in a version.
+    pub(super) fn version(&self, version: u32) -> LoanProduct {
         let major = |amount: Amount| amount.to_decimal(Currency::CNY).to_string();
         let fees = [
             ("opening", "disbursal", self.disbursal_fee),
@@ -149,7 +156,7 @@ impl Setup {
         };
         let settlement_fee = Some(self.settlement_fee).filter(|it| it.is_positive()).map(major);
         let definition: Definition = serde_json::from_value(json!({
-            "product": "test", "version": 1, "kind": "instalment-loan", "currency": "CNY",
+            "product": "test", "version": version, "kind": "instalment-loan", "currency": "CNY",
             "name": { "en": "Test", "zh": "测试" }, "effective": "2000-01-01",
             "terms": {
                 "amount": { "min": "0.01", "max": "1000000000000" },
@@ -190,13 +197,18 @@ impl Setup {
             disbursed_on: None,
             settled_on: None,
             restructured_on: None,
+            before_migration: None,
             plan: Vec::new(),
         }
     }
 }
 
 pub(super) fn rules(product: &LoanProduct) -> Rules<'_> {
-    Rules { product, calendar: Calendar::china() }
+    Rules::new(product, Calendar::china())
+}
+
+fn with<'r>(product: &'r LoanProduct, others: &'r [Arc<LoanProduct>]) -> Rules<'r> {
+    Rules { others, ..rules(product) }
 }
 
 impl Life {
@@ -213,6 +225,7 @@ impl Life {
         let mut life = Self {
             position: Position::new(Amount::ZERO, setup.on),
             product: Arc::new(product),
+            others: Vec::new(),
             loan,
             facts: Vec::new(),
             events: Vec::new(),
@@ -225,9 +238,9 @@ impl Life {
     }
 
     pub(super) fn close(&mut self) -> Result<(), Reject> {
-        let product = Arc::clone(&self.product);
+        let (product, others) = (Arc::clone(&self.product), self.others.clone());
         let day = self.position.through;
-        let outcome = close_day(&self.loan, &self.position, rules(&product), day)?;
+        let outcome = close_day(&self.loan, &self.position, with(&product, &others), day)?;
         self.take(outcome);
         self.today = self.position.through;
         Ok(())
@@ -242,9 +255,9 @@ impl Life {
     }
 
     pub(super) fn happen(&mut self, what: What) -> Result<(), Reject> {
-        let product = Arc::clone(&self.product);
+        let (product, others) = (Arc::clone(&self.product), self.others.clone());
         let today = self.today;
-        let outcome = happen(&self.loan, &self.position, rules(&product), what, today)?;
+        let outcome = happen(&self.loan, &self.position, with(&product, &others), what, today)?;
         self.take(outcome);
         Ok(())
     }
@@ -258,7 +271,7 @@ impl Life {
     }
 
     pub(super) fn quote(&self) -> Result<Quote, Reject> {
-        quote(&self.loan, &self.position, rules(&self.product), self.position.through)
+        quote(&self.loan, &self.position, with(&self.product, &self.others), self.position.through)
     }
 
     /// Books late on `on`, or on the business date.
@@ -278,14 +291,14 @@ impl Life {
     }
 
     fn history<'h>(&'h self, product: &'h LoanProduct) -> History<'h> {
-        let Self { loan, position, facts, today, .. } = self;
-        History { loan, position, facts, rules: rules(product), today: *today }
+        let Self { loan, position, facts, today, others, .. } = self;
+        History { loan, position, facts, rules: with(product, others), today: *today }
     }
 
     /// What the facts give must be what is there.
     pub(super) fn assert_follows_from_facts(&self) {
         let facts: Vec<_> = self.facts.iter().collect();
-        let life = fold(&self.loan, &facts, rules(&self.product), self.today).unwrap();
+        let life = fold(&self.loan, &facts, with(&self.product, &self.others), self.today).unwrap();
         let position = Position { facts: self.position.facts, ..life.position.clone() };
         assert_eq!((&*life.loan, &position), (&self.loan, &self.position));
         let mut books = Balances::new();

@@ -134,7 +134,7 @@ impl Life {
     ) -> Result<(), Reject> {
         let (loan, position) = &self.drawings[which - 1];
         let product = self.product.drawing().unwrap();
-        let rules = Rules { product, calendar: Calendar::china() };
+        let rules = Rules::new(product, Calendar::china());
         let what = what(loan, position, rules)?;
         let outcome = happen(loan, position, rules, what, self.today)?;
         let loan = outcome.loan.unwrap_or_else(|| loan.clone());
@@ -160,7 +160,7 @@ impl Life {
             let closed = self.line.close_day(end);
             self.took(Ok(closed)).unwrap();
         }
-        let rules = Rules { product: self.product.drawing().unwrap(), calendar: Calendar::china() };
+        let rules = Rules::new(self.product.drawing().unwrap(), Calendar::china());
         for (loan, position) in &mut self.drawings {
             if loan.status == Status::Active {
                 let mut life = crate::life::Life::at(loan, position, rules);

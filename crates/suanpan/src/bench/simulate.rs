@@ -49,7 +49,7 @@ impl Simulate {
         let loans = self.loans.to_string();
         document.set("loans", &loans).map_err(|it| anyhow::anyhow!("{it}"))?;
         let scenario = Scenario::read(&document, &product).map_err(problems)?;
-        let rules = Rules { product: &product, calendar: Calendar::china() };
+        let rules = Rules::new(&product, Calendar::china());
         let book = Book::new(&scenario, rules, Some(90), self.seed).map_err(refused)?;
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let one = told(&book, 1)?;

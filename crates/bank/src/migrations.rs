@@ -267,8 +267,8 @@ impl Bank {
     /// Nothing moves yet.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`] for a version that is not published, or a loan; [`Refusal::OtherKind`];
-    /// [`Refusal::TooMany`] loans; [`Refusal::NothingToMove`].
+    /// [`Refusal::NotFound`] for a version that is not published, or a loan;
+    /// [`Refusal::OtherKind`]; [`Refusal::TooMany`] loans; [`Refusal::NothingToMove`].
     pub async fn draft_migration(
         &self,
         call: &Call,
@@ -762,8 +762,7 @@ impl Outlook {
         let sum = |part: fn(&Instalment) -> Amount| rest.iter().map(part).sum();
         Self {
             rate: loan.schedule.rate,
-            penalty_rate: penalty
-                .and_then(|it| it.rate.or(it.multiple?.checked_mul(loan.schedule.rate))),
+            penalty_rate: penalty.map(|it| it.rate_at(loan.schedule.rate)),
             grace_days: penalty.map_or(0, |it| it.grace_days),
             instalments: u32::try_from(rest.len()).unwrap_or(u32::MAX),
             next_due: rest.first().map(|it| it.due),

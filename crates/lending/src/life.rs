@@ -319,7 +319,7 @@ impl<'l> Life<'l> {
 
     fn migrated(&mut self, version: u32, rate: Decimal) -> Result<(), Reject> {
         let product = self.rules.version(version)?;
-        // Penalty so far is that of the terms so far; what is in grace owes none where there is none.
+        // Penalty so far is that of the terms so far; in grace there is none where none is asked.
         let (today, stays) = (self.today(), product.terms().penalty.is_some());
         for open in self.position.open.iter_mut().filter(|it| it.overdue || stays) {
             open.keep_penalty(&self.loan, today)?;

@@ -12,7 +12,7 @@ async fn contracts_are_migrated_by_two_and_rolled_back() {
     let party = world.party(keys, 281).await;
     let (_, loan) = world.loan(keys, &party).await;
     let dearer = example("pay-in-3").replace("version: 1", "version: 2");
-    let dearer = dearer.replace("min(principal * 0.005, 15)", "20");
+    let dearer = dearer.replace("min(principal * 0.005, 15)", "'20'");
     world.publish(keys, &dearer).await;
     world.close_until(keys, "2024-04-01").await;
 

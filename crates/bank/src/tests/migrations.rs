@@ -51,9 +51,9 @@ impl World {
         self.bank.approve_migration(&call, id).await.unwrap();
     }
 
-    async fn carry_out_move(&self, key: &str, id: MigrationId) -> MigrationRun {
+    async fn carry_out_move(&self, key: &str, id: MigrationId) -> Result<MigrationRun, Refusal> {
         let call = self.key_of(Role::Approver, key);
-        self.bank.execute_migration(&call, id).await.unwrap().answer
+        Ok(self.bank.execute_migration(&call, id).await?.answer)
     }
 
     async fn table(&self, id: MigrationId) -> Vec<MigrationLine> {
@@ -81,13 +81,13 @@ fn without_number(state: LoanState) -> LoanState {
 #[tokio::test]
 async fn loans_are_moved_and_moved_back() {
     let world = World::new().await;
-    world.more_versions().await;
     let mut loans = Vec::new();
     for number in 1..=3 {
         let party = world.person(number).await;
         loans.push(world.lend(&format!("loan {number}"), party, 6_000_00, 6).await);
     }
     let [good, late, gone] = loans[..] else { unreachable!() };
+    world.more_versions().await;
     let quote = world.bank.settlement_quote(&world.reader(), gone, None).await.unwrap();
     world.ok("gone", Command::Settle(gone, quote.total.minor())).await;
     world.close_until(day(2, 10)).await;
@@ -113,8 +113,13 @@ async fn loans_are_moved_and_moved_back() {
     world.close_until(day(2, 14)).await;
     let (one, other) =
         join(world.carry_out_move("one", id), world.carry_out_move("other", id)).await;
-    assert_eq!((one.moved, other.moved), (2, 2));
-    assert_eq!(one.status, MigrationStatus::Executed);
+    let (run, slower) = if one.is_ok() { (one, other) } else { (other, one) };
+    let run = run.unwrap();
+    assert_eq!((run.moved, run.status), (2, MigrationStatus::Executed));
+    match slower {
+        Ok(slower) => assert_eq!(slower.moved, 2),
+        Err(late) => assert_eq!(late, Refusal::MigrationStands(MigrationStatus::Executed)),
+    }
     for loan in [good, late] {
         let facts = world.bank.loan_facts(&world.reader(), loan).await.unwrap();
         let moves: Vec<_> =
@@ -143,9 +148,9 @@ async fn loans_are_moved_and_moved_back() {
     world.check().await;
     // Another loan that never moved stands as one that moved and is back.
     let other = World::new().await;
-    other.more_versions().await;
     let party = other.person(1).await;
     let never = other.lend("loan 1", party, 6_000_00, 6).await;
+    other.more_versions().await;
     other.close_until(day(2, 10)).await;
     other.ok("paid", Command::Repay(never, due)).await;
     other.close_until(day(2, 20)).await;
@@ -159,13 +164,13 @@ async fn loans_are_moved_and_moved_back() {
 #[tokio::test]
 async fn what_changed_since_the_draft_stays_and_what_harms_is_told() {
     let world = World::new().await;
-    world.more_versions().await;
     let party = world.person(1).await;
     let [same, changed, lost] = [
         world.lend("same", party, 6_000_00, 6).await,
         world.lend("changed", party, 6_000_00, 6).await,
         world.lend("lost", party, 6_000_00, 6).await,
     ];
+    world.more_versions().await;
     world.close_until(day(1, 20)).await;
     let Migrated { id, migration } = world.draft_move("draft", 3, vec![lost, same, changed]).await;
     assert_eq!(migration.harmed, 3);
@@ -182,7 +187,7 @@ async fn what_changed_since_the_draft_stays_and_what_harms_is_told() {
     let what = What::InterestPause { until: day(1, 19) };
     let on = Some(day(1, 16));
     world.change_by_two("pause", changed, what, on).await;
-    let run = world.carry_out_move("go", id).await;
+    let run = world.carry_out_move("go", id).await.unwrap();
     assert_eq!((run.status, run.moved, run.refused), (MigrationStatus::Executed, 1, 2));
     let why = |line: MigrationLine| match line.result.unwrap().became {
         Became::Refused(why) => why.code,
@@ -209,18 +214,19 @@ async fn what_changed_since_the_draft_stays_and_what_harms_is_told() {
 #[tokio::test]
 async fn a_migration_is_for_two_and_for_loans_that_can_move() {
     let world = World::new().await;
+    let party = world.person(1).await;
+    let loan = world.lend("a", party, 6_000_00, 6).await;
     world.more_versions().await;
     let draft =
         |to, loans| DraftMigration { product: "loan".to_owned(), to, from: Vec::new(), loans };
     let call = world.key_of(Role::Operator, "none");
-    let none = world.bank.draft_migration(&call, &draft(2, Vec::new())).await.unwrap_err();
+    let none = DraftMigration { from: vec![3], ..draft(2, Vec::new()) };
+    let none = world.bank.draft_migration(&call, &none).await.unwrap_err();
     assert_eq!(none, Refusal::NothingToMove);
     let unknown = world.bank.draft_migration(&call, &draft(9, Vec::new())).await.unwrap_err();
     assert_eq!(unknown, Refusal::NotFound("product version"));
     let bullet = LOAN.replace("version: 1", "version: 4").replace("equal-instalment", "bullet");
     world.publish("loan", 4, &bullet).await;
-    let party = world.person(1).await;
-    let loan = world.lend("a", party, 6_000_00, 6).await;
     let Migrated { id, migration } = world.draft_move("draft", 4, vec![loan, loan]).await;
     assert_eq!((migration.loans, migration.impossible), (1, 1));
     let refused = world.table_line(id, loan).await.row.refused.unwrap();
@@ -233,7 +239,7 @@ async fn a_migration_is_for_two_and_for_loans_that_can_move() {
     let own = world.bank.approve_migration(&own, id).await.unwrap_err();
     assert_eq!(own, Refusal::OwnPreparation);
     world.approve_move(id).await;
-    let run = world.carry_out_move("go", id).await;
+    let run = world.carry_out_move("go", id).await.unwrap();
     assert_eq!((run.moved, run.refused), (0, 1));
     assert_eq!(world.loan(loan).await.loan.version, 1);
     let twice = world.key_of(Role::Approver, "twice");

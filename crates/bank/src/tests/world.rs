@@ -1,7 +1,7 @@
 //! An institution with its people and its products, and ways to move it on.
 
 use ledger::{AccountId, AccountState, InstitutionId, Moment, Side};
-use lending::Position;
+use lending::{Position, Status};
 use money::Amount;
 use party::MasterKey;
 use product::AccountCode;
@@ -228,17 +228,17 @@ impl World {
         let Some(position) = position else { return };
         let due = position.due();
         let interest = due.interest + position.interest;
-        let none = Amount::ZERO;
-        let (interest, penalty, memo) = match position.suspended {
-            true => (none, none, interest + due.penalty),
-            false => (interest, due.penalty, none),
-        };
+        let on = |it: bool, amount: Amount| if it { amount } else { Amount::ZERO };
+        let active = loan.status == Status::Active;
+        let (earns, suspended) = (active && !position.suspended, active && position.suspended);
+        let charged_off = loan.status == Status::ChargedOff;
         let expected = [
-            ("1303", Side::Debit, position.principal),
-            ("1132.01", Side::Debit, interest),
-            ("1132.02", Side::Debit, penalty),
-            ("7001", Side::Debit, memo),
-            ("1221.01", Side::Debit, due.fee),
+            ("1303", Side::Debit, on(active, position.principal)),
+            ("1132.01", Side::Debit, on(earns, interest)),
+            ("1132.02", Side::Debit, on(earns, due.penalty)),
+            ("7001", Side::Debit, on(suspended, interest + due.penalty)),
+            ("7002", Side::Debit, on(charged_off, due.total() + position.interest)),
+            ("1221.01", Side::Debit, on(active, due.fee)),
             ("2241.01", Side::Credit, position.prepaid),
         ];
         for (code, side, amount) in expected {

@@ -388,6 +388,7 @@ fn status_and_hint(refusal: &Refusal) -> (StatusCode, &'static str) {
             (S::UNPROCESSABLE_ENTITY, "Read the product version to see where it stands.")
         }
         Refusal::Lending(reject) => (S::UNPROCESSABLE_ENTITY, lending_hint(reject)),
+        Refusal::Security(reject) => (S::UNPROCESSABLE_ENTITY, security_hint(*reject)),
         Refusal::Proposal(reject) => (S::UNPROCESSABLE_ENTITY, proposal_hint(*reject)),
         Refusal::Deposits(reject) => (S::UNPROCESSABLE_ENTITY, deposits_hint(*reject)),
         Refusal::Ledger { .. } => (
@@ -477,6 +478,27 @@ fn lending_hint(reject: &lending::Reject) -> &'static str {
         | R::AnnualCostImpossible
         | R::AmountTooLarge
         | R::DateOutOfRange => "Choose another amount or term; the product cannot make this loan.",
+    }
+}
+
+fn security_hint(reject: lending::security::Reject) -> &'static str {
+    use lending::security::Reject as R;
+    match reject {
+        R::NotTaken => "Read the product: `terms.security` says what it takes.",
+        R::GuarantorIsBorrower | R::AlreadyGuarantor => "Name another party.",
+        R::AlreadyPledged => "List the loan's securities; release the share to pledge another.",
+        R::ShareOutOfRange => "Send a fraction: 0.4 is 40 %.",
+        R::PledgedBeyondValue => "Pledge a smaller share, or release it from another loan.",
+        R::ValueNotPositive => "Send an amount above zero.",
+        R::ValuationOutOfOrder => "Send a valuation that is newer than the one there is.",
+        R::TextOutOfRange => "Write 1 to 200 characters.",
+        R::TooManySecurities => "Release what is not needed any more.",
+        R::LoanEnded | R::NotHeld => "List what stands behind the loan.",
+        R::GuarantorsMissing | R::CollateralMissing => {
+            "Add what the product asks for at `/v1/loans/{loan}/securities`."
+        }
+        R::ValuationStale => "Have it valued anew.",
+        R::LoanToValueExceeded => "Pledge more, or let less be owed.",
     }
 }
 

@@ -93,6 +93,7 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .merge(routes::explanations::routes())
         .merge(routes::proposals::routes())
         .merge(routes::dunning::routes())
+        .merge(routes::securities::routes())
         .merge(routes::grades::routes())
         .merge(routes::documents::routes())
         .merge(routes::accounts::routes())

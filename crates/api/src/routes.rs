@@ -21,6 +21,7 @@ pub(crate) mod periods;
 pub(crate) mod products;
 pub(crate) mod proposals;
 pub(crate) mod reports;
+pub(crate) mod securities;
 pub(crate) mod service;
 pub(crate) mod simulations;
 pub(crate) mod statements;

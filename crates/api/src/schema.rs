@@ -67,6 +67,10 @@ schemas! {
         Status::Suspended,
         Status::Retired,
     ];
+    GuaranteeKind: "When a guarantor has to pay." =
+        product::kinds::instalment_loan::GuaranteeKind::ALL;
+    CollateralKind: "What sort of thing is pledged." =
+        product::kinds::instalment_loan::CollateralKind::ALL;
     ProposalStage: "Where a proposal stands." = lending::proposal::Stage::ALL;
     LoanStatus: "Where a loan stands." = [
         lending::Status::Signed,

@@ -18,6 +18,7 @@ mod once;
 mod pages;
 mod proposals;
 mod reference;
+mod securities;
 mod service;
 mod simulations;
 mod walk;

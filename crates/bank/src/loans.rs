@@ -1,8 +1,10 @@
 //! Loans: apply, sign, disburse, repay, settle, change. What two people must do together is in
-//! [`proposals`], what is done about arrears in [`dunning`].
+//! [`proposals`], what is done about arrears in [`dunning`], what stands behind
+//! loans in [`securities`].
 
 pub mod dunning;
 pub mod proposals;
+pub mod securities;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,6 +15,7 @@ use lending::{
     application::{Decision, Request},
     fact::RateReason,
     outcome::{Entry, booked},
+    security::Security,
 };
 use money::{Amount, Currency, Decimal, Money};
 use product::{
@@ -32,7 +35,7 @@ use crate::{
     packs,
     tables::{
         APPLICATIONS, ApplicationId, DUNNINGS, INSTITUTIONS, LOAN_FACTS, LOANS, LoanFact, LoanId,
-        PARTIES, POSITIONS, PartyId, borrower, party_lane,
+        PARTIES, POSITIONS, PartyId, SecurityId, borrower, party_lane,
     },
 };
 
@@ -140,6 +143,8 @@ pub(crate) struct Found {
     institution: Versioned<Institution>,
     /// Where its dunning stands; nothing before anything was due.
     dunning: Option<Versioned<Dunning>>,
+    /// What stands behind it, if a version of its product asks for anything.
+    securities: Vec<(SecurityId, Versioned<Security>)>,
 }
 
 impl Bank {
@@ -213,7 +218,7 @@ impl Bank {
     ///
     /// # Errors
     /// [`Refusal::NotFound`], [`Refusal::OtherCurrency`], [`Refusal::Lending`],
-    /// [`Refusal::Ledger`].
+    /// [`Refusal::Ledger`]; [`Refusal::Security`] when too little stands behind it.
     pub async fn disburse(
         &self,
         call: &Call,
@@ -227,6 +232,7 @@ impl Bank {
             let (loan, today) = (&found.loan.record, found.today());
             let part = part.map(|it| in_currency(it, loan.currency)).transpose()?;
             let outcome = lending::disburse(loan, found.rules(), part, today)?;
+            found.check_payout(&outcome)?;
             let mut commit = call.commit("disburse", found.loan.lane, today);
             // The business date must not move under the first day of interest.
             commit.expect(&INSTITUTIONS, of, found.institution.version);
@@ -396,14 +402,16 @@ impl Bank {
             return Err(Refusal::OtherCurrency);
         }
         let (rules, today) = (found.rules(), found.business_date());
-        match on.filter(|on| *on != today) {
-            None => Ok(lending::happen(loan, position, rules, what.clone(), today)?),
+        let outcome = match on.filter(|on| *on != today) {
+            None => lending::happen(loan, position, rules, what.clone(), today)?,
             Some(on) => {
                 let facts = self.all_facts(of, found.id).await?;
                 let history = History { loan, position, facts: &facts, rules, today };
-                Ok(history.book_late(what.clone(), on)?)
+                history.book_late(what.clone(), on)?
             }
-        }
+        };
+        found.check_payout(&outcome)?;
+        Ok(outcome)
     }
 
     /// A command that moves an active loan on its business date, which is that of the institution
@@ -463,7 +471,13 @@ impl Bank {
             true => None,
             false => self.store().get(&DUNNINGS, of, id).await?,
         };
-        Ok(Found { id, loan, position, product, others, institution, dunning })
+        // What stands behind it stays when it moves to a version that asks for nothing.
+        let asks = |product: &Arc<LoanProduct>| product.terms().security.is_some();
+        let securities = match asks(&product) || others.iter().any(asks) {
+            true => self.securities_of(caller, id).await?,
+            false => Vec::new(),
+        };
+        Ok(Found { id, loan, position, product, others, institution, dunning, securities })
     }
 
     /// The versions of its product a loan was under before the one it is under now.
@@ -640,8 +654,8 @@ impl Found {
     ) -> Self {
         let loan = Versioned { version: 0, lane, record: loan.clone() };
         let (product, institution) = (product.clone(), institution.clone());
-        let others = Vec::new();
-        Self { id, loan, position: None, product, others, institution, dunning: None }
+        let (others, dunning, securities) = (Vec::new(), None, Vec::new());
+        Self { id, loan, position: None, product, others, institution, dunning, securities }
     }
 
     pub(crate) fn rules(&self) -> Rules<'_> {
@@ -742,9 +756,11 @@ impl Found {
         }
         let (accounting, currency) = (product.accounting(), loan.record.currency);
         let books = Books { accounting, currency, contract: id.cast(), limited: None };
-        books.book_all(commit, &outcome.entries, &mut call.prng());
+        let mut prng = call.prng();
+        books.book_all(commit, &outcome.entries, &mut prng);
         tell(commit, *id, outcome);
         self.follow_dunning(commit, outcome);
+        self.follow_security(commit, &mut prng, outcome);
         let active = self.loan.record.status == Status::Active;
         let timer = position.as_ref().map(|it| it.record.through).filter(|_| active);
         if timer != outcome.timer {

@@ -68,6 +68,8 @@ pub enum Refusal {
     Product(product::life::Reject),
     /// The loan's rules.
     Lending(lending::Reject),
+    /// The rules of what stands behind a loan.
+    Security(lending::security::Reject),
     /// The rules of what one person proposes and another approves.
     Proposal(lending::proposal::Reject),
     /// The rules of accounts and deposits.
@@ -127,6 +129,7 @@ impl Refusal {
             Self::Party(reject) => reject.code(),
             Self::Product(reject) => reject.code(),
             Self::Lending(reject) => reject.code(),
+            Self::Security(reject) => reject.code(),
             Self::Proposal(reject) => reject.code(),
             Self::Deposits(reject) => reject.code(),
             Self::Ledger { reject, .. } => reject.code(),
@@ -190,6 +193,7 @@ impl fmt::Display for Refusal {
             Self::Party(reject) => reject.fmt(f),
             Self::Product(reject) => reject.fmt(f),
             Self::Lending(reject) => reject.fmt(f),
+            Self::Security(reject) => reject.fmt(f),
             Self::Proposal(reject) => reject.fmt(f),
             Self::Deposits(reject) => reject.fmt(f),
             Self::Ledger { transfer: Some(index), reject } => {
@@ -219,6 +223,12 @@ impl From<documents::DocumentError> for Refusal {
 impl From<lending::Reject> for Refusal {
     fn from(reject: lending::Reject) -> Self {
         Self::Lending(reject)
+    }
+}
+
+impl From<lending::security::Reject> for Refusal {
+    fn from(reject: lending::security::Reject) -> Self {
+        Self::Security(reject)
     }
 }
 

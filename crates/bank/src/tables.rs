@@ -4,7 +4,7 @@ use deposits::{CurrentAccount, TermDeposit};
 use ledger::{InstitutionId, LaneId};
 use lending::{
     Application, Dunning, Fact, Line, Loan, Position, Proposal, Status, cycle, line::LineOffer,
-    loan::Borrower, proposal::Stage,
+    loan::Borrower, proposal::Stage, security::Security,
 };
 use party::Party;
 use product::life::ProductVersion;
@@ -52,6 +52,9 @@ pub struct LoanProposal {
 
 /// Names a proposal.
 pub type ProposalId = Id<LoanProposal>;
+
+/// Names something that stands behind loans.
+pub type SecurityId = Id<Security>;
 
 /// Something that happened to the account of a line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -148,6 +151,10 @@ pub const PROPOSALS: Table<LoanProposal> = Table::new("loan-proposal", |it| {
     let (loan, stage) = (it.loan.to_string(), it.proposal.stage);
     let open = (stage == Stage::Open).then(|| ("open", loan.clone()));
     [("loan", loan), ("stage", stage.name().to_owned())].into_iter().chain(open).collect()
+});
+/// What stands behind loans, by loan.
+pub const SECURITIES: Table<Security> = Table::new("loan-security", |it| {
+    it.loans().into_iter().map(|loan| ("loan", loan.to_string())).collect()
 });
 /// The dunning of loans, under the loan's id: those that were dunned in their present arrears, and
 /// by the last step.

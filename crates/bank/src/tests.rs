@@ -24,6 +24,7 @@ mod proposals;
 mod provisions;
 mod random;
 mod replays;
+mod securities;
 mod statements;
 mod world;
 

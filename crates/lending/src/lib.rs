@@ -16,7 +16,7 @@
 //!
 //! A [`Line`] is drawn on again and again; each drawing is a loan that lives as any other.
 //! What gives money up is a [`proposal`] first, which somebody else approves. [`dunning`] is what
-//! is done about a loan that is past due.
+//! is done about a loan that is past due, [`security`] what stands behind it.
 //!
 //! Lending says what happened ([`Entry`]: `repayment` with so much interest and so much
 //! principal); the product says which accounts that moves.
@@ -49,6 +49,7 @@ pub mod outcome;
 pub mod plan;
 pub mod proposal;
 pub mod reject;
+pub mod security;
 pub mod settlement;
 pub mod simulation;
 pub mod view;

@@ -11,5 +11,6 @@ mod origination;
 mod properties;
 mod proposals;
 mod published;
+mod security;
 mod simulation;
 mod tables;

@@ -110,6 +110,7 @@ fn named(path: &str) -> String {
         "transfer",
         "key",
         "proposal",
+        "security",
     ]
     .into_iter()
     .fold(path, |path, name| path.replace(&format!("{{{name}}}"), &id))

@@ -102,6 +102,7 @@ impl Things {
             ("{transfer}", &self.transfer),
             ("{key}", &self.key),
             ("{proposal}", &self.proposal),
+            ("{security}", &self.transfer),
             ("{purpose}", "marketing"),
             ("{product}", "pay-in-3"),
             ("{version}", "1"),

@@ -156,7 +156,7 @@ fn named(path: &str) -> String {
         (
             3..=5,
             "party" | "application" | "loan" | "line" | "account" | "deposit" | "key" | "transfer"
-            | "proposal" | "migration",
+            | "proposal" | "migration" | "security",
         )
         | (5, "freeze" | "stop") => super::world::uuid(1),
         (5, "purpose") => "marketing".to_owned(),

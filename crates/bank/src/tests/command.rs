@@ -17,11 +17,17 @@ use crate::{
     accounts::{NewFreeze, NewStop, OpenAccount},
     deposits::OpenDeposit,
     keys::{ApiKey, NewKey},
-    loans::{Apply, Happening, proposals::Propose},
+    loans::{
+        Apply, Happening,
+        proposals::Propose,
+        securities::{NewSecurity, NewValuation},
+    },
     periods::Suspense,
     plain::NewAccount,
     products::Step,
-    tables::{ApplicationId, CurrentAccountId, LoanId, PartyId, ProposalId, TermDepositId},
+    tables::{
+        ApplicationId, CurrentAccountId, LoanId, PartyId, ProposalId, SecurityId, TermDepositId,
+    },
 };
 
 #[derive(Clone, Debug)]
@@ -37,6 +43,11 @@ pub(super) enum Command {
     Apply(Apply),
     Sign(ApplicationId),
     Disburse(LoanId),
+    DisbursePart(LoanId, i64),
+    Happen(LoanId, Happening),
+    AddSecurity(LoanId, NewSecurity),
+    RevalueSecurity(LoanId, SecurityId, NewValuation),
+    ReleaseSecurity(LoanId, SecurityId),
     Repay(LoanId, i64),
     Settle(LoanId, i64),
     /// Alone.
@@ -131,6 +142,11 @@ impl Command {
             | C::Amend(..) => Right::Parties,
             C::Apply(_) | C::Sign(_) | C::OpenAccount(_) => Right::Contracts,
             C::Disburse(_)
+            | C::DisbursePart(..)
+            | C::Happen(..)
+            | C::AddSecurity(..)
+            | C::RevalueSecurity(..)
+            | C::ReleaseSecurity(..)
             | C::Repay(..)
             | C::Settle(..)
             | C::Propose(..)
@@ -205,6 +221,17 @@ impl Command {
             C::Apply(apply) => given(bank.apply(call, apply).await),
             C::Sign(id) => given(bank.sign(call, *id).await),
             C::Disburse(id) => given(bank.disburse(call, *id, None).await),
+            C::DisbursePart(id, amount) => {
+                given(bank.disburse(call, *id, Some(yuan(*amount))).await)
+            }
+            C::Happen(id, happening) => given(bank.loan_happens(call, *id, happening).await),
+            C::AddSecurity(id, new) => given(bank.add_security(call, *id, new).await),
+            C::RevalueSecurity(id, security, new) => {
+                given(bank.revalue_security(call, *id, *security, new).await)
+            }
+            C::ReleaseSecurity(id, security) => {
+                given(bank.release_security(call, *id, *security).await)
+            }
             C::Repay(id, amount) => given(bank.repay(call, *id, yuan(*amount)).await),
             C::Settle(id, amount) => given(bank.settle(call, *id, yuan(*amount)).await),
             C::Change(id, what) => {

@@ -257,6 +257,16 @@ pub(super) const EVENTS: &[Event] = &[
         ],
     },
     Event {
+        name: "collateral-pledged",
+        title: Title { en: "Something is pledged, or worth more", zh: "收取抵质押物" },
+        postings: &[("value", "7004", "7009")],
+    },
+    Event {
+        name: "collateral-released",
+        title: Title { en: "Something is released, or worth less", zh: "退还抵质押物" },
+        postings: &[("value", "7009", "7004")],
+    },
+    Event {
         name: "provision",
         title: Title {
             en: "The allowance for a loss on the loan is adjusted", zh: "计提专项准备"
@@ -340,6 +350,7 @@ pub(super) const ROUND_TRIPS: &[&[(&str, &str)]] = &[
     &[("sale", "price"), ("sale", "gain"), ("sale", "loss")],
     &[("charge-off", "memo"), ("sale", "memo")],
     &[("suspended-accrual", "memo"), ("sale", "suspended")],
+    &[("collateral-pledged", "value"), ("collateral-released", "value")],
 ];
 
 /// The terms of an `instalment-loan`.
@@ -397,6 +408,114 @@ pub struct InstalmentLoan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = DUNNING_STEPS_MAX))]
     pub dunning: Vec<DunningStep>,
+    /// What must stand behind the loan (担保). Without it, nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security: Option<Security>,
+}
+
+/// The most guarantors that a product asks for.
+pub const GUARANTORS_MAX: u32 = 10;
+/// The longest time between two valuations of what is pledged, in months.
+pub const REVALUED_MONTHS_MAX: u32 = 120;
+
+/// What must stand behind a loan whenever money is paid out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Security {
+    /// Who answers for the borrower (保证人). Without it, nobody is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guarantors: Option<Guarantors>,
+    /// What is pledged (抵押、质押). Without it, nothing is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collateral: Option<Pledged>,
+}
+
+/// The guarantors of a loan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Guarantors {
+    /// How many there must be.
+    #[schemars(range(max = GUARANTORS_MAX))]
+    pub min: u32,
+    /// Which kinds of guarantee are taken.
+    #[serde(default = "guarantee_kinds")]
+    #[schemars(length(min = 1, max = 2))]
+    pub kinds: Vec<GuaranteeKind>,
+}
+
+/// When a guarantor has to pay.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum GuaranteeKind {
+    /// As soon as the borrower does not (连带责任保证).
+    Joint,
+    /// Once the borrower was sued and cannot (一般保证).
+    General,
+}
+
+impl GuaranteeKind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Joint, Self::General];
+}
+
+fn guarantee_kinds() -> Vec<GuaranteeKind> {
+    GuaranteeKind::ALL.to_vec()
+}
+
+/// What is pledged for a loan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pledged {
+    /// Which sorts of things are taken.
+    #[schemars(length(min = 1, max = COLLATERAL_KINDS))]
+    pub kinds: Vec<CollateralKind>,
+    /// The most principal for what is pledged (抵押率), as a fraction of its value: 0.7 is 70 %.
+    #[schemars(schema_with = "schema::decimal")]
+    pub loan_to_value: Decimal,
+    /// For how many months a valuation counts; without it, for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = REVALUED_MONTHS_MAX))]
+    pub revalued_months: Option<u32>,
+}
+
+/// How many sorts of things can be pledged.
+pub const COLLATERAL_KINDS: usize = 7;
+
+/// What sort of thing is pledged.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum CollateralKind {
+    /// Land and buildings (不动产).
+    RealEstate,
+    /// A car, a truck (车辆).
+    Vehicle,
+    /// Machines and tools (设备).
+    Equipment,
+    /// Raw materials and goods (存货).
+    Inventory,
+    /// A deposit with a bank (存单).
+    Deposit,
+    /// What others owe the borrower (应收账款).
+    Receivable,
+    /// Bonds, shares and parts of funds (有价证券).
+    Securities,
+}
+
+impl CollateralKind {
+    /// Every sort.
+    pub const ALL: [Self; COLLATERAL_KINDS] = [
+        Self::RealEstate,
+        Self::Vehicle,
+        Self::Equipment,
+        Self::Inventory,
+        Self::Deposit,
+        Self::Receivable,
+        Self::Securities,
+    ];
 }
 
 /// The most steps of dunning.

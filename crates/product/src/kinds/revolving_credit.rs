@@ -144,10 +144,10 @@ fn check(check: &mut Check<'_>) {
         let fix = "Lower it, or raise `terms.limit.min`.";
         check.report("/terms/drawing/amount/min", "outside-range", reason, fix);
     }
-    for name in ["down_payment", "tranches"] {
+    for name in ["down_payment", "tranches", "security"] {
         let place = format!("{DRAWING}/{name}");
         if check.has(&place) {
-            let reason = "A drawing is paid out at once and whole.";
+            let reason = "A drawing is paid out at once and whole, as soon as it is asked for.";
             check.report(place, "unused", reason, "Remove it.");
         }
     }

@@ -235,6 +235,12 @@ fn one_mistake() {
             {after: 3, step: sms, title: {en: Text, zh: 短信}}, \
             {after: 0, step: Legal, title: {en: Legal, zh: 诉讼}}]",
         ),
+        (loan, "terms.security={}"),
+        (
+            loan,
+            "terms.security={guarantors: {min: 11, kinds: [joint, joint]}, \
+            collateral: {kinds: [car, vehicle], loan_to_value: 70, revalued_months: 0}}",
+        ),
         (loan, "eligibility[1].rule=applicant.age"),
         (loan, "eligibility[1].rule=facts.job == 'skiled'"),
         (loan, "facts.job.type=txt\n eligibility[1].rule=facts.job == 1 && aplicant.age > 1"),

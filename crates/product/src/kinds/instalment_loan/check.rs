@@ -6,9 +6,9 @@ use money::{Decimal, Period};
 use stdx::Date;
 
 use super::{
-    AllocationBy, Change, Component, EarlySettlement, Fee, FeeMoment, Grace, InstalmentLoan, KIND,
-    Keep, LoanProduct, Method, PENALTY_MULTIPLE_MAX, Prepayment, Slice, YEARS_MAX,
-    allocation_default,
+    AllocationBy, Change, CollateralKind, Component, EarlySettlement, Fee, FeeMoment, Grace,
+    GuaranteeKind, InstalmentLoan, KIND, Keep, LoanProduct, Method, PENALTY_MULTIPLE_MAX,
+    Prepayment, Slice, YEARS_MAX, allocation_default,
 };
 use crate::{
     check::Check,
@@ -37,6 +37,7 @@ pub(in crate::kinds) fn check(check: &mut Check<'_>) {
     share(check, "/terms/down_payment/min_share");
     no_repeats::<Change>(check, "/terms/four_eyes", "It is there already.", "Keep one.");
     dunning(check);
+    security(check);
     extremes(check);
 }
 
@@ -310,6 +311,28 @@ fn dunning(check: &mut Check<'_>) {
     }
 }
 
+fn security(check: &mut Check<'_>) {
+    let place = "/terms/security";
+    if check.has(place)
+        && !["guarantors", "collateral"]
+            .map(|it| check.has(&format!("{place}/{it}")))
+            .contains(&true)
+    {
+        let fix = "Write `guarantors` or `collateral`, or remove it.";
+        check.report(place, "unclear", "It asks for nothing.", fix);
+    }
+    let (twice, fix) = ("It is there already.", "Keep one.");
+    no_repeats::<GuaranteeKind>(check, "/terms/security/guarantors/kinds", twice, fix);
+    no_repeats::<CollateralKind>(check, "/terms/security/collateral/kinds", twice, fix);
+    let place = "/terms/security/collateral/loan_to_value";
+    if let Some(most) = check.get::<Decimal>(place)
+        && (most <= Decimal::ZERO || most > Decimal::ONE)
+    {
+        let reason = format!("{most} is not more than 0 and at most 1.");
+        check.report(place, "outside-range", reason, "Write a fraction: 70 % is 0.7.");
+    }
+}
+
 fn early_settlement(check: &mut Check<'_>) {
     let fee = "/terms/early_settlement/fee";
     check.expression(fee, &EarlySettlement::environment(), Type::Number);
@@ -361,6 +384,7 @@ fn sound_part(check: &Check<'_>) -> Option<(LoanProduct, Date)> {
         tranches: None,
         four_eyes: BTreeSet::new(),
         dunning: Vec::new(),
+        security: None,
     };
     let effective = check.get("/effective")?;
     let definition = Definition {

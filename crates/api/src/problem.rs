@@ -489,11 +489,12 @@ fn security_hint(reject: lending::security::Reject) -> &'static str {
         R::AlreadyPledged => "List the loan's securities; release the share to pledge another.",
         R::ShareOutOfRange => "Send a fraction: 0.4 is 40 %.",
         R::PledgedBeyondValue => "Pledge a smaller share, or release it from another loan.",
-        R::ValueNotPositive => "Send an amount above zero.",
+        R::ValueOutOfRange => "Send an amount above zero that is not absurdly large.",
         R::ValuationOutOfOrder => "Send a valuation that is newer than the one there is.",
         R::TextOutOfRange => "Write 1 to 200 characters.",
         R::TooManySecurities => "Release what is not needed any more.",
-        R::LoanEnded | R::NotHeld => "List what stands behind the loan.",
+        R::LoanEnded => "Name a loan that is still owed.",
+        R::NotCollateral => "Name collateral: list what stands behind the loan.",
         R::GuarantorsMissing | R::CollateralMissing => {
             "Add what the product asks for at `/v1/loans/{loan}/securities`."
         }

@@ -146,6 +146,13 @@ pub enum Status {
     Sold,
 }
 
+impl Status {
+    /// Whether nothing is owed to the institution any more.
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::Settled | Self::WrittenOff | Self::Sold)
+    }
+}
+
 /// What is owed on a loan, as of the start of business date `through`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

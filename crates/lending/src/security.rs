@@ -3,7 +3,8 @@
 //! A guarantee is given for one loan. Collateral is a thing with a value, of which shares are
 //! pledged to loans: all shares together are never more than the whole. What the product asks for
 //! is checked whenever money is paid out, and whenever something is released while anything is
-//! owed; a value that falls between is shown, and pays nothing out.
+//! owed; a value that falls between is shown, and pays nothing out. A valuation counts from its day
+//! on: a payout that is booked late is measured by that of its value date too.
 //!
 //! Source of the two kinds of guarantee and of what may be pledged: 中华人民共和国民法典 arts. 395,
 //! 425, 440, 686 to 688 (not verified).
@@ -21,6 +22,10 @@ use crate::loan::{Borrower, Loan, Status};
 pub const SECURITIES_MAX: usize = 50;
 /// The most loans to which a thing is pledged.
 pub const PLEDGES_MAX: usize = 20;
+/// The most valuations that are kept of a thing; the event log has the older ones.
+pub const VALUATIONS_MAX: usize = 60;
+/// The most that a thing is worth: as many of them as stand behind a loan can be added.
+pub const VALUE_MAX: Amount = Amount::from_minor(100_000_000_000_000_000);
 /// The most characters of a description or of a valuer's name.
 pub const TEXT_LEN_MAX: usize = 200;
 
@@ -62,8 +67,8 @@ pub struct Collateral {
     pub description: String,
     /// Currency of its value.
     pub currency: Currency,
-    /// What it is worth.
-    pub valuation: Valuation,
+    /// What it was found to be worth, oldest first. The last one counts now.
+    pub valuations: Vec<Valuation>,
     /// The share of it that each loan has.
     pub pledges: BTreeMap<Id<Loan>, Decimal>,
 }
@@ -104,8 +109,8 @@ pub enum Reject {
     ShareOutOfRange,
     /// The shares of all loans would be more than the whole.
     PledgedBeyondValue,
-    /// A value or a sum must be more than nothing.
-    ValueNotPositive,
+    /// A value or a sum is more than nothing and at most [`VALUE_MAX`].
+    ValueOutOfRange,
     /// A valuation is of a day up to today, and not older than the one there is.
     ValuationOutOfOrder,
     /// A description or a valuer's name is missing, or too long.
@@ -114,8 +119,8 @@ pub enum Reject {
     TooManySecurities,
     /// The loan has ended: nothing is owed that could be secured.
     LoanEnded,
-    /// It does not stand behind this loan, or not any more.
-    NotHeld,
+    /// A guarantee has no value that could be found anew.
+    NotCollateral,
     /// Too few guarantors.
     GuarantorsMissing,
     /// Nothing is pledged.
@@ -136,12 +141,12 @@ impl Reject {
             Self::AlreadyPledged => "already-pledged",
             Self::ShareOutOfRange => "share-out-of-range",
             Self::PledgedBeyondValue => "pledged-beyond-value",
-            Self::ValueNotPositive => "value-not-positive",
+            Self::ValueOutOfRange => "value-out-of-range",
             Self::ValuationOutOfOrder => "valuation-out-of-order",
             Self::TextOutOfRange => "text-out-of-range",
             Self::TooManySecurities => "too-many-securities",
             Self::LoanEnded => "loan-ended",
-            Self::NotHeld => "security-not-held",
+            Self::NotCollateral => "not-collateral",
             Self::GuarantorsMissing => "guarantors-missing",
             Self::CollateralMissing => "collateral-missing",
             Self::ValuationStale => "valuation-stale",
@@ -160,7 +165,9 @@ impl fmt::Display for Reject {
             Self::AlreadyPledged => "it is pledged to this loan already",
             Self::ShareOutOfRange => "a share is more than 0 and at most 1",
             Self::PledgedBeyondValue => "the shares of all loans would be more than the whole",
-            Self::ValueNotPositive => "a value must be more than nothing",
+            Self::ValueOutOfRange => {
+                "a value is more than nothing and at most a hundred quadrillion minor units"
+            }
             Self::ValuationOutOfOrder => {
                 "a valuation is of today or earlier, and not older than the one there is"
             }
@@ -169,7 +176,7 @@ impl fmt::Display for Reject {
             }
             Self::TooManySecurities => "no more can stand behind a loan, or be pledged of a thing",
             Self::LoanEnded => "the loan has ended, so there is nothing to secure",
-            Self::NotHeld => "it does not stand behind this loan",
+            Self::NotCollateral => "a guarantee has no value to be found anew",
             Self::GuarantorsMissing => "the loan has too few guarantors",
             Self::CollateralMissing => "nothing is pledged for the loan",
             Self::ValuationStale => "what is pledged was valued too long ago",
@@ -184,6 +191,10 @@ impl std::error::Error for Reject {}
 
 fn must(it: bool, reject: Reject) -> Result<(), Reject> {
     if it { Ok(()) } else { Err(reject) }
+}
+
+fn is_value(amount: Amount) -> bool {
+    amount.is_positive() && amount <= VALUE_MAX
 }
 
 fn is_text(text: &str) -> bool {
@@ -206,7 +217,7 @@ impl Guarantee {
     ///
     /// # Errors
     /// [`Reject::NotTaken`], [`Reject::LoanEnded`], [`Reject::GuarantorIsBorrower`],
-    /// [`Reject::AlreadyGuarantor`], [`Reject::ValueNotPositive`], [`Reject::TooManySecurities`].
+    /// [`Reject::AlreadyGuarantor`], [`Reject::ValueOutOfRange`], [`Reject::TooManySecurities`].
     pub fn take(self, terms: Option<&Terms>, loan: &Loan, held: &Held) -> Result<Self, Reject> {
         let terms = terms.and_then(|it| it.guarantors.as_ref()).ok_or(Reject::NotTaken)?;
         must(terms.kinds.contains(&self.kind), Reject::NotTaken)?;
@@ -214,7 +225,7 @@ impl Guarantee {
         must(self.guarantor != loan.borrower, Reject::GuarantorIsBorrower)?;
         let known = held.guarantees.iter().any(|it| it.guarantor == self.guarantor);
         must(!known, Reject::AlreadyGuarantor)?;
-        must(self.up_to.is_none_or(Amount::is_positive), Reject::ValueNotPositive)?;
+        must(self.up_to.is_none_or(is_value), Reject::ValueOutOfRange)?;
         Ok(Self { released_on: None, ..self })
     }
 }
@@ -225,7 +236,7 @@ impl Collateral {
     /// # Errors
     /// [`Reject::NotTaken`], [`Reject::LoanEnded`], [`Reject::AlreadyPledged`],
     /// [`Reject::ShareOutOfRange`], [`Reject::PledgedBeyondValue`], [`Reject::TooManySecurities`];
-    /// [`Reject::TextOutOfRange`], [`Reject::ValueNotPositive`] and
+    /// [`Reject::TextOutOfRange`], [`Reject::ValueOutOfRange`] and
     /// [`Reject::ValuationOutOfOrder`] for the thing itself.
     pub fn pledge(
         mut self,
@@ -240,7 +251,7 @@ impl Collateral {
         must(same && terms.kinds.contains(&self.kind), Reject::NotTaken)?;
         held.check_room(loan)?;
         must(is_text(&self.description), Reject::TextOutOfRange)?;
-        self.valuation.check(today)?;
+        self.valuations.iter().try_for_each(|it| it.check(today))?;
         must(!self.pledges.contains_key(&id), Reject::AlreadyPledged)?;
         must(self.pledges.len() < PLEDGES_MAX, Reject::TooManySecurities)?;
         must(share > Decimal::ZERO && share <= Decimal::ONE, Reject::ShareOutOfRange)?;
@@ -250,20 +261,35 @@ impl Collateral {
         Ok(self)
     }
 
-    /// Values it anew.
+    /// Values it anew. Another valuation of the same day takes the place of the first.
     ///
     /// # Errors
-    /// [`Reject::TextOutOfRange`], [`Reject::ValueNotPositive`], [`Reject::ValuationOutOfOrder`].
-    pub fn revalue(self, valuation: Valuation, today: Date) -> Result<Self, Reject> {
-        must(valuation.on >= self.valuation.on, Reject::ValuationOutOfOrder)?;
+    /// [`Reject::TextOutOfRange`], [`Reject::ValueOutOfRange`], [`Reject::ValuationOutOfOrder`].
+    pub fn revalue(mut self, valuation: Valuation, today: Date) -> Result<Self, Reject> {
+        let newer = self.valuations.last().is_none_or(|last| last.on <= valuation.on);
+        must(newer, Reject::ValuationOutOfOrder)?;
         valuation.check(today)?;
-        Ok(Self { valuation, ..self })
+        self.valuations.retain(|it| it.on != valuation.on);
+        self.valuations.push(valuation);
+        let older = self.valuations.len().saturating_sub(VALUATIONS_MAX);
+        self.valuations.drain(..older);
+        Ok(self)
     }
 
-    /// What a share of it is worth, rounded down.
+    /// The valuation that counted on a day.
+    fn valuation(&self, on: Date) -> Option<&Valuation> {
+        self.valuations.iter().rfind(|it| it.on <= on)
+    }
+
+    /// What a share of it is worth now, rounded down.
     pub fn worth(&self, share: Decimal) -> Amount {
-        let value = self.valuation.value.to_decimal(self.currency).checked_mul(share);
-        let worth = value.map(|it| Amount::round(it, self.currency, Rounding::Down));
+        self.worth_by(self.valuations.last(), share)
+    }
+
+    fn worth_by(&self, valuation: Option<&Valuation>, share: Decimal) -> Amount {
+        let value = valuation.map(|it| it.value.to_decimal(self.currency));
+        let worth = value.and_then(|it| it.checked_mul(share));
+        let worth = worth.map(|it| Amount::round(it, self.currency, Rounding::Down));
         // A share is at most the whole, so it fits where the whole does.
         worth.and_then(Result::ok).unwrap_or(Amount::ZERO)
     }
@@ -272,7 +298,7 @@ impl Collateral {
 impl Valuation {
     fn check(&self, today: Date) -> Result<(), Reject> {
         must(is_text(&self.valuer), Reject::TextOutOfRange)?;
-        must(self.value.is_positive(), Reject::ValueNotPositive)?;
+        must(is_value(self.value), Reject::ValueOutOfRange)?;
         must(self.on <= today, Reject::ValuationOutOfOrder)
     }
 
@@ -300,17 +326,19 @@ impl Held {
         held
     }
 
-    /// What is pledged is worth, the loan's shares of it.
-    ///
-    /// # Panics
-    /// When the sum is too large to be an amount.
+    /// What is pledged is worth now, the loan's shares of it.
     pub fn value(&self) -> Amount {
         self.pledged.iter().map(|(it, share)| it.worth(*share)).sum()
     }
 
+    /// What it was worth on a day; what was not valued by then, nothing.
+    fn value_on(&self, on: Date) -> Amount {
+        self.pledged.iter().map(|(it, share)| it.worth_by(it.valuation(on), *share)).sum()
+    }
+
     /// What of it is noted off the balance sheet: what is pledged, until the loan has ended.
     pub fn noted(&self, status: Status) -> Amount {
-        if has_ended(status) { Amount::ZERO } else { self.value() }
+        if status.has_ended() { Amount::ZERO } else { self.value() }
     }
 
     /// What is owed as a part of the value of what is pledged, rounded up to four places.
@@ -321,7 +349,8 @@ impl Held {
         Some(Rounding::Up.round(exact, 4).normalize())
     }
 
-    /// Whether it is enough for a loan under the terms of its product when so much principal is owed.
+    /// Whether it is enough on a day for a loan under the terms of its product when so much
+    /// principal is owed.
     ///
     /// # Errors
     /// [`Reject::GuarantorsMissing`], [`Reject::CollateralMissing`], [`Reject::ValuationStale`],
@@ -331,7 +360,7 @@ impl Held {
         terms: Option<&Terms>,
         principal: Amount,
         currency: Currency,
-        today: Date,
+        on: Date,
     ) -> Result<(), Reject> {
         let Some(terms) = terms else { return Ok(()) };
         if let Some(asked) = &terms.guarantors {
@@ -341,10 +370,11 @@ impl Held {
         let Some(asked) = &terms.collateral else { return Ok(()) };
         must(!self.pledged.is_empty(), Reject::CollateralMissing)?;
         if let Some(months) = asked.revalued_months {
-            let stale = self.pledged.iter().any(|(it, _)| it.valuation.is_stale(months, today));
+            let valuations = self.pledged.iter().filter_map(|(it, _)| it.valuation(on));
+            let stale = valuations.into_iter().any(|it| it.is_stale(months, on));
             must(!stale, Reject::ValuationStale)?;
         }
-        let most = self.value().to_decimal(currency).checked_mul(asked.loan_to_value);
+        let most = self.value_on(on).to_decimal(currency).checked_mul(asked.loan_to_value);
         let most = most.ok_or(Reject::LoanToValueExceeded)?;
         must(principal.to_decimal(currency) <= most, Reject::LoanToValueExceeded)
     }
@@ -370,12 +400,8 @@ impl Held {
     }
 
     fn check_room(&self, loan: &Loan) -> Result<(), Reject> {
-        must(!has_ended(loan.status), Reject::LoanEnded)?;
+        must(!loan.status.has_ended(), Reject::LoanEnded)?;
         let all = self.guarantees.len().saturating_add(self.pledged.len());
         must(all < SECURITIES_MAX, Reject::TooManySecurities)
     }
-}
-
-fn has_ended(status: Status) -> bool {
-    matches!(status, Status::Settled | Status::WrittenOff | Status::Sold)
 }

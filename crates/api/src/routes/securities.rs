@@ -143,17 +143,25 @@ struct CollateralBody {
     kind: CollateralKind,
     /// Which.
     description: String,
-    /// What all of it is worth.
-    value: Money,
-    /// On which day.
-    valued_on: Day,
-    /// Who valued it.
-    valuer: String,
+    /// What all of it was found to be worth, oldest first; the last one counts now.
+    valuations: Vec<ValuationView>,
     /// The share that is pledged for this loan.
     #[schema(example = "1")]
     share: String,
     /// What that share is worth.
     pledged: Money,
+}
+
+/// What a thing was found to be worth.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LoanCollateralValuation)]
+struct ValuationView {
+    /// How much.
+    value: Money,
+    /// On which day: it counts from there on.
+    valued_on: Day,
+    /// Who valued it.
+    valuer: String,
 }
 
 /// What stands behind a loan.
@@ -305,13 +313,17 @@ fn view(loan: LoanId, id: SecurityId, it: Security, currency: Currency) -> Secur
 
 fn collateral(loan: LoanId, it: Collateral) -> CollateralBody {
     let share = it.pledges.get(&loan).copied().unwrap_or_default();
+    let pledged = Money::of(it.worth(share), it.currency);
+    let valuations = it.valuations.into_iter().map(|valuation| ValuationView {
+        value: Money::of(valuation.value, it.currency),
+        valued_on: Day(valuation.on),
+        valuer: valuation.valuer,
+    });
     CollateralBody {
         kind: it.kind,
-        value: Money::of(it.valuation.value, it.currency),
-        valued_on: Day(it.valuation.on),
-        share: share.to_string(),
-        pledged: Money::of(it.worth(share), it.currency),
         description: it.description,
-        valuer: it.valuation.valuer,
+        valuations: valuations.collect(),
+        share: share.to_string(),
+        pledged,
     }
 }

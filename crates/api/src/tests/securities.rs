@@ -17,7 +17,8 @@ fn car(value: &str, share: &str) -> Value {
 
 /// A signed car loan of 80,000.00.
 async fn signed(world: &World, party: &str) -> String {
-    let body = json!({ "party": party, "product": "car-loan", "amount": money("80000.00") });
+    let body = json!({ "party": party, "product": "car-loan", "amount": money("80000.00"),
+        "price": money("100000.00") });
     let apply = world.post(&world.home.operator, "/v1/applications", body).await.expect(201);
     let sign = format!("/v1/applications/{}/sign", apply.get("/id"));
     world.post(&world.home.operator, &sign, Value::Null).await.expect(200).get("/loan")
@@ -89,7 +90,7 @@ async fn what_is_not_sound_is_refused_by_name() {
         (pledge("0.41"), 422, "pledged-beyond-value"),
         (pledge("0"), 422, "share-out-of-range"),
         (pledge("half"), 400, "malformed-body"),
-        (car("0.00", "1"), 422, "value-not-positive"),
+        (car("0.00", "1"), 422, "value-out-of-range"),
         (car("-1.00", "1"), 400, "malformed-body"),
         (house, 422, "security-not-taken"),
         (

@@ -4,7 +4,7 @@
 //! releases, and no release and payout, can each be right alone and wrong together. A thing is
 //! pledged to loans of one borrower: they share a lane.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use lending::{
     Outcome, What,
@@ -125,7 +125,7 @@ impl Bank {
                         kind: *kind,
                         description: description.clone(),
                         currency: found.loan.record.currency,
-                        valuation: found.valuation(valuation)?,
+                        valuations: vec![found.valuation(valuation)?],
                         pledges: BTreeMap::new(),
                     };
                     let security = Id::new(call.now, &mut prng);
@@ -145,8 +145,9 @@ impl Bank {
             };
             let today = found.business_date();
             let mut commit = call.commit("add-security", found.loan.lane, today);
-            // Whose product, currency and borrower it was checked against.
-            commit.expect(&LOANS, id, found.loan.version);
+            // It is written as it is, so that of two that are taken at once, or of one and the end
+            // of the loan, one sees the other.
+            commit.put(&LOANS, id, found.loan.version, &found.loan.record);
             let held = found.with(security, &after);
             let (event, place) = ("security-taken", (security, version));
             found.change_security(&mut commit, &mut prng, event, place, &after);
@@ -172,7 +173,9 @@ impl Bank {
             let found = self.find_loan(&call.caller, id).await?;
             let today = found.business_date();
             let Versioned { record, version, .. } = found.security(security)?.clone();
-            let Security::Collateral(thing) = record else { return Err(Reject::NotHeld.into()) };
+            let Security::Collateral(thing) = record else {
+                return Err(Reject::NotCollateral.into());
+            };
             let thing = thing.revalue(found.valuation(valuation)?, today)?;
             let loans: Vec<_> = thing.pledges.keys().copied().collect();
             let after = Security::Collateral(thing);
@@ -257,6 +260,7 @@ impl Bank {
         let loan_to_value = held.loan_to_value(owed, currency);
         let limit = terms.and_then(|it| it.collateral.as_ref()).map(|it| it.loan_to_value);
         let lacks = held.suffices(terms, owed, currency, today).err();
+        let lacks = lacks.filter(|_| !loan.status.has_ended());
         let securities = found.securities.into_iter().map(|(id, it)| (id, it.record)).collect();
         Ok(LoanSecurity { currency, securities, value, loan_to_value, limit, lacks })
     }
@@ -328,29 +332,27 @@ impl Found {
         Ok(Valuation { value, on: new.on, valuer: new.valuer.clone() })
     }
 
-    /// Refuses a payout for which too little stands behind the loan.
+    /// Refuses a payout for which too little stands behind the loan now, or did on its value date.
     pub(super) fn check_payout(&self, outcome: &Outcome) -> Result<(), Refusal> {
-        let position = outcome.position.as_ref().filter(|_| pays_out(outcome));
-        let Some(position) = position else { return Ok(()) };
-        let currency = self.loan.record.currency;
-        let today = self.business_date();
-        let terms = self.secured_by();
-        Ok(self.held().suffices(terms, position.principal, currency, today)?)
+        let (Some(position), Some(on)) = (&outcome.position, pays_out(outcome)) else {
+            return Ok(());
+        };
+        let (held, terms) = (self.held(), self.secured_by());
+        for day in [on, self.business_date()] {
+            held.suffices(terms, position.principal, self.loan.record.currency, day)?;
+        }
+        Ok(())
     }
 
-    /// Lets what is noted of a loan's security follow its status, and a payout expect what it was
-    /// checked against.
+    /// Lets what is noted of a loan's security follow its status. That, and a payout, expect all of
+    /// it unchanged.
     pub(super) fn follow_security(&self, commit: &mut Commit, prng: &mut Prng, outcome: &Outcome) {
-        if self.securities.is_empty() {
-            return;
-        }
-        if pays_out(outcome) {
+        let (held, before) = (self.held(), self.loan.record.status);
+        let after = outcome.loan.as_ref().map_or(before, |it| it.status);
+        if after != before || pays_out(outcome).is_some() {
             self.expect_securities(commit, None);
         }
-        if let Some(after) = &outcome.loan {
-            let (held, before) = (self.held(), self.loan.record.status);
-            self.note(commit, prng, held.noted(before), held.noted(after.status));
-        }
+        self.note(commit, prng, held.noted(before), held.noted(after));
     }
 
     fn expect_securities(&self, commit: &mut Commit, but: Option<SecurityId>) {
@@ -380,9 +382,10 @@ impl Found {
 
     /// Notes what is pledged off the balance sheet.
     fn note(&self, commit: &mut Commit, prng: &mut Prng, before: Amount, after: Amount) {
-        let (event, amount) = match after >= before {
-            true => ("collateral-pledged", after - before),
-            false => ("collateral-released", before - after),
+        let (event, amount) = match after.cmp(&before) {
+            Ordering::Greater => ("collateral-pledged", after - before),
+            Ordering::Less => ("collateral-released", before - after),
+            Ordering::Equal => return,
         };
         let (accounting, currency) = (self.product.accounting(), self.loan.record.currency);
         let books = Books { accounting, currency, contract: self.id.cast(), limited: None };
@@ -396,8 +399,9 @@ impl Found {
     }
 }
 
-/// Whether money is paid out to the borrower now.
-fn pays_out(outcome: &Outcome) -> bool {
-    let now = outcome.facts.iter().filter(|it| it.reversed_on.is_none());
-    now.into_iter().any(|it| matches!(it.what, What::Disbursal { .. } | What::Drawing { .. }))
+/// The value date of the payout to the borrower, when there is one.
+fn pays_out(outcome: &Outcome) -> Option<Date> {
+    let mut now = outcome.facts.iter().filter(|it| it.reversed_on.is_none());
+    let is_payout = |what: &What| matches!(what, What::Disbursal { .. } | What::Drawing { .. });
+    now.find(|it| is_payout(&it.what)).map(|it| it.on)
 }

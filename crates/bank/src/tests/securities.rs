@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Refusal, Role,
     loans::{
-        Happening, Signed,
+        Happening,
         securities::{LoanSecurity, NewSecurity, NewValuation, SecurityChanged},
     },
     tables::{LoanId, PartyId, SecurityId},
@@ -185,6 +185,47 @@ async fn a_valuation_grows_old() {
 }
 
 #[tokio::test]
+async fn a_payout_that_is_booked_late_is_measured_on_both_days() {
+    let world = World::secured().await;
+    let (party, friend) = (world.person(1).await, world.person(2).await);
+    let loan = world.signed("a", party, 30_000_00, 6).await;
+    world.take("friend", loan, guarantor(friend)).await;
+    let thing = world.take("car", loan, car(10_000_00, FIRST, Decimal::ONE)).await;
+    world.ok("first", Command::DisbursePart(loan, 3_000_00)).await;
+    let late = |minor, on| {
+        let what = What::Drawing { principal: yuan(minor).amount };
+        Command::Happen(loan, Happening { what, currency: None, on: Some(on) })
+    };
+    let close = |days: i64| {
+        let world = &world;
+        async move {
+            for _ in 0..days {
+                let today = world.today().await;
+                world.ok(&format!("close/{today}"), Command::CloseDate(today)).await;
+            }
+        }
+    };
+    // 60 % of 10,000.00 on the first day, of 20,000.00 five days later.
+    close(5).await;
+    let (then, now) = (FIRST, world.today().await);
+    world.ok("more", Command::RevalueSecurity(loan, thing, valued(20_000_00, now))).await;
+    let refused = world.refused("too early", late(3_000_01, then)).await;
+    assert_eq!(refused, refusal(Reject::LoanToValueExceeded));
+    world.ok("early", late(3_000_00, then)).await;
+    world.ok("today", late(2_000_00, now)).await;
+    // Of 12,000.00 five days after that: more than that is owed already, whatever the value date.
+    close(5).await;
+    let last = world.today().await;
+    world.ok("less", Command::RevalueSecurity(loan, thing, valued(12_000_00, last))).await;
+    for (key, on) in [("on the good day", now), ("today again", last)] {
+        let refused = world.refused(key, late(1, on)).await;
+        assert_eq!(refused, refusal(Reject::LoanToValueExceeded));
+    }
+    assert_eq!(world.noted(loan).await, yuan(12_000_00).amount);
+    world.check().await;
+}
+
+#[tokio::test]
 async fn a_product_that_asks_for_nothing_takes_nothing() {
     let world = World::new().await;
     let party = world.person(1).await;
@@ -207,10 +248,11 @@ async fn counted(world: &World, loan: LoanId, shares: &mut BTreeMap<SecurityId, 
         match security {
             Security::Guarantee(_) => counted.guarantors += 1,
             Security::Collateral(it) => {
-                let share = (it.pledges[&loan] * Decimal::ONE_HUNDRED).try_into().unwrap();
+                let share = i64::try_from(it.pledges[&loan] * Decimal::ONE_HUNDRED).unwrap();
                 *shares.entry(id).or_default() += share;
-                counted.worth += it.valuation.value.minor() * share / 100;
-                counted.stale |= it.valuation.on < oldest;
+                let last = it.valuations.last().unwrap();
+                counted.worth += last.value.minor() * share / 100;
+                counted.stale |= last.on < oldest;
             }
         }
     }

@@ -12,16 +12,23 @@ use super::life::{Life, Setup, cny, date, fen};
 use crate::{
     Loan, Status,
     security::{
-        Collateral, Guarantee, Held, PLEDGES_MAX, Reject, SECURITIES_MAX, Security, Valuation,
+        Collateral, Guarantee, Held, PLEDGES_MAX, Reject, SECURITIES_MAX, Security, VALUATIONS_MAX,
+        VALUE_MAX, Valuation,
     },
 };
 
-const LOAN: Id<Loan> = Id::from_bytes([1; 16]);
+fn loan_id() -> Id<Loan> {
+    Id::from_bytes([1; 16])
+}
 
 fn guarantee(number: u8) -> Guarantee {
     let guarantor = Id::from_bytes([number; 16]);
     let (kind, up_to, released_on) = (GuaranteeKind::Joint, None, None);
-    Guarantee { loan: LOAN, guarantor, kind, up_to, released_on }
+    Guarantee { loan: loan_id(), guarantor, kind, up_to, released_on }
+}
+
+fn valued(value: Amount, on: Date) -> Valuation {
+    Valuation { value, on, valuer: "a dealer".to_owned() }
 }
 
 fn thing(value: Amount, on: Date) -> Collateral {
@@ -29,13 +36,13 @@ fn thing(value: Amount, on: Date) -> Collateral {
         kind: CollateralKind::Vehicle,
         description: "a car".to_owned(),
         currency: Currency::CNY,
-        valuation: Valuation { value, on, valuer: "a dealer".to_owned() },
+        valuations: vec![valued(value, on)],
         pledges: BTreeMap::new(),
     }
 }
 
 fn pledged(mut thing: Collateral, share: Decimal) -> Security {
-    thing.pledges.insert(LOAN, share);
+    thing.pledges.insert(loan_id(), share);
     Security::Collateral(thing)
 }
 
@@ -67,7 +74,7 @@ fn a_payout_needs_enough_behind_it() {
         let value = (row.text("value") != "-").then(|| cny(row.text("value")));
         let things = value.map(|it| pledged(thing(it, row.get("valued_on")), row.get("share")));
         let all: Vec<_> = guarantors.chain(things).collect();
-        let held = Held::of(LOAN, &all);
+        let held = Held::of(loan_id(), &all);
         let (principal, cny) = (cny(row.text("principal")), Currency::CNY);
         let answer = said(held.suffices(Some(&terms), principal, cny, row.get("today")));
         assert_eq!(answer, row.text("answer"), "line {}", row.line);
@@ -87,7 +94,7 @@ fn no_more_is_pledged_than_there_is() {
             thing.pledges.insert(other, share.parse().unwrap());
         }
         let held = Held::default();
-        let answer = thing.pledge(Some(&terms), (LOAN, &loan), row.get("share"), &held, today);
+        let answer = thing.pledge(Some(&terms), (loan_id(), &loan), row.get("share"), &held, today);
         assert_eq!(said(answer), row.text("answer"), "line {}", row.line);
     }
 }
@@ -97,7 +104,7 @@ fn what_is_not_asked_for_or_not_sound_is_not_taken() {
     let all = terms(Some(1), Some(Decimal::ONE), None);
     let (loan, today, none) = (lent(), date("2025-01-02"), Held::default());
     let pledge = |thing: Collateral, terms: Option<&Terms>, loan: &Loan, held: &Held| {
-        said(thing.pledge(terms, (LOAN, loan), Decimal::ONE, held, today))
+        said(thing.pledge(terms, (loan_id(), loan), Decimal::ONE, held, today))
     };
     let car = || thing(cny("1.00"), today);
     assert_eq!(pledge(car(), Some(&all), &loan, &none), "ok");
@@ -116,7 +123,10 @@ fn what_is_not_asked_for_or_not_sound_is_not_taken() {
         let car = Collateral { description, ..car() };
         assert_eq!(pledge(car, Some(&all), &loan, &none), "text-out-of-range");
     }
-    assert_eq!(pledge(thing(Amount::ZERO, today), Some(&all), &loan, &none), "value-not-positive");
+    assert_eq!(pledge(thing(Amount::ZERO, today), Some(&all), &loan, &none), "value-out-of-range");
+    let beyond = thing(VALUE_MAX + fen(1), today);
+    assert_eq!(pledge(beyond, Some(&all), &loan, &none), "value-out-of-range");
+    assert_eq!(pledge(thing(VALUE_MAX, today), Some(&all), &loan, &none), "ok");
     let tomorrow = thing(cny("1.00"), date("2025-01-03"));
     assert_eq!(pledge(tomorrow, Some(&all), &loan, &none), "valuation-out-of-order");
     let Security::Collateral(twice) = pledged(car(), Decimal::new(1, 2)) else { unreachable!() };
@@ -136,7 +146,7 @@ fn what_is_not_asked_for_or_not_sound_is_not_taken() {
     let borrower = Guarantee { guarantor: loan.borrower, ..guarantee(1) };
     assert_eq!(take(borrower, Some(&all), &none), "guarantor-is-borrower");
     let free = Guarantee { up_to: Some(Amount::ZERO), ..guarantee(1) };
-    assert_eq!(take(free, Some(&all), &none), "value-not-positive");
+    assert_eq!(take(free, Some(&all), &none), "value-out-of-range");
     let held = Held { guarantees: vec![guarantee(1)], pledged: Vec::new() };
     assert_eq!(take(guarantee(1), Some(&all), &held), "already-guarantor");
     assert_eq!(take(guarantee(2), Some(&all), &held), "ok");
@@ -155,8 +165,47 @@ fn a_valuation_is_newer_than_the_one_before() {
     assert_eq!(revalue("90.00", "2025-03-01", "a dealer"), "ok");
     assert_eq!(revalue("90.00", "2025-02-28", "a dealer"), "valuation-out-of-order");
     assert_eq!(revalue("90.00", "2025-06-02", "a dealer"), "valuation-out-of-order");
-    assert_eq!(revalue("0.00", "2025-06-01", "a dealer"), "value-not-positive");
+    assert_eq!(revalue("0.00", "2025-06-01", "a dealer"), "value-out-of-range");
     assert_eq!(revalue("90.00", "2025-06-01", ""), "text-out-of-range");
+}
+
+#[test]
+fn a_valuation_counts_from_its_day_on() {
+    let today = date("2025-12-31");
+    let mut car = thing(cny("100000.00"), date("2025-01-02"));
+    for (value, on) in
+        [("1.00", "2025-03-01"), ("80000.00", "2025-03-01"), ("120000.00", "2025-06-01")]
+    {
+        car = car.revalue(valued(cny(value), date(on)), today).unwrap();
+    }
+    let held = Held::of(loan_id(), &[pledged(car, Decimal::ONE)]);
+    let terms = terms(None, Some(Decimal::new(5, 1)), Some(4));
+    for row in table::parse(include_str!("../../testdata/valuations.txt")) {
+        let principal = cny(row.text("principal"));
+        let answer = said(held.suffices(Some(&terms), principal, Currency::CNY, row.get("on")));
+        assert_eq!(answer, row.text("answer"), "line {}", row.line);
+    }
+    assert_eq!(held.value(), cny("120000.00"));
+}
+
+#[test]
+fn the_newest_valuations_are_kept() {
+    let (mut on, mut car) = (date("2025-01-01"), thing(fen(1), date("2025-01-01")));
+    for value in 2..100 {
+        on = on.tomorrow().unwrap();
+        car = car.revalue(valued(fen(value), on), on).unwrap();
+    }
+    assert_eq!(car.valuations.len(), VALUATIONS_MAX);
+    assert_eq!(car.valuations.last().unwrap().value, fen(99));
+    assert!(car.valuations.is_sorted_by_key(|it| it.on));
+}
+
+#[test]
+fn all_that_can_be_pledged_can_be_added() {
+    let today = date("2025-01-02");
+    let all: Vec<_> =
+        (0..SECURITIES_MAX).map(|_| pledged(thing(VALUE_MAX, today), Decimal::ONE)).collect();
+    assert!(Held::of(loan_id(), &all).value() > VALUE_MAX);
 }
 
 #[test]
@@ -192,7 +241,7 @@ fn loan_to_value_is_as_whole_numbers_say() {
             .collect();
         // Around the limit.
         let principal = (worth * limit / 100).saturating_sub(2) + prng.below(5);
-        let held = Held::of(LOAN, &things);
+        let held = Held::of(loan_id(), &things);
         assert_eq!(held.value(), fen(worth as i64), "seed {seed}");
         let terms = terms(None, Some(Decimal::new(limit as i64, 2)), None);
         let answer =

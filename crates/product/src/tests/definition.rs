@@ -132,7 +132,7 @@ accounting:
             line 28, accounting.repayment: `interest` of `repayment` is not booked. Add a posting with `amount: interest`. (unbooked-amount)
             line 28, accounting.repayment: `penalty` of `repayment` is not booked. Add a posting with `amount: penalty`. (unbooked-amount)
             line 29, accounting.repayment[0].debit: A text is needed, not the number 1003. Put it in quotes: "1003". (wrong-type)
-            line 30, accounting.repaiment: There is no field `repaiment` here. Remove it; the fields here are: disbursal, disbursal-fee, interest-accrual, subsidy-accrual, third-party-fee, subsidy-received, interest-capitalised, penalty-accrual, instalment-fee, overdue-fee, repayment, prepayment, prepayment-applied, settlement-fee, prepayment-fee, refund, capitalisation, waiver, interest-suspension, interest-resumption, suspended-accrual, suspended-repayment, suspended-prepayment-applied, suspended-waiver, charge-off, recovery, write-off, sale, provision, general-provision. (unknown-field)"#]],
+            line 30, accounting.repaiment: There is no field `repaiment` here. Remove it; the fields here are: disbursal, disbursal-fee, interest-accrual, subsidy-accrual, third-party-fee, subsidy-received, interest-capitalised, penalty-accrual, instalment-fee, overdue-fee, repayment, prepayment, prepayment-applied, settlement-fee, prepayment-fee, refund, capitalisation, waiver, interest-suspension, interest-resumption, suspended-accrual, suspended-repayment, suspended-prepayment-applied, suspended-waiver, charge-off, recovery, write-off, sale, collateral-pledged, collateral-released, provision, general-provision. (unknown-field)"#]],
     );
 }
 
@@ -349,6 +349,12 @@ fn one_mistake() {
         terms.dunning[1].step: `sms` is there already. Give it another code. (duplicate-code)
         terms.dunning[2].after: 0 is not in 1 to 3660. Choose a number in that range. (out-of-range)
         terms.dunning[2].step: `Legal` is not a code. Write lower-case letters, digits and `-`, like `service-fee`. (malformed-code)
+        terms.security: It asks for nothing. Write `guarantors` or `collateral`, or remove it. (unclear)
+        terms.security.guarantors.min: 11 is not in 0 to 10. Choose a number in that range. (out-of-range)
+        terms.security.guarantors.kinds[1]: It is there already. Keep one. (duplicate-value)
+        terms.security.collateral.kinds[0]: `car` is not one of the choices. Write one of: real-estate, vehicle, equipment, inventory, deposit, receivable, securities. (unknown-value)
+        terms.security.collateral.loan_to_value: 70 is not more than 0 and at most 1. Write a fraction: 70 % is 0.7. (outside-range)
+        terms.security.collateral.revalued_months: 0 is not in 1 to 120. Choose a number in that range. (out-of-range)
         eligibility[1].rule: At 1:1: This place takes a bool; this is a number. Compare it with something. (type-mismatch)
         eligibility[1].rule: At 1:14: `facts.job` is never "skiled". Did you mean "skilled"? (value-not-allowed)
         facts.job.type: `txt` is not one of the choices. Did you mean `text`? (unknown-value)
@@ -554,8 +560,8 @@ fn mistakes_in_a_line() {
         terms.drawing.term.default: 4 is not one of the `allowed` numbers. Choose one of them. (outside-range)
         terms.drawing.repayment.every: 12 times 5 years is more than 50 years. Lower `every` or `terms.drawing.term.max`. (too-long)
         terms.drawing.fees: 100 over 1 instalments: the fees leave nothing to pay out. Change the terms so that every loan they allow can be made. (impossible-loan)
-        terms.drawing.tranches: A drawing is paid out at once and whole. Remove it. (unused)
-        terms.drawing.down_payment: A drawing is paid out at once and whole. Remove it. (unused)
+        terms.drawing.tranches: A drawing is paid out at once and whole, as soon as it is asked for. Remove it. (unused)
+        terms.drawing.down_payment: A drawing is paid out at once and whole, as soon as it is asked for. Remove it. (unused)
         terms.limits: There is no field `limits` here. Remove it; the fields here are: limit, months, temporary, holds, drawing, statement. (unknown-field)"#]].assert_eq(&found.join("\n"));
 }
 

@@ -124,8 +124,8 @@ fn example_of(document: &Value, schema: &Value) -> Value {
     if let Some(reference) = schema["$ref"].as_str() {
         return example_of(document, document.pointer(&reference[1..]).unwrap());
     }
-    let first = schema.pointer("/oneOf/0").map(|it| example_of(document, it));
-    let example = schema.get("example").cloned().or(first);
+    let first = || schema.pointer("/oneOf/0").map(|it| example_of(document, it));
+    let example = schema.get("example").cloned().or_else(first);
     example.unwrap_or_else(|| panic!("no example in {schema}"))
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::{join, join3};
 use ledger::Side;
 use lending::{
     What,
@@ -140,6 +141,43 @@ async fn a_loan_is_paid_out_for_what_stands_behind_it() {
     assert!(world.noted(loan).await.is_zero());
     let late = Command::AddSecurity(loan, guarantor(friend));
     assert_eq!(world.refused("late", late).await, refusal(Reject::LoanEnded));
+    world.check().await;
+}
+
+#[tokio::test]
+async fn of_two_that_happen_at_once_one_sees_the_other() {
+    let world = World::secured().await;
+    let (party, friend) = (world.person(1).await, world.person(2).await);
+    let loan = world.signed("a", party, 20_000_00, 6).await;
+    world.take("friend", loan, guarantor(friend)).await;
+    let one = world.take("one", loan, car(20_000_00, FIRST, Decimal::ONE)).await;
+    let other = world.take("other", loan, car(20_000_00, FIRST, Decimal::ONE)).await;
+    world.ok("pay out", Command::DisbursePart(loan, 12_000_00)).await;
+    // Either car is enough without the other.
+    let release = [one, other].map(|it| Command::ReleaseSecurity(loan, it));
+    let (first, second) = join(
+        world.give(Role::Operator, "release one", &release[0]),
+        world.give(Role::Operator, "release other", &release[1]),
+    )
+    .await;
+    assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
+    assert_eq!(first.and(second), Err(refusal(Reject::CollateralMissing)));
+    assert_eq!(world.noted(loan).await, yuan(20_000_00).amount);
+
+    let quote = world.bank.settlement_quote(&world.reader(), loan, None).await.unwrap();
+    let kept = world.security(loan).await.securities.into_iter();
+    let kept = kept.map(|(id, _)| id).find(|id| [one, other].contains(id)).unwrap();
+    let settle = Command::Settle(loan, quote.total.minor());
+    let another = Command::AddSecurity(loan, car(1_000_00, FIRST, Decimal::ONE));
+    let more = Command::RevalueSecurity(loan, kept, valued(30_000_00, FIRST));
+    let (settled, ..) = join3(
+        world.give(Role::Operator, "settle", &settle),
+        world.give(Role::Operator, "another", &another),
+        world.give(Role::Operator, "more", &more),
+    )
+    .await;
+    settled.unwrap();
+    assert!(world.noted(loan).await.is_zero());
     world.check().await;
 }
 

@@ -143,7 +143,7 @@ pub(crate) struct Found {
     institution: Versioned<Institution>,
     /// Where its dunning stands; nothing before anything was due.
     dunning: Option<Versioned<Dunning>>,
-    /// What stands behind it, if a version of its product asks for anything.
+    /// What stands behind it.
     securities: Vec<(SecurityId, Versioned<Security>)>,
 }
 
@@ -471,9 +471,7 @@ impl Bank {
             true => None,
             false => self.store().get(&DUNNINGS, of, id).await?,
         };
-        // What stands behind it stays when it moves to a version that asks for nothing.
-        let asks = |product: &Arc<LoanProduct>| product.terms().security.is_some();
-        let securities = match asks(&product) || others.iter().any(asks) {
+        let securities = match loan.record.secured {
             true => self.securities_of(caller, id).await?,
             false => Vec::new(),
         };

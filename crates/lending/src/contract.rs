@@ -57,6 +57,7 @@ pub(crate) fn offered(offer: &Offer, on: Date) -> Loan {
         disbursed_on: None,
         settled_on: None,
         restructured_on: None,
+        secured: false,
         before_migration: None,
         plan: offer.disclosure.plan.clone(),
     }

@@ -66,6 +66,9 @@ pub struct Loan {
     /// When its terms were last eased because the borrower could not keep them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restructured_on: Option<Date>,
+    /// Whether anything was ever taken to stand behind it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secured: bool,
     /// What it was before it moved to another version of the product.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before_migration: Option<Box<BeforeMigration>>,

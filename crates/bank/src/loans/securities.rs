@@ -7,7 +7,7 @@
 use std::{cmp::Ordering, collections::BTreeMap};
 
 use lending::{
-    Outcome, What,
+    Loan, Outcome, What,
     security::{Collateral, Guarantee, Held, Reject, Security, Valuation},
 };
 use money::{Amount, Currency, Decimal, Money};
@@ -145,9 +145,10 @@ impl Bank {
             };
             let today = found.business_date();
             let mut commit = call.commit("add-security", found.loan.lane, today);
-            // It is written as it is, so that of two that are taken at once, or of one and the end
-            // of the loan, one sees the other.
-            commit.put(&LOANS, id, found.loan.version, &found.loan.record);
+            // Written each time, so that of two that are taken at once, or of one and the end of
+            // the loan, one sees the other.
+            let secured = Loan { secured: true, ..found.loan.record.clone() };
+            commit.put(&LOANS, id, found.loan.version, &secured);
             let held = found.with(security, &after);
             let (event, place) = ("security-taken", (security, version));
             found.change_security(&mut commit, &mut prng, event, place, &after);

@@ -197,6 +197,7 @@ impl Setup {
             disbursed_on: None,
             settled_on: None,
             restructured_on: None,
+            secured: false,
             before_migration: None,
             plan: Vec::new(),
         }

@@ -1,5 +1,5 @@
-//! Categories of loans (五级分类), and what is set aside for each: by its category (专项准备), and
-//! of every loan (一般准备).
+//! Categories of loans and of accounts with statements (五级分类), and what is set aside for each:
+//! by its category (专项准备), and of every one (一般准备).
 //!
 //! All is found anew from what is there: the category from arrears and restructurings by the pack
 //! in force, the allowances by bringing the loan's accounts of them to what is asked for. That
@@ -16,20 +16,20 @@ use compliance::{
     provisions::{general_provision, special_provision},
 };
 use futures_util::{StreamExt, stream};
-use ledger::{InstitutionId, Side};
-use lending::{Position, Status, What};
+use ledger::{InstitutionId, LaneId, Side};
+use lending::{Loan, Status, What, cycle};
 use money::{Amount, Currency};
-use product::AccountCode;
-use serde::{Deserialize, Serialize};
-use stdx::Date;
-use store::{PAGE_MAX, Versioned};
+use product::{AccountCode, Accounting};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use stdx::{Date, Id};
+use store::{Commit, PAGE_MAX, Table, Versioned};
 
 use crate::{
     Bank, Call, Done, Refusal, Right,
     books::Books,
     days::LANES_AT_ONCE,
     institutions::institution_lane,
-    tables::{GRADES, LOANS, LoanId, POSITIONS},
+    tables::{GRADES, LINE_ACCOUNTS, LINE_GRADES, LOANS, LineId, LoanId, POSITIONS},
 };
 
 /// What is set aside for the loss on a loan is on the account of this event's credit side.
@@ -37,7 +37,7 @@ pub(crate) const PROVISION: &str = "provision";
 /// And so is what is set aside whatever its category.
 pub(crate) const GENERAL_PROVISION: &str = "general-provision";
 
-/// In which category a loan is.
+/// In which category a contract is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grade {
@@ -48,7 +48,7 @@ pub struct Grade {
     /// The business date since which nothing has been past due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub normal_since: Option<Date>,
-    /// How many instalments were paid then, or when a restructuring was first seen.
+    /// How many due dates were met then, or when a restructuring was first seen.
     #[serde(default)]
     pub paid_then: u32,
     /// The last restructuring that was seen.
@@ -75,7 +75,7 @@ pub struct Restructuring {
     pub observed: bool,
 }
 
-/// The loans of a category, in one currency. Amounts are in minor units.
+/// The contracts of a category, in one currency. Amounts are in minor units.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Graded {
@@ -99,9 +99,34 @@ pub struct LoansGraded {
     pub categories: BTreeMap<Currency, BTreeMap<Category, Graded>>,
 }
 
+/// What grading one contract adds to which category; nothing for one that is not on the balance
+/// sheet.
+type Found = Option<(Currency, Category, Graded)>;
+
+/// A contract as grading finds it.
+struct Gradable<'c> {
+    id: Id<()>,
+    lane: LaneId,
+    currency: Currency,
+    accounting: &'c Accounting,
+    /// What counts while it is on the balance sheet.
+    owing: Option<Owing>,
+    before: Option<Versioned<Grade>>,
+}
+
+/// What a category follows from, and what may be lost.
+#[derive(Clone, Copy)]
+struct Owing {
+    principal: Amount,
+    days_past_due: u32,
+    /// Due dates that were met since the contract began.
+    met: u32,
+    restructuring: Option<Restructuring>,
+}
+
 impl Bank {
-    /// Finds the category of every loan, and sets aside what it asks for, and what is asked of
-    /// every loan: the posting at the end of a month.
+    /// Finds the category of every loan and of every account with statements, and sets aside what
+    /// it asks for, and what is asked of every one: the posting at the end of a month.
     ///
     /// # Errors
     /// [`Refusal::Forbidden`], [`Refusal::Ledger`], [`Refusal::Store`].
@@ -113,26 +138,11 @@ impl Bank {
         let of = call.caller.institution;
         let on = self.institution(&call.caller).await?.record.business_date;
         let mut categories = BTreeMap::<Currency, BTreeMap<Category, Graded>>::new();
-        let mut after = None;
-        loop {
-            let page = self.store().list(&LOANS, of, after, PAGE_MAX).await?;
-            let grading =
-                page.data.into_iter().filter(|(_, it)| it.record.status != Status::Signed);
-            let grading = grading.map(|(id, _)| self.grade_loan(call, id.cast(), on));
-            let mut grading = stream::iter(grading).buffer_unordered(LANES_AT_ONCE);
-            while let Some(graded) = grading.next().await {
-                let Some((currency, category, graded)) = graded? else { continue };
-                let sum = categories.entry(currency).or_default().entry(category).or_default();
-                sum.loans += graded.loans;
-                sum.principal += graded.principal;
-                sum.allowance += graded.allowance;
-                sum.general += graded.general;
-            }
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
+        let (paid_out, any) = (|it: &Loan| it.status != Status::Signed, |_: &_| true);
+        let loan = |id: Id<()>| self.grade_loan(call, id.cast(), on);
+        self.grade_each(&LOANS, of, paid_out, loan, &mut categories).await?;
+        let account = |id: Id<()>| self.grade_line_account(call, id.cast(), on);
+        self.grade_each(&LINE_ACCOUNTS, of, any, account, &mut categories).await?;
         let graded = LoansGraded { on, categories };
         let graded = &graded;
         self.carry_out(call, move || async move {
@@ -144,76 +154,160 @@ impl Bank {
         .await
     }
 
-    /// Grades one loan: its currency, its category, and what it adds to that, while it is on the
-    /// balance sheet.
-    async fn grade_loan(
+    /// Grades what is graded of a table, and adds it up.
+    async fn grade_each<T, G>(
         &self,
-        call: &Call,
-        id: LoanId,
-        on: Date,
-    ) -> Result<Option<(Currency, Category, Graded)>, Refusal> {
+        table: &Table<T>,
+        of: InstitutionId,
+        is_graded: impl Fn(&T) -> bool,
+        grade: impl Fn(Id<()>) -> G,
+        categories: &mut BTreeMap<Currency, BTreeMap<Category, Graded>>,
+    ) -> Result<(), Refusal>
+    where
+        T: Serialize + DeserializeOwned,
+        G: Future<Output = Result<Found, Refusal>>,
+    {
+        let mut after = None;
+        loop {
+            let page = self.store().list(table, of, after, PAGE_MAX).await?;
+            let grading = page.data.into_iter().filter(|(_, it)| is_graded(&it.record));
+            let grading = grading.map(|(id, _)| grade(id));
+            let mut grading = stream::iter(grading).buffer_unordered(LANES_AT_ONCE);
+            while let Some(graded) = grading.next().await {
+                let Some((currency, category, graded)) = graded? else { continue };
+                let sum = categories.entry(currency).or_default().entry(category).or_default();
+                sum.loans += graded.loans;
+                sum.principal += graded.principal;
+                sum.allowance += graded.allowance;
+                sum.general += graded.general;
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn grade_loan(&self, call: &Call, id: LoanId, on: Date) -> Result<Found, Refusal> {
         let of = call.caller.institution;
         let call = &call.within(format!("grade/{on}/{id}"));
-        let graded = self.carry_out::<Option<_>, _>(call, move || async move {
+        let graded = self.carry_out::<Found, _>(call, move || async move {
             let Versioned { record: loan, lane, .. } = self.need(&LOANS, of, id, "loan").await?;
             let position = self.store().get(&POSITIONS, of, id).await?.map(|it| it.record);
             let before = self.store().get(&GRADES, of, id).await?;
             let product = self.pinned_product(&call.caller, &loan.product, loan.version).await?;
             let product = product.loan()?;
-            let active = loan.status == Status::Active;
-            let position = position.filter(|_| active);
+            let position = position.filter(|_| loan.status == Status::Active);
             let was = before.as_ref().map(|it| &it.record);
             let restructuring = match (&position, loan.restructured_on) {
                 (Some(_), Some(last)) => self.restructuring(of, id, last, was).await?,
                 _ => None,
             };
-            let found = position.as_ref().and_then(|it| grade(it, restructuring, was, on));
-            let (accounting, currency) = (product.accounting(), loan.currency);
-            let books = Books { accounting, currency, contract: id.cast(), limited: None };
-            let principal = position.as_ref().map_or(Amount::ZERO, |it| it.principal);
-            let category = found.as_ref().map_or(Category::Normal, |it| it.category);
-            let ratios = cn::provisions().on("guidance", on).map(|it| it.value);
-            let asked = ratios.map(|ratios| {
-                let special = special_provision(&ratios, category, principal);
-                (special, general_provision(&ratios, principal))
+            let owing = position.map(|it| Owing {
+                principal: it.principal,
+                days_past_due: it.days_past_due,
+                met: it.paid,
+                restructuring,
             });
-            let (special, general) = asked.unzip();
-            let mut commit = call.commit("grade-loan", lane, on);
-            let mut prng = call.prng();
-            let mut set_aside = [Amount::ZERO; 2];
-            let events = [(PROVISION, special), (GENERAL_PROVISION, general)];
-            for ((event, asked), after) in events.into_iter().zip(&mut set_aside) {
-                let account = books.contract_account(allowance_code(&product, event)?);
-                let there = self.store().account(of, account).await?;
-                let there = there.map_or(Amount::ZERO, |it| it.balances.posted(Side::Credit));
-                *after = asked.unwrap_or(there);
-                let more = after.checked_sub(there).ok_or(lending::Reject::AmountTooLarge)?;
-                let amount = match there.checked_sub(*after) {
-                    Some(less) if less.is_positive() && event == GENERAL_PROVISION => {
-                        ("released", less)
-                    }
-                    _ => ("amount", more),
-                };
-                books.book(&mut commit, event, &[amount], on, &mut prng);
-            }
-            let version = before.as_ref().map_or(0, |it| it.version);
-            // A loan that has ended keeps its last grade; it names the loan that gives back.
-            let last = before.as_ref().filter(|_| !commit.transfers.is_empty());
-            if let Some(last) = last.filter(|_| found.is_none()) {
-                commit.put(&GRADES, id, version, &last.record);
-            }
-            if let Some(found) = &found {
-                commit.put(&GRADES, id, version, found);
-                if before.is_none_or(|it| it.record.category != found.category) {
-                    commit.tell("loan-graded", id, found);
-                }
-            }
-            let [allowance, general] = set_aside;
-            let graded = Graded { loans: 1, principal, allowance, general };
-            commit.answer(&found.map(|it| (currency, it.category, graded)));
-            Ok(commit)
+            let (accounting, currency) = (product.accounting(), loan.currency);
+            let loan = Gradable { id: id.cast(), lane, currency, accounting, owing, before };
+            self.grade(call, ("grade-loan", "loan-graded"), &GRADES, loan, on).await
         });
         Ok(graded.await?.answer)
+    }
+
+    /// Grades the account of a line, once something was owed on it. A due date is met when nothing
+    /// of the minimum is unpaid.
+    async fn grade_line_account(
+        &self,
+        call: &Call,
+        id: LineId,
+        on: Date,
+    ) -> Result<Found, Refusal> {
+        let of = call.caller.institution;
+        let call = &call.within(format!("grade/{on}/{id}"));
+        let graded = self.carry_out::<Found, _>(call, move || async move {
+            let found = self.find_line_account(of, id).await?;
+            let Versioned { record: account, lane, .. } = found.account;
+            let position = found.position.record;
+            let before = self.store().get(&LINE_GRADES, of, id).await?;
+            let product = &account.product;
+            let product = self.pinned_product(&call.caller, product, account.version).await?;
+            let product = product.revolving()?;
+            let unmet = u32::try_from(position.minimums.len()).unwrap_or(u32::MAX);
+            let owed = position.owed();
+            let owes = before.is_some() || !owed.is_zero();
+            let owing = (owes && account.status == cycle::Status::Active).then_some(Owing {
+                principal: owed.principal,
+                days_past_due: position.days_past_due,
+                met: position.statements.saturating_sub(unmet),
+                restructuring: None,
+            });
+            let (accounting, currency) = (product.accounting(), account.currency);
+            let account = Gradable { id: id.cast(), lane, currency, accounting, owing, before };
+            let names = ("grade-line-account", "line-account-graded");
+            self.grade(call, names, &LINE_GRADES, account, on).await
+        });
+        Ok(graded.await?.answer)
+    }
+
+    /// The commit of a grade, and of what is set aside with it; with the names of the command and
+    /// of the event that tells of another category.
+    async fn grade(
+        &self,
+        call: &Call,
+        (command, event): (&'static str, &'static str),
+        grades: &Table<Grade>,
+        contract: Gradable<'_>,
+        on: Date,
+    ) -> Result<Commit, Refusal> {
+        let of = call.caller.institution;
+        let Gradable { id, lane, currency, accounting, owing, before } = contract;
+        let was = before.as_ref().map(|it| &it.record);
+        let found = owing.and_then(|it| grade(it, was, on));
+        let books = Books { accounting, currency, contract: id, limited: None };
+        let principal = owing.map_or(Amount::ZERO, |it| it.principal);
+        let category = found.as_ref().map_or(Category::Normal, |it| it.category);
+        let ratios = cn::provisions().on("guidance", on).map(|it| it.value);
+        let asked = ratios.map(|ratios| {
+            let special = special_provision(&ratios, category, principal);
+            (special, general_provision(&ratios, principal))
+        });
+        let (special, general) = asked.unzip();
+        let mut commit = call.commit(command, lane, on);
+        let mut prng = call.prng();
+        let mut set_aside = [Amount::ZERO; 2];
+        let provisions = [(PROVISION, special), (GENERAL_PROVISION, general)];
+        for ((event, asked), after) in provisions.into_iter().zip(&mut set_aside) {
+            let account = books.contract_account(allowance_code(accounting, event)?);
+            let there = self.store().account(of, account).await?;
+            let there = there.map_or(Amount::ZERO, |it| it.balances.posted(Side::Credit));
+            *after = asked.unwrap_or(there);
+            let more = after.checked_sub(there).ok_or(lending::Reject::AmountTooLarge)?;
+            let amount = match there.checked_sub(*after) {
+                Some(less) if less.is_positive() && event == GENERAL_PROVISION => {
+                    ("released", less)
+                }
+                _ => ("amount", more),
+            };
+            books.book(&mut commit, event, &[amount], on, &mut prng);
+        }
+        let version = before.as_ref().map_or(0, |it| it.version);
+        // What has ended keeps its last grade; it names the contract that gives back.
+        let last = before.as_ref().filter(|_| !commit.transfers.is_empty());
+        if let Some(last) = last.filter(|_| found.is_none()) {
+            commit.put(grades, id, version, &last.record);
+        }
+        if let Some(found) = &found {
+            commit.put(grades, id, version, found);
+            if before.is_none_or(|it| it.record.category != found.category) {
+                commit.tell(event, id, found);
+            }
+        }
+        let [allowance, general] = set_aside;
+        let graded = Graded { loans: 1, principal, allowance, general };
+        commit.answer(&found.map(|it| (currency, it.category, graded)));
+        Ok(commit)
     }
 
     /// The last restructuring of a loan: what was seen of it before, or what its facts say.
@@ -241,6 +335,19 @@ impl Bank {
         Ok(Some(Restructuring { on: last, first_due, again, observed: true }))
     }
 
+    /// The grade of the account of a line, once it was graded.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`].
+    pub async fn line_grade(
+        &self,
+        caller: &crate::Caller,
+        id: LineId,
+    ) -> Result<Option<Grade>, Refusal> {
+        caller.must(Right::Read)?;
+        Ok(self.store().get(&LINE_GRADES, caller.institution, id).await?.map(|it| it.record))
+    }
+
     /// The grade of a loan, once it was graded.
     ///
     /// # Errors
@@ -256,42 +363,35 @@ impl Bank {
 }
 
 /// The account that holds what an event sets aside.
-pub(crate) fn allowance_code(
-    product: &product::LoanProduct,
-    event: &str,
-) -> Result<AccountCode, Refusal> {
-    let rules = product.accounting().rules(event);
+pub(crate) fn allowance_code(accounting: &Accounting, event: &str) -> Result<AccountCode, Refusal> {
+    let rules = accounting.rules(event);
     rules.first().map(|rule| rule.credit).ok_or(Refusal::OtherKind)
 }
 
-/// The grade that follows from a position; `None` before the first rule.
-fn grade(
-    position: &Position,
-    restructuring: Option<Restructuring>,
-    before: Option<&Grade>,
-    on: Date,
-) -> Option<Grade> {
-    let past_due = position.days_past_due > 0;
+/// The grade of what is owed; `None` before the first rule.
+fn grade(owing: Owing, before: Option<&Grade>, on: Date) -> Option<Grade> {
+    let Owing { days_past_due, met, restructuring, .. } = owing;
+    let past_due = days_past_due > 0;
     let held = before.filter(|it| it.normal_since.is_some());
     let (normal_since, mut paid_then) = match (past_due, held) {
-        (true, _) => (None, position.paid),
+        (true, _) => (None, met),
         (false, Some(held)) => (held.normal_since, held.paid_then),
-        (false, None) => (Some(on), position.paid),
+        (false, None) => (Some(on), met),
     };
     let seen = before.and_then(|it| it.restructuring).map(|it| it.on);
     if restructuring.is_some_and(|it| seen != Some(it.on)) {
         // Due dates are those of the contract as it is now.
-        paid_then = position.paid;
+        paid_then = met;
     }
     let counted = |it: Restructuring| Restructured { first_due: it.first_due, again: it.again };
     let facts = Facts {
         on,
         was: before.map_or(Category::Normal, |it| it.category),
-        days_past_due: position.days_past_due,
+        days_past_due,
         technical: false,
         restructured: restructuring.map(counted),
         normal_since,
-        due_dates_met: position.paid.saturating_sub(paid_then),
+        due_dates_met: met.saturating_sub(paid_then),
         recovered: !past_due,
         other_floor: None,
     };

@@ -216,7 +216,8 @@ impl Bank {
         let id: LoanId = graded.id.cast();
         let loan = self.need(&LOANS, of, id, "loan").await?.record;
         let product = self.pinned_product(caller, &loan.product, loan.version).await?.loan()?;
-        let account = account_id(id.cast(), allowance_code(&product, event)?, loan.currency);
+        let account =
+            account_id(id.cast(), allowance_code(product.accounting(), event)?, loan.currency);
         let amount = signed(transfer, transfer.credit == account).ok_or(unexplained.clone())?;
         let before = self.set_aside_before(of, account, transfer.id).await?;
         let position = self.last_record::<Position>(of, row, POSITIONS.kind, id.cast()).await?;

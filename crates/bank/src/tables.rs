@@ -164,6 +164,8 @@ pub const DUNNINGS: Table<Dunning> = Table::new("loan-dunning", |it| {
 });
 /// The categories of loans, under the loan's id.
 pub const GRADES: Table<Grade> = Table::new("loan-grade", |_| Vec::new());
+/// The categories of the accounts of lines, under the line's id.
+pub const LINE_GRADES: Table<Grade> = Table::new("line-grade", |_| Vec::new());
 /// Migrations of loans to another version of their product.
 pub const MIGRATIONS: Table<Migration> = Table::new("migration", |_| Vec::new());
 /// Their tables, by migration.

@@ -1,9 +1,9 @@
-//! Categories of loans, and what is set aside for them.
+//! Categories of loans and of accounts of lines, and what is set aside for them.
 
 use axum::extract::State;
 use bank::{
     classification::{Grade, LoansGraded},
-    tables::LoanId,
+    tables::{LineId, LoanId},
 };
 use compliance::classification::Category;
 use serde::Serialize;
@@ -20,10 +20,10 @@ use crate::{
 };
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(grade)).routes(routes!(get))
+    OpenApiRouter::new().routes(routes!(grade)).routes(routes!(get)).routes(routes!(get_of_line))
 }
 
-/// The loans of a category.
+/// The loans, and accounts of lines, of a category.
 #[derive(Serialize, ToSchema)]
 #[schema(as = GradedLoans)]
 struct GradedBody {
@@ -40,7 +40,7 @@ struct GradedBody {
     general: Money,
 }
 
-/// The loans by category.
+/// What was graded, by category.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LoansGraded)]
 struct LoansGradedBody {
@@ -53,9 +53,29 @@ struct LoansGradedBody {
 /// In which category a loan is.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LoanGrade)]
-struct GradeBody {
+struct LoanGradeBody {
     /// The loan.
     loan: Name,
+    /// Its grade.
+    #[serde(flatten)]
+    grade: GradeBody,
+}
+
+/// In which category the account of a line is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LineGrade)]
+struct LineGradeBody {
+    /// The line.
+    line: Name,
+    /// Its grade.
+    #[serde(flatten)]
+    grade: GradeBody,
+}
+
+/// A category, and why it is not a better one.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Grade)]
+struct GradeBody {
     /// The category.
     #[schema(value_type = schema::LoanCategory)]
     category: Category,
@@ -69,9 +89,10 @@ struct GradeBody {
 
 /// Grade all loans
 ///
-/// Finds the category of every loan by the pack in force, and brings what is set aside for it to
-/// what the category asks for, and to what is asked of every loan. Done at the end of every month;
-/// doing it again on the same day changes nothing, and on a later day books the difference.
+/// Finds the category of every loan, and of every account of a line, by the pack in force, and
+/// brings what is set aside for it to what the category asks for, and to what is asked of each.
+/// Done at the end of every month; doing it again on the same day changes nothing, and on a later
+/// day books the difference.
 #[utoipa::path(
     post, path = "/v1/grades", tag = "loans", operation_id = "grade_loans",
     responses((status = 200, description = "Graded.", body = LoansGradedBody)),
@@ -85,15 +106,30 @@ async fn grade(State(api): State<Api>, command: Command<Nothing>) -> Answer {
 #[utoipa::path(
     get, path = "/v1/loans/{loan}/grade", tag = "loans", operation_id = "get_loan_grade",
     params(("loan" = Name, Path, description = "The loan's id.")),
-    responses((status = 200, description = "The grade.", body = GradeBody)),
+    responses((status = 200, description = "The grade.", body = LoanGradeBody)),
     security(("key" = ["read"])),
 )]
 async fn get(State(api): State<Api>, By(caller): By, At(id): At<LoanId>) -> Answer {
-    let grade = api.bank.loan_grade(&caller, id).await?;
+    let grade = found(api.bank.loan_grade(&caller, id).await?)?;
+    ok(LoanGradeBody { loan: id.into(), grade })
+}
+
+/// Read the grade of a line's account
+#[utoipa::path(
+    get, path = "/v1/lines/{line}/grade", tag = "lines", operation_id = "get_line_grade",
+    params(("line" = Name, Path, description = "The line's id.")),
+    responses((status = 200, description = "The grade.", body = LineGradeBody)),
+    security(("key" = ["read"])),
+)]
+async fn get_of_line(State(api): State<Api>, By(caller): By, At(id): At<LineId>) -> Answer {
+    let grade = found(api.bank.line_grade(&caller, id).await?)?;
+    ok(LineGradeBody { line: id.into(), grade })
+}
+
+fn found(grade: Option<Grade>) -> Result<GradeBody, ApiError> {
     let Grade { category, on, normal_since, reasons, .. } =
         grade.ok_or_else(|| ApiError::not_found("grade"))?;
-    let (on, normal_since) = (Day(on), normal_since.map(Day));
-    ok(GradeBody { loan: id.into(), category, on, normal_since, reasons })
+    Ok(GradeBody { category, on: Day(on), normal_since: normal_since.map(Day), reasons })
 }
 
 fn graded(graded: LoansGraded) -> LoansGradedBody {

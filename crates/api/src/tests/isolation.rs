@@ -83,7 +83,7 @@ impl Things {
         } else {
             &self.application
         };
-        let of_account = ["/account", "/facts", "/statements"];
+        let of_account = ["/account", "/facts", "/grade", "/statements"];
         let line = match of_account.iter().any(|it| path.contains(&format!("{{line}}{it}"))) {
             true => &self.statement_line,
             false => &self.line,

@@ -82,8 +82,14 @@ async fn purchases_are_billed_paid_late_and_corrected() {
     let account = world.get(&keys.auditor, &format!("{line}/account")).await.expect(200);
     assert_eq!(account.get("/bills/0/statement"), "2");
     assert_ne!(account.get("/days_past_due"), "0");
+    let now = account.get("/business_date");
     let refused = world.post(&keys.operator, &facts, fact("purchase", "1.00")).await;
     assert_eq!(refused.expect(422).get("/code"), "line-overdue");
+
+    let graded = world.post(&keys.operator, "/v1/grades", Value::Null).await.expect(200);
+    assert_eq!(graded.get("/categories/0/principal/amount"), "1000.00");
+    let grade = world.get(&keys.auditor, &format!("{line}/grade")).await.expect(200);
+    assert_eq!((grade.get("/category"), grade.get("/on")), ("special-mention".into(), now));
 
     // It had been paid on the due date: nothing is owed, and the statement is another.
     let mut in_time = fact("repayment", "1000.00");

@@ -1,5 +1,8 @@
 //! Lines with statements, with what is owed on their accounts held against the ledger.
 
+use std::collections::BTreeMap;
+
+use compliance::classification::Category;
 use futures_util::future::join_all;
 use ledger::Side;
 use lending::{
@@ -16,6 +19,7 @@ use super::{
 };
 use crate::{
     Call, Refusal, Right, Role,
+    classification::Graded,
     line_accounts::{LineAccountState, LineMoved, LinePayment, PaymentKind},
     lines::{ApplyForLine, NewHold},
     tables::{LineId, PartyId},
@@ -243,5 +247,51 @@ async fn what_a_merchant_gives_back_lowers_its_purchase() {
     assert_eq!(refusal, Refusal::NotFound("line"));
     world.close_day().await;
     account(&world, line).await;
+    world.check().await;
+}
+
+/// More than 90 days after the oldest unpaid minimum was due it is substandard at least: a quarter
+/// of the principal is set aside, and 1 % as of every contract.
+#[tokio::test]
+async fn accounts_are_graded_and_what_they_may_lose_is_set_aside() {
+    let (world, _, line) = opened().await;
+    let grade = async |key: &str| {
+        let call = call(&world, Role::Operator, key);
+        let answer = world.bank.grade_loans(&call).await.unwrap().answer;
+        answer.categories.get(&yuan(0).currency).cloned().unwrap_or_default()
+    };
+    let set_aside = async || {
+        let special = world.balance(line.cast(), "1304.02", Side::Credit).await;
+        [special, world.balance(line.cast(), "1304.01", Side::Credit).await].map(Amount::minor)
+    };
+    // Once on a day; an account on which nothing was ever owed is no risk.
+    assert_eq!(grade("unused").await, BTreeMap::new());
+    world.close_day().await;
+    pay(&world, "buy", line, purchase(800_00)).await.unwrap();
+    assert_eq!(grade("new").await[&Category::Normal].loans, 1);
+    assert_eq!(set_aside().await, [0, 8_00]);
+
+    // The first minimum was due on 25 January.
+    world.close_until(Date::constant(2025, 4, 28)).await;
+    let late = world.bank.line_account(&world.reader(), line).await.unwrap().position;
+    assert!(late.days_past_due > 90 && late.suspended, "{late:?}");
+    let expected = Graded {
+        loans: 1,
+        principal: yuan(800_00).amount,
+        allowance: yuan(200_00).amount,
+        general: yuan(8_00).amount,
+    };
+    assert_eq!(grade("late").await, BTreeMap::from([(Category::Substandard, expected.clone())]));
+    assert_eq!(grade("again").await[&Category::Substandard], expected);
+    assert_eq!(set_aside().await, [200_00, 8_00]);
+    let found = world.bank.line_grade(&world.reader(), line).await.unwrap().unwrap();
+    assert!(found.reasons[0].contains("2023"), "{found:?}");
+
+    // All is paid, and nothing can be lost; the category has to be earned back.
+    pay(&world, "pay", line, repayment(late.owed().total().minor())).await.unwrap();
+    world.close_day().await;
+    let paid = grade("paid").await;
+    assert_eq!(paid[&Category::Substandard], Graded { loans: 1, ..Graded::default() });
+    assert_eq!(set_aside().await, [0, 0]);
     world.check().await;
 }

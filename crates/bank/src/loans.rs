@@ -39,7 +39,7 @@ use crate::{
     },
 };
 
-/// The most loans of one borrower.
+/// The most loans on which one borrower owes at the same time.
 pub const LOANS_PER_BORROWER_MAX: usize = 1_000;
 
 /// What somebody asks for.
@@ -557,14 +557,13 @@ impl Bank {
         currency: Currency,
     ) -> Result<(Amount, u32), Refusal> {
         let of = call.caller.institution;
-        let link = ("borrower", &*party.to_string());
+        let link = ("debtor", &*party.to_string());
         let loans = self.store().find(&LOANS, of, link, None, LOANS_PER_BORROWER_MAX).await?;
         if loans.next.is_some() {
             return Err(Refusal::TooMany("LOANS_PER_BORROWER_MAX", LOANS_PER_BORROWER_MAX));
         }
         let (mut outstanding, mut days_past_due) = self.line_exposure(of, party, currency).await?;
-        let open = loans.data.into_iter().filter(|(_, it)| it.record.status != Status::Settled);
-        for (id, loan) in open {
+        for (id, loan) in loans.data {
             let position = self.store().get(&POSITIONS, of, id).await?.map(|it| it.record);
             let owed = position.as_ref().map_or(loan.record.principal, |it| it.principal);
             if loan.record.currency == currency {
@@ -787,6 +786,6 @@ impl Found {
 }
 
 /// Whether an application was approved.
-pub fn is_approved(application: &Application) -> bool {
+pub fn is_approved<O>(application: &Application<O>) -> bool {
     matches!(application.decision, Decision::Approved { .. })
 }

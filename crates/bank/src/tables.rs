@@ -122,11 +122,16 @@ pub const CLAIMS: Table<PartyId> = Table::new("party-claim", |_| Vec::new());
 /// Applications, by borrower.
 pub const APPLICATIONS: Table<Application> =
     Table::new("application", |it| vec![("borrower", it.borrower.to_string())]);
-/// Loan contracts, by borrower; drawings that may use something of their line, by it.
+/// Loan contracts, by borrower; those on which something may be owed also by debtor, and by the
+/// line they were drawn on.
 pub const LOANS: Table<Loan> = Table::new("loan", |loan| {
-    let ended = matches!(loan.status, Status::Settled | Status::Sold);
-    let line = loan.line.filter(|_| !ended).map(|it| ("line", it.to_string()));
-    [("borrower", loan.borrower.to_string())].into_iter().chain(line).collect()
+    let borrower = loan.borrower.to_string();
+    if matches!(loan.status, Status::Settled | Status::Sold) {
+        return vec![("borrower", borrower)];
+    }
+    let line = loan.line.map(|it| ("line", it.to_string()));
+    let links = [("borrower", borrower.clone()), ("debtor", borrower)];
+    links.into_iter().chain(line).collect()
 });
 /// Applications for lines, by borrower.
 pub const LINE_APPLICATIONS: Table<Application<LineOffer>> =

@@ -12,11 +12,22 @@ use serde_json::{Value, json};
 use stdx::{Date, Prng};
 
 /// The example products, with the names they are published under.
-pub(crate) const PRODUCTS: [(&str, &str); 4] = [
+pub(crate) const PRODUCTS: [(&str, &str); 12] = [
     ("pay-in-3", include_str!("../../../examples/products/pay-in-3.yaml")),
     ("consumer-instalment", include_str!("../../../examples/products/consumer-instalment.yaml")),
+    ("merchant-instalment", include_str!("../../../examples/products/merchant-instalment.yaml")),
+    ("car-loan", include_str!("../../../examples/products/car-loan.yaml")),
     ("farm-loan", include_str!("../../../examples/products/farm-loan.yaml")),
+    ("farm-season", include_str!("../../../examples/products/farm-season.yaml")),
+    ("farm-harvest", include_str!("../../../examples/products/farm-harvest.yaml")),
+    ("revolving-credit", include_str!("../../../examples/products/revolving-credit.yaml")),
+    ("pay-later-account", include_str!("../../../examples/products/pay-later-account.yaml")),
     ("wallet", include_str!("../../../examples/products/wallet.yaml")),
+    ("time-deposit", include_str!("../../../examples/products/time-deposit.yaml")),
+    (
+        "certificate-of-deposit",
+        include_str!("../../../examples/products/certificate-of-deposit.yaml"),
+    ),
 ];
 
 const APPLICANTS: &str = include_str!("../../../examples/data/germancredit.csv");

@@ -8,6 +8,8 @@ use stdx::Id;
 
 use super::{
     command::{Command, person},
+    line_accounts::ACCOUNT,
+    lines::LINE,
     proposals::charge_off,
     replays::{new_account, transfer},
     world::{FIRST, LOAN, World},
@@ -15,10 +17,14 @@ use super::{
 use crate::{
     Bank, Caller, Refusal, Right, Role,
     keys::{ApiKey, NewKey},
+    line_accounts::PaymentKind,
     loans::proposals::Proposed,
     products::Step,
     statements::EntriesOf,
-    tables::{ApplicationId, CurrentAccountId, LoanId, PartyId, ProposalId, TermDepositId},
+    tables::{
+        ApplicationId, CurrentAccountId, LineApplicationId, LineId, LoanId, PartyId, ProposalId,
+        TermDepositId,
+    },
 };
 
 /// What there is at home.
@@ -32,6 +38,9 @@ struct Things {
     deposit: TermDepositId,
     key: Id<ApiKey>,
     proposal: ProposalId,
+    line_application: LineApplicationId,
+    line: LineId,
+    card: LineId,
 }
 
 async fn things(world: &World) -> Things {
@@ -40,6 +49,8 @@ async fn things(world: &World) -> Things {
     let applied: crate::loans::Applied = world.answer("apply", applied).await;
     let new = NewKey { name: "k".to_owned(), role: Role::Auditor, sees_personal_data: false };
     let (key, _): (_, String) = world.answer("key", Command::CreateKey(new)).await;
+    world.publish("line", 1, LINE).await;
+    world.publish("pay-later", 1, ACCOUNT).await;
     world.publish("solo", 1, &LOAN.replace("product: loan", "product: solo")).await;
     let accounts = ["A", "B"].map(new_account).to_vec();
     world.ok("accounts", Command::OpenLedgerAccounts(accounts)).await;
@@ -56,12 +67,16 @@ async fn things(world: &World) -> Things {
         deposit: super::deposits::deposit(world, party).await,
         key,
         proposal: proposed.proposal,
+        line_application: world.asked_for_line("asked", party, "line").await,
+        line: world.line("line", party, "line").await,
+        card: world.line("card", party, "pay-later").await,
     }
 }
 
 /// Commands that name something that is there already.
 fn commands_on(things: Things) -> Vec<Command> {
-    let Things { party, application, signed, loan, account, deposit, key, proposal } = things;
+    let Things { party, application, signed, loan, account, deposit, key, .. } = things;
+    let Things { proposal, line_application, line, card, .. } = things;
     let ledger_account = new_account("A").id;
     vec![
         Command::GiveConsent(party, "v1"),
@@ -84,6 +99,16 @@ fn commands_on(things: Things) -> Vec<Command> {
         Command::Change(loan, lending::What::ChargeOff),
         Command::ReverseFact(loan, 1),
         Command::Settle(loan, 1_00),
+        Command::SignLine(line_application),
+        Command::Draw(line, 200_00),
+        Command::HoldLimit(line, 100_00),
+        Command::CaptureHold(line, 1, 100_00),
+        Command::HoldLimit(line, 50_00),
+        Command::ReleaseHold(line, 2),
+        Command::ChangeLimit(line, 2_000_00),
+        Command::PayOnLine(card, PaymentKind::Purchase { hold: None }, 10_00),
+        Command::PayOnLine(card, PaymentKind::Repayment, 5_00),
+        Command::ReverseLineFact(card, 1),
         Command::OpenAccount(party),
         Command::Deposit(account, 1_00),
         Command::Withdraw(account, 1_00),
@@ -139,6 +164,7 @@ type Read = (&'static str, Right, Result<usize, Refusal>);
 /// Reads of one thing.
 async fn reads_on(bank: &Bank, by: &Caller, things: Things) -> Vec<Read> {
     let Things { party, application, loan, account, deposit, proposal, .. } = things;
+    let Things { line_application, line, card, .. } = things;
     let known = person(1);
     let doubtful = bank.proposal(by, proposal).await.map_or(loan, |it| it.record.loan);
     let of_loan = bank.loan_proposals(by, doubtful, None, 9).await;
@@ -153,6 +179,15 @@ async fn reads_on(bank: &Bank, by: &Caller, things: Things) -> Vec<Read> {
         ("dunning", Right::Read, bank.loan_dunning(by, loan).await.map(|_| 1)),
         ("proposals of a loan", Right::Read, of_loan.map(|it| it.data.len())),
         ("quote", Right::Read, bank.settlement_quote(by, loan, None).await.map(|_| 1)),
+        (
+            "application for a line",
+            Right::Read,
+            bank.line_application(by, line_application).await.map(|_| 1),
+        ),
+        ("line", Right::Read, bank.line(by, line).await.map(|_| 1)),
+        ("account of a line", Right::Read, bank.line_account(by, card).await.map(|_| 1)),
+        ("facts of a line", Right::Read, bank.line_facts(by, card).await.map(|_| 1)),
+        ("statements of a line", Right::Read, bank.line_statements(by, card).await.map(|_| 1)),
         ("account", Right::Read, bank.account(by, account).await.map(|_| 1)),
         ("deposit", Right::Read, bank.term_deposit(by, deposit).await.map(|_| 1)),
         ("product", Right::Read, bank.product(by, "solo", 1).await.map(|_| 1)),

@@ -17,6 +17,8 @@ use crate::{
     accounts::{NewFreeze, NewStop, OpenAccount},
     deposits::OpenDeposit,
     keys::{ApiKey, NewKey},
+    line_accounts::{LinePayment, PaymentKind},
+    lines::{ApplyForLine, Draw, NewHold},
     loans::{
         Apply, Happening,
         proposals::Propose,
@@ -26,7 +28,8 @@ use crate::{
     plain::NewAccount,
     products::Step,
     tables::{
-        ApplicationId, CurrentAccountId, LoanId, PartyId, ProposalId, SecurityId, TermDepositId,
+        ApplicationId, CurrentAccountId, LineApplicationId, LineId, LoanId, PartyId, ProposalId,
+        SecurityId, TermDepositId,
     },
 };
 
@@ -57,6 +60,15 @@ pub(super) enum Command {
     RejectProposal(ProposalId),
     WithdrawProposal(ProposalId),
     ReverseFact(LoanId, u32),
+    ApplyForLine(ApplyForLine),
+    SignLine(LineApplicationId),
+    Draw(LineId, i64),
+    HoldLimit(LineId, i64),
+    CaptureHold(LineId, u32, i64),
+    ReleaseHold(LineId, u32),
+    PayOnLine(LineId, PaymentKind, i64),
+    ReverseLineFact(LineId, u32),
+    ChangeLimit(LineId, i64),
     OpenAccount(PartyId),
     CloseAccount(CurrentAccountId),
     WakeAccount(CurrentAccountId),
@@ -106,6 +118,10 @@ pub(super) fn yuan(minor: i64) -> Money {
     Money::new(Amount::from_minor(minor), Currency::CNY)
 }
 
+fn draw(minor: i64) -> Draw {
+    Draw { amount: Some(yuan(minor)), term: None }
+}
+
 fn freeze(scope: Scope, until: Option<Date>) -> NewFreeze {
     let (reason, reference) = ("investigation".to_owned(), "case 7".to_owned());
     NewFreeze { scope, reason, reference, until }
@@ -140,13 +156,20 @@ impl Command {
             | C::AddDocument(_)
             | C::RaiseKyc(_)
             | C::Amend(..) => Right::Parties,
-            C::Apply(_) | C::Sign(_) | C::OpenAccount(_) => Right::Contracts,
+            C::Apply(_) | C::Sign(_) | C::ApplyForLine(_) | C::SignLine(_) | C::OpenAccount(_) => {
+                Right::Contracts
+            }
             C::Disburse(_)
             | C::DisbursePart(..)
             | C::Happen(..)
             | C::AddSecurity(..)
             | C::RevalueSecurity(..)
             | C::ReleaseSecurity(..)
+            | C::Draw(..)
+            | C::HoldLimit(..)
+            | C::CaptureHold(..)
+            | C::ReleaseHold(..)
+            | C::PayOnLine(..)
             | C::Repay(..)
             | C::Settle(..)
             | C::Propose(..)
@@ -182,7 +205,9 @@ impl Command {
             | C::Change(..)
             | C::ApproveProposal(_)
             | C::RejectProposal(_)
-            | C::ReverseFact(..) => Right::Approve,
+            | C::ReverseFact(..)
+            | C::ReverseLineFact(..)
+            | C::ChangeLimit(..) => Right::Approve,
             C::CreateKey(_) | C::RevokeKey(_) => Right::Keys,
         }
     }
@@ -243,6 +268,24 @@ impl Command {
             C::RejectProposal(id) => given(bank.reject_proposal(call, *id, "no").await),
             C::WithdrawProposal(id) => given(bank.withdraw_proposal(call, *id).await),
             C::ReverseFact(id, number) => given(bank.reverse_loan_fact(call, *id, *number).await),
+            C::ApplyForLine(apply) => given(bank.apply_for_line(call, apply).await),
+            C::SignLine(id) => given(bank.sign_line(call, *id).await),
+            C::Draw(id, minor) => given(bank.draw(call, *id, draw(*minor)).await),
+            C::HoldLimit(id, minor) => {
+                let purpose = "order 7".to_owned();
+                let new = NewHold { amount: yuan(*minor), until: None, purpose };
+                given(bank.hold_limit(call, *id, &new).await)
+            }
+            C::CaptureHold(id, hold, minor) => {
+                given(bank.capture_hold(call, *id, *hold, draw(*minor)).await)
+            }
+            C::ReleaseHold(id, hold) => given(bank.release_hold(call, *id, *hold).await),
+            C::PayOnLine(id, kind, minor) => {
+                let payment = LinePayment { kind: *kind, amount: yuan(*minor), on: None };
+                given(bank.pay_on_line(call, *id, payment).await)
+            }
+            C::ReverseLineFact(id, fact) => given(bank.reverse_line_fact(call, *id, *fact).await),
+            C::ChangeLimit(id, minor) => given(bank.change_limit(call, *id, yuan(*minor)).await),
             C::OpenAccount(party) => {
                 let open = OpenAccount { party: *party, product: "purse".to_owned() };
                 given(bank.open_account(call, &open).await)

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use compliance::classification::Category;
 use futures_util::future::join_all;
-use ledger::Side;
 use lending::{
     Reject,
     cycle::{LineKind, Status},
@@ -26,7 +25,7 @@ use crate::{
 };
 
 /// 0.05 % a day, a statement on the 15th that is to be paid after ten days.
-const ACCOUNT: &str = r#"
+pub(super) const ACCOUNT: &str = r#"
 product: pay-later
 version: 1
 kind: revolving-credit
@@ -89,19 +88,8 @@ async fn pay(
 
 /// The account, whose position is what the ledger says.
 async fn account(world: &World, line: LineId) -> LineAccountState {
-    let state = world.bank.line_account(&world.reader(), line).await.unwrap();
-    let owed = state.position.owed();
-    let sides = [
-        ("1303", Side::Debit, owed.principal),
-        ("1132.01", Side::Debit, owed.interest),
-        ("1132.02", Side::Debit, owed.penalty),
-        ("1221.01", Side::Debit, owed.fee),
-        ("2241.01", Side::Credit, state.position.prepaid),
-    ];
-    for (code, side, amount) in sides {
-        assert_eq!(world.balance(line.cast(), code, side).await, amount, "{code}");
-    }
-    state
+    world.check_line(line).await;
+    world.bank.line_account(&world.reader(), line).await.unwrap()
 }
 
 /// What of the limit is left.

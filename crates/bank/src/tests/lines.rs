@@ -12,13 +12,13 @@ use super::{
 };
 use crate::{
     Call, Refusal, Right, Role,
-    lines::{ApplyForLine, Draw, LineChanged, LineState, NewHold},
+    lines::{ApplyForLine, Draw, LineApplied, LineChanged, LineState, NewHold},
     loans::{Applied, Apply, is_approved},
-    tables::{LineId, LoanId, PartyId},
+    tables::{LineApplicationId, LineId, LoanId, PartyId},
 };
 
 /// 0.03 % a day, drawings over one month that may be repaid at any time.
-const LINE: &str = r#"
+pub(super) const LINE: &str = r#"
 product: line
 version: 1
 kind: revolving-credit
@@ -48,6 +48,28 @@ fn call(world: &World, role: Role, key: &str) -> Call {
 
 fn some(minor: i64) -> Draw {
     Draw { amount: Some(yuan(minor)), term: None }
+}
+
+impl World {
+    /// Asks for a limit of 3,000.
+    pub(super) async fn asked_for_line(
+        &self,
+        key: &str,
+        party: PartyId,
+        product: &str,
+    ) -> LineApplicationId {
+        let (product, facts) = (product.to_owned(), Default::default());
+        let apply = ApplyForLine { party, product, limit: yuan(3_000_00), facts };
+        let key = format!("apply/{key}");
+        self.answer::<LineApplied>(&key, Command::ApplyForLine(apply)).await.id
+    }
+
+    /// A line of 3,000.
+    pub(super) async fn line(&self, key: &str, party: PartyId, product: &str) -> LineId {
+        let application = self.asked_for_line(key, party, product).await;
+        let key = format!("sign/{key}");
+        self.answer::<LineChanged>(&key, Command::SignLine(application)).await.line
+    }
 }
 
 /// An institution with a line of 10,000 for a person.

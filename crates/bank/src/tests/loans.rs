@@ -4,7 +4,7 @@ use compliance::classification::Category;
 use futures_util::future::join_all;
 use ledger::Side;
 use lending::{Reject, Status};
-use money::{Currency, Money};
+use money::{Amount, Currency, Money};
 use product::schedule::Instalment;
 use stdx::{Date, Id};
 
@@ -16,7 +16,7 @@ use crate::{
     Refusal, Role,
     classification::LoansGraded,
     loans::{Applied, Apply, LoanMoved},
-    tables::LoanId,
+    tables::{LOANS, LoanId},
 };
 
 fn day(month: i8, day: i8) -> Date {
@@ -92,6 +92,26 @@ async fn the_last_payment_settles() {
     let refusal = world.refused("more", Command::Repay(loan, 1)).await;
     assert_eq!(refusal, Refusal::Lending(Reject::NotActive));
     world.check().await;
+}
+
+#[tokio::test]
+async fn a_loan_that_is_settled_is_no_debt_until_its_last_payment_bounces() {
+    let world = World::new().await;
+    let party = world.person(1).await;
+    let loan = world.lend("a", party, 3_000_00, 1).await;
+    let debts = async || {
+        let (call, link) = (world.operator("debts", &Command::Register(1)), party.to_string());
+        let debts = world.bank.store().find(&LOANS, world.home, ("debtor", &link), None, 9).await;
+        let exposure = world.bank.exposure(&call, party, Currency::CNY).await.unwrap();
+        (debts.unwrap().data.len(), exposure)
+    };
+    assert_eq!(debts().await, (1, (yuan(3_000_00).amount, 0)));
+    world.close_until(day(2, 2)).await;
+    let due = world.position(loan).await.due().total().minor();
+    world.ok("pay", Command::Repay(loan, due)).await;
+    assert_eq!(debts().await, (0, (Amount::ZERO, 0)));
+    world.give(Role::Approver, "bounced", &Command::ReverseFact(loan, 1)).await.unwrap();
+    assert_eq!(debts().await, (1, (yuan(3_000_00).amount, 0)));
 }
 
 #[tokio::test]

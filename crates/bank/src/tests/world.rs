@@ -1,7 +1,7 @@
 //! An institution with its people and its products, and ways to move it on.
 
 use ledger::{AccountId, AccountState, InstitutionId, Moment, Side};
-use lending::{Position, Status};
+use lending::{Position, Status, cycle};
 use money::Amount;
 use party::MasterKey;
 use product::AccountCode;
@@ -17,7 +17,7 @@ use crate::{
     loans::{Applied, Apply, LoanState, Signed},
     parties::PartyChanged,
     products::Step,
-    tables::{CurrentAccountId, LoanId, PartyId},
+    tables::{CurrentAccountId, LineId, LoanId, PartyId},
 };
 
 /// The first business date: a Thursday after a holiday.
@@ -247,6 +247,30 @@ impl World {
         }
     }
 
+    /// The books agree with the account of a line that has one.
+    pub(super) async fn check_line(&self, id: LineId) {
+        let Ok(state) = self.bank.line_account(&self.reader(), id).await else { return };
+        let owed = state.position.owed();
+        let on = |it: bool, amount: Amount| if it { amount } else { Amount::ZERO };
+        let active = state.account.status == cycle::Status::Active;
+        let (earns, suspended) =
+            (active && !state.position.suspended, active && state.position.suspended);
+        let charged_off = state.account.status == cycle::Status::ChargedOff;
+        let expected = [
+            ("1303", Side::Debit, on(active, owed.principal)),
+            ("1132.01", Side::Debit, on(earns, owed.interest)),
+            ("1132.02", Side::Debit, on(earns, owed.penalty)),
+            ("7001", Side::Debit, on(suspended, owed.interest + owed.penalty)),
+            ("7002", Side::Debit, on(charged_off, owed.total())),
+            ("1221.01", Side::Debit, on(active, owed.fee)),
+            ("2241.01", Side::Credit, state.position.prepaid),
+        ];
+        for (code, side, amount) in expected {
+            let booked = self.balance(id.cast(), code, side).await;
+            assert_eq!(booked, amount, "{code} of {state:?}");
+        }
+    }
+
     /// The books balance, agree with every contract, and follow from the log.
     pub(super) async fn check(&self) {
         let reader = self.reader();
@@ -256,6 +280,11 @@ impl World {
         assert_eq!(loans.next, None);
         for loan in loans.data {
             self.check_loan(loan.id).await;
+        }
+        let lines = self.bank.lines(&reader, None, None, PAGE_MAX).await.unwrap();
+        assert_eq!(lines.next, None);
+        for line in lines.data {
+            self.check_line(line.id).await;
         }
         self.bank.store().check_log(self.home).await.unwrap();
         self.bank.store().verify(self.home).await.unwrap();

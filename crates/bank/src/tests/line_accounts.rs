@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use compliance::classification::Category;
 use futures_util::future::join_all;
+use ledger::Side;
 use lending::{
     Reject,
     cycle::{LineKind, Status},

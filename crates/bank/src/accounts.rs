@@ -673,7 +673,7 @@ pub(crate) fn deposits_code(accounting: &Accounting) -> AccountCode {
     rule.expect("every kind of deposit pays an amount out").debit
 }
 
-fn books(product: &AccountProduct, id: CurrentAccountId) -> Books<'_> {
+pub(crate) fn books(product: &AccountProduct, id: CurrentAccountId) -> Books<'_> {
     Books {
         accounting: product.accounting(),
         currency: product.currency(),

@@ -371,9 +371,7 @@ impl Bank {
         let deposit = self.need(&TERM_DEPOSITS, caller.institution, id, "deposit").await?;
         let TermDeposit { product: name, version, through, .. } = &deposit.record;
         let product = self.pinned_product(caller, name, *version).await?.term()?;
-        // At the end of a day the next tenor may begin, at the rate of the day after.
-        let next = through.tomorrow().unwrap_or(*through);
-        let day = if next == deposit.record.matures_on { next } else { *through };
+        let day = rates_of(&deposit.record);
         let posted = if product.rates_are_posted() {
             match self.product_in_force(caller, name, day).await {
                 Ok(posted) => posted.term()?,
@@ -477,6 +475,13 @@ impl Found {
     }
 }
 
+/// The day whose posted rates count: at the end of a day the next tenor may begin, at the rate of
+/// the day after.
+pub(crate) fn rates_of(deposit: &TermDeposit) -> Date {
+    let next = deposit.through.tomorrow().unwrap_or(deposit.through);
+    if next == deposit.matures_on { next } else { deposit.through }
+}
+
 /// What went out or in under an event.
 fn booked(outcome: &Outcome<TermDeposit>, event: &str) -> Amount {
     outcome.entries.iter().filter(|it| it.event == event).map(|it| it.amount.1).sum()
@@ -531,7 +536,7 @@ fn in_currency(money: Money, product: &TermProduct) -> Result<Amount, Refusal> {
     if same { Ok(money.amount) } else { Err(Refusal::OtherCurrency) }
 }
 
-fn books(product: &TermProduct, id: TermDepositId) -> Books<'_> {
+pub(crate) fn books(product: &TermProduct, id: TermDepositId) -> Books<'_> {
     Books {
         accounting: product.accounting(),
         currency: product.currency(),

@@ -4,6 +4,8 @@
 //! that booked it: the row names the contract, and what was known of it at that moment is what
 //! the rows before it say.
 
+mod deposits;
+
 use std::sync::Arc;
 
 use compliance::{Entry, cn};
@@ -50,6 +52,7 @@ pub struct Explanation {
 }
 
 /// A row of the log, read.
+#[derive(Clone)]
 struct Row {
     log: LogRow,
     body: LogBody,
@@ -115,7 +118,7 @@ impl Bank {
                 explained => return explained,
             }
         }
-        Err(refused)
+        self.explain_deposit_transfer(caller, &row, transfer, refused).await
     }
 
     async fn explain_loan_transfer(
@@ -187,16 +190,24 @@ impl Bank {
         kind: &str,
         id: Id<()>,
     ) -> Result<Option<T>, Refusal> {
-        let mut read = Row { log: row.log.clone(), body: row.body.clone() };
+        let mut read = Some(row.clone());
         for _ in 0..ROWS_BACK_MAX {
-            if let Some(record) = read.records(kind).find(|it| it.id == id) {
+            let Some(row) = read else { break };
+            if let Some(record) = row.records(kind).find(|it| it.id == id) {
                 return parse(record).map(Some);
             }
-            let Some(log) = self.store().log_row(of, read.log.previous).await? else { break };
-            let body = log.body()?;
-            read = Row { log, body };
+            read = self.row_before(of, &row).await?;
         }
         Ok(None)
+    }
+
+    /// The row before one in its lane.
+    async fn row_before(&self, of: InstitutionId, row: &Row) -> Result<Option<Row>, Refusal> {
+        let Some(log) = self.store().log_row(of, row.log.previous).await? else {
+            return Ok(None);
+        };
+        let body = log.body()?;
+        Ok(Some(Row { log, body }))
     }
 
     /// What is set aside for a loan: what its category asks for, or what is asked of every loan,

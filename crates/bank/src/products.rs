@@ -319,6 +319,28 @@ impl Bank {
         self.compiled(&key(caller, name, definition.version), definition).await
     }
 
+    /// The versions of a product that may have been in force on a day, the likeliest first: which
+    /// of them were suspended then is not kept.
+    pub(crate) async fn once_in_force(
+        &self,
+        caller: &Caller,
+        name: &str,
+        day: Date,
+    ) -> Result<Vec<Compiled>, Refusal> {
+        let versions = self.versions(caller, name).await?.into_iter().map(|(_, it)| it.record);
+        let begun = |it: &ProductVersion| {
+            it.published_from.is_some_and(|from| from <= day) && it.definition.in_force(day)
+        };
+        let mut begun: Vec<_> = versions.filter(begun).map(|it| it.definition).collect();
+        begun.sort_by_key(|it| std::cmp::Reverse(it.version));
+        let mut compiled = Vec::with_capacity(begun.len());
+        for definition in &begun {
+            let key = key(caller, name, definition.version);
+            compiled.push(self.compiled(&key, definition).await?);
+        }
+        Ok(compiled)
+    }
+
     /// The version of a product under which a contract was made.
     pub(crate) async fn pinned_product(
         &self,

@@ -17,13 +17,14 @@
 //! accounts that moves.
 //!
 //! Suggested reading order: [`account`] (record, opening, closing), [`movement`], [`day`],
-//! [`restraint`], [`term`], [`maturity`], [`withdrawal`], [`outcome`].
+//! [`restraint`], [`term`], [`maturity`], [`withdrawal`], [`outcome`], [`explain`].
 
 #![warn(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 pub mod account;
 pub mod day;
+pub mod explain;
 pub mod maturity;
 pub mod movement;
 pub mod outcome;

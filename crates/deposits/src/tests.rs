@@ -1,5 +1,6 @@
 mod account;
 mod books;
+mod explain;
 mod properties;
 mod reject;
 mod term;

@@ -9,9 +9,10 @@ use std::fmt::{self, Write as _};
 
 use money::{Amount, Currency, DayCount, Decimal, Money, Period, Rounding, YearFraction};
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use stdx::Date;
+use stdx::{Date, Id};
 
 use crate::{
+    definition::Definition,
     expression::{Environment, Expression, Facts, Field, Type},
     schedule::explain::Component,
 };
@@ -140,6 +141,9 @@ pub enum Clause {
         version: u32,
         /// The place, such as `terms.interest.day_count`.
         path: String,
+        /// Of a posted rate, the first day on which it holds.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<Date>,
     },
     /// In a pack of numbers set by law or by the central bank.
     Pack {
@@ -167,6 +171,19 @@ pub enum Clause {
     },
     /// In the contract.
     Contract,
+    /// In another contract, from which or to which the money went.
+    OtherContract {
+        /// Which.
+        contract: Id<()>,
+    },
+}
+
+impl Clause {
+    /// A place in a version of a product.
+    pub fn product(of: &Definition, path: impl Into<String>, from: Option<Date>) -> Self {
+        let (product, version) = (of.product.clone(), of.version);
+        Self::Product { product, version, path: path.into(), from }
+    }
 }
 
 /// Why there is no explanation.
@@ -570,12 +587,14 @@ impl fmt::Display for Rule {
 impl fmt::Display for Clause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Product { path, .. } => f.write_str(path),
+            Self::Product { path, from: None, .. } => f.write_str(path),
+            Self::Product { path, from: Some(from), .. } => write!(f, "{path} from {from}"),
             Self::Pack { pack, version, key, from, source, .. } => {
                 write!(f, "{pack} {version}, {key} from {from}, {source}")
             }
             Self::Fact { number, what, on } => write!(f, "fact {number}, {what} of {on}"),
             Self::Contract => f.write_str("contract"),
+            Self::OtherContract { contract } => write!(f, "contract {contract}"),
         }
     }
 }

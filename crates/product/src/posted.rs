@@ -25,7 +25,7 @@ pub enum Rate {
 }
 
 /// A rate and the first day on which it holds; it holds until the next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostedRate {
     /// The first day.
@@ -41,10 +41,15 @@ impl Rate {
     pub fn on(&self, day: Date) -> Option<Decimal> {
         match self {
             Self::Fixed(rate) => Some(*rate),
-            Self::Posted(rates) => {
-                rates.iter().rev().find(|it| it.from <= day).map(|posted| posted.rate)
-            }
+            Self::Posted(_) => self.posted_on(day).map(|(_, posted)| posted.rate),
         }
+    }
+
+    /// The posted rate of a day and its place in the list; none where nothing is posted.
+    pub fn posted_on(&self, day: Date) -> Option<(usize, PostedRate)> {
+        let Self::Posted(rates) = self else { return None };
+        let last = rates.iter().rposition(|it| it.from <= day)?;
+        rates.get(last).map(|posted| (last, *posted))
     }
 
     /// Whether it changes without the contract.

@@ -141,6 +141,8 @@ enum ClauseBody {
         /// The place.
         #[schema(example = "terms.interest.day_count")]
         path: String,
+        /// Of a posted rate, the first day on which it holds.
+        from: Option<Day>,
     },
     /// In a pack of numbers set by law or by the central bank.
     Pack {
@@ -169,6 +171,11 @@ enum ClauseBody {
     },
     /// In the contract.
     Contract,
+    /// In another contract, from which or to which the money went.
+    OtherContract {
+        /// Which.
+        contract: Name,
+    },
 }
 
 /// How the amount of a transfer came about.
@@ -214,8 +221,8 @@ async fn instalment(
 
 /// Explain a transfer
 ///
-/// How its amount came about, from what was known when it was booked. What no loan booked is a
-/// problem (422) with the code `not-explained`.
+/// How its amount came about, from what was known when it was booked. What no contract booked is
+/// a problem (422) with the code `not-explained`.
 #[utoipa::path(
     get, path = "/v1/ledger/transfers/{transfer}/explanation", tag = "ledger",
     operation_id = "explain_transfer",
@@ -245,13 +252,16 @@ fn view(derivation: Derivation) -> DerivationBody {
 
 fn clause(clause: Clause) -> ClauseBody {
     match clause {
-        Clause::Product { product, version, path } => {
-            ClauseBody::Product { product, version, path }
+        Clause::Product { product, version, path, from } => {
+            ClauseBody::Product { product, version, path, from: from.map(Day) }
         }
         Clause::Pack { pack, version, key, from, source, verified } => {
             ClauseBody::Pack { pack, version, key, from: Day(from), source, verified }
         }
         Clause::Fact { number, what, on } => ClauseBody::Fact { number, what, on: Day(on) },
         Clause::Contract => ClauseBody::Contract,
+        Clause::OtherContract { contract } => {
+            ClauseBody::OtherContract { contract: contract.into() }
+        }
     }
 }

@@ -1,7 +1,8 @@
-//! Every transfer of a loan leads back to what it follows from.
+//! Every transfer of a contract leads back to what it follows from.
 
 use std::collections::BTreeMap;
 
+use deposits::Rollover;
 use lending::What;
 use money::{Amount, Decimal};
 use product::{
@@ -12,9 +13,18 @@ use stdx::{Date, Id};
 
 use super::{
     command::{Command, yuan},
-    world::{LOAN, World},
+    deposits::{NEST, asked},
+    replays::{new_account, transfer},
+    world::{LOAN, World, contract_account},
 };
-use crate::{PAGE_MAX, Refusal, Role, explain::Explanation, loans::Happening, tables::LoanId};
+use crate::{
+    PAGE_MAX, Refusal, Role,
+    accounts::Restrained,
+    deposits::{DepositMoved, OpenDeposit},
+    explain::Explanation,
+    loans::Happening,
+    tables::LoanId,
+};
 
 fn day(month: i8, day: i8) -> Date {
     jiff::civil::date(2025, month, day)
@@ -142,15 +152,98 @@ async fn a_planned_amount_names_the_fixing_of_its_rate() {
     assert_eq!(none, Err(Refusal::Unexplained(Unexplained::NoSuchInstalment)));
 }
 
+/// Rates that are posted anew in a version that comes later, and balances that no cap limits.
+const POSTED: &str = r#"
+product: purse
+version: 2
+kind: current-account
+name: { en: Purse, zh: 钱包 }
+currency: CNY
+effective: 2024-01-01
+terms:
+  interest:
+    rate: [{ from: 2024-01-01, rate: 0.036 }]
+    settle_every: 1 month
+    settle_on: 2024-12-20
+"#;
+
 #[tokio::test]
-async fn what_no_loan_booked_has_no_explanation() {
+async fn every_transfer_of_accounts_and_deposits_is_explained() {
     let world = World::new().await;
+    world.publish("purse", 2, POSTED).await;
+    world.publish("nest", 1, NEST).await;
     let party = world.person(1).await;
     let purse = world.account("open", party).await;
-    world.ok("in", Command::Deposit(purse, 100_00)).await;
+    world.ok("in", Command::Deposit(purse, 50_000_00)).await;
+    let placed = |rollover| OpenDeposit { rollover, account: Some(purse), ..asked(party) };
+    let mut deposits = Vec::new();
+    for (key, rollover) in [
+        ("all", Rollover::PrincipalAndInterest),
+        ("principal", Rollover::Principal),
+        ("none", Rollover::None),
+    ] {
+        let open = Command::OpenDeposit(placed(rollover));
+        deposits.push(world.answer::<DepositMoved>(key, open).await.deposit);
+    }
+    world.close_until(day(1, 10)).await;
+    world.ok("late", Command::DepositFrom(purse, 900_00, day(1, 3))).await;
+    world.ok("later", Command::WithdrawFrom(purse, 1_234_56, day(1, 6))).await;
+    world.ok("part", Command::WithdrawDeposit(deposits[2], Some(2_500_00))).await;
+    let stop = world.answer::<Restrained>("stop", Command::StopPayment(purse, 7_00, None)).await;
+    world.ok("release", Command::ReleaseStop(purse, stop.restraint.cast())).await;
+    world.ok("stop/deposit", Command::StopDeposit(deposits[2], 3_00)).await;
+    // What earned 3.6 % a year earns 1.8 % from this day on, in the version in force.
+    let falls = "rate: [{ from: 2024-01-01, rate: 0.036 }, { from: 2025-01-15, rate: 0.018 }]";
+    let lower = POSTED.replace("version: 2", "version: 3");
+    let lower = lower.replace("rate: [{ from: 2024-01-01, rate: 0.036 }]", falls);
+    world.publish("purse", 3, &lower).await;
+    world.close_until(day(2, 12)).await;
+    world.ok("rest", Command::WithdrawDeposit(deposits[0], None)).await;
+    world.close_until(day(3, 5)).await;
+    world.ok("interest", Command::InstructRollover(deposits[1], Rollover::None)).await;
+    world.close_until(day(4, 8)).await;
+    world.ok("renew", Command::RollOver(deposits[1], Rollover::PrincipalAndInterest)).await;
+    world.close_until(day(4, 10)).await;
+    world.ok("end", Command::CloseAccount(purse)).await;
+
+    let (explained, refused) = explain_all(&world).await;
+    assert_eq!(refused, []);
+    let events: Vec<_> = explained.keys().map(String::as_str).collect();
+    let expected = [
+        "capitalization",
+        "deposit",
+        "hold",
+        "interest-accrual",
+        "interest-payment",
+        "interest-settlement",
+        "placement",
+        "release",
+        "withdrawal",
+    ];
+    assert_eq!(events, expected);
+    assert!(explained["interest-accrual"] > 200, "{explained:?}");
+
+    // The last settlement names the version that posted its rate, which is not the contract's.
+    let payable = contract_account(purse.cast(), "2231.01");
+    let last = world.bank.store().history(world.home, payable, None, 1).await.unwrap();
+    let last = last.data[0].posted.transfer.id;
+    let last = world.bank.explain_transfer(&world.reader(), last).await.unwrap();
+    assert_eq!(last.event, "interest-settlement");
+    let rate = last.derivation.nodes().find(|it| it.name.code == "demand-rate").unwrap();
+    let path = "terms.interest.rate.1.rate".to_owned();
+    let (product, from) = ("purse".to_owned(), Some(day(1, 15)));
+    assert_eq!(rate.clause, Some(Clause::Product { product, version: 3, path, from }));
+}
+
+#[tokio::test]
+async fn what_no_contract_booked_has_no_explanation() {
+    let world = World::new().await;
+    let accounts = vec![new_account("A"), new_account("B")];
+    world.ok("open", Command::OpenLedgerAccounts(accounts)).await;
+    world.ok("book", Command::Book(vec![transfer("t", "A", "B", 5)])).await;
     let (explained, refused) = explain_all(&world).await;
     assert!(explained.is_empty());
-    assert_eq!(refused, [Refusal::Unexplained(Unexplained::Event("deposit".to_owned()))]);
+    assert!(matches!(&refused[..], [Refusal::Unexplained(Unexplained::Event(_))]), "{refused:?}");
     let none = world.bank.explain_transfer(&world.reader(), Id::NIL).await;
     assert_eq!(none, Err(Refusal::NotFound("transfer")));
 }

@@ -3,13 +3,17 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use money::Amount;
-use product::{AccountCode, AccountProduct, Accounting, Chart, Definition, TermProduct};
+use product::{
+    AccountCode, AccountProduct, Accounting, Chart, Definition, TermProduct,
+    derivation::{Derivation, Unexplained},
+};
 use stdx::{Date, Id};
 
 use crate::{
     CurrentAccount, Entry, Freeze, Outcome, Placement, Reject, Rollover, Scope, Stage, Status,
     Stop, TermDeposit, Terms, account,
     day::close_day,
+    explain::{AccountStep, BookedAmount, DepositStep},
     maturity,
     movement::{self, Movement},
     term, withdrawal,
@@ -142,16 +146,51 @@ pub(super) struct AccountLife {
     pub(super) product: Arc<AccountProduct>,
     pub(super) account: CurrentAccount,
     pub(super) books: Books,
+    /// What moved it; what went out is negative.
+    pub(super) moved: Vec<Movement>,
+    /// What was explained, where all that is booked is.
+    pub(super) explained: Option<Explained>,
+}
+
+/// What was explained of each event: how often, and last.
+pub(super) type Explained = BTreeMap<&'static str, (u32, Derivation)>;
+
+/// Explains what a step booked, exactly.
+fn explain_all(
+    entries: &[Entry],
+    explained: &mut Explained,
+    booked: impl Fn(BookedAmount<'_>) -> Result<Derivation, Unexplained>,
+) {
+    for Entry { event, amount: (name, amount), .. } in entries {
+        let of = BookedAmount { event, name, amount: *amount };
+        let derivation = booked(of).unwrap_or_else(|error| panic!("{of:?}: {error}"));
+        derivation.check().unwrap_or_else(|node| panic!("{of:?}: {node:?}"));
+        assert_eq!(derivation.amount(), Some(*amount), "{derivation}");
+        let count = explained.get(event).map_or(0, |it| it.0);
+        explained.insert(event, (count + 1, derivation));
+    }
 }
 
 impl AccountLife {
     pub(super) fn open(product: Arc<AccountProduct>, on: Date) -> Self {
         let account = account::open(&product, Id::derived(&[b"holder"]), on).contract;
-        Self { product, account, books: Books::default() }
+        let (books, moved) = (Books::default(), Vec::new());
+        Self { product, account, books, moved, explained: None }
     }
 
     pub(super) fn terms(&self) -> Terms<'_, AccountProduct> {
         Terms::of(&self.product)
+    }
+
+    pub(super) fn step<'h>(&'h self, outcome: &'h Outcome<CurrentAccount>) -> AccountStep<'h> {
+        AccountStep {
+            before: &self.account,
+            after: &outcome.contract,
+            events: &outcome.events,
+            moved: &self.moved,
+            terms: self.terms(),
+            number: 7,
+        }
     }
 
     pub(super) fn balance(&self) -> Amount {
@@ -164,6 +203,19 @@ impl AccountLife {
     ) -> Result<(), Reject> {
         let outcome = outcome?;
         self.books.book(self.product.accounting(), &outcome.entries);
+        if let Some(mut explained) = self.explained.take() {
+            let step = self.step(&outcome);
+            explain_all(&outcome.entries, &mut explained, |of| step.booked(of));
+            self.explained = Some(explained);
+        }
+        for Entry { event, amount: (_, amount), value_date } in outcome.entries {
+            let amount = match event {
+                "deposit" | "interest-settlement" => amount,
+                "withdrawal" => fen(0) - amount,
+                _ => continue,
+            };
+            self.moved.push(Movement { amount, value_date });
+        }
         self.account = outcome.contract;
         let CurrentAccount { interest, payable, .. } = self.account;
         assert_eq!(self.books.balance("2231.01"), (interest + payable).minor());
@@ -217,6 +269,8 @@ pub(super) struct TermLife {
     pub(super) paid: Amount,
     /// Interest that became principal.
     pub(super) capitalized: Amount,
+    /// What was explained, where all that is booked is.
+    pub(super) explained: Option<Explained>,
 }
 
 impl TermLife {
@@ -233,9 +287,23 @@ impl TermLife {
         let outcome = term::open(&product, placement, on)?;
         let deposit = outcome.contract.clone();
         let (paid, capitalized) = (Amount::ZERO, Amount::ZERO);
-        let mut life = Self { product, deposit, books: Books::default(), paid, capitalized };
+        let (books, explained) = (Books::default(), None);
+        let mut life = Self { product, deposit, books, paid, capitalized, explained };
+        let opened = DepositStep { before: None, ..life.step(&outcome) };
+        explain_all(&outcome.entries, &mut Explained::new(), |of| opened.booked(of));
         life.take(Ok(outcome))?;
         Ok(life)
+    }
+
+    pub(super) fn step<'h>(&'h self, outcome: &'h Outcome<TermDeposit>) -> DepositStep<'h> {
+        DepositStep {
+            before: Some(&self.deposit),
+            after: &outcome.contract,
+            events: &outcome.events,
+            terms: self.terms(),
+            agreed: &self.product,
+            number: 7,
+        }
     }
 
     pub(super) fn terms(&self) -> Terms<'_, TermProduct> {
@@ -252,9 +320,18 @@ impl TermLife {
     ) -> Result<(), Reject> {
         let outcome = outcome?;
         self.books.book(self.product.accounting(), &outcome.entries);
-        let booked = |event| {
+        let booked = |event| -> Amount {
             outcome.entries.iter().filter(|it| it.event == event).map(|it| it.amount.1).sum()
         };
+        if let Some(mut explained) = self.explained.take() {
+            let step = self.step(&outcome);
+            explain_all(&outcome.entries, &mut explained, |of| step.booked(of));
+            let out = booked("withdrawal") + booked("interest-payment");
+            if !out.is_zero() {
+                assert_eq!(step.paid_out().unwrap().amount(), Some(out));
+            }
+            self.explained = Some(explained);
+        }
         self.paid += booked("interest-payment");
         self.capitalized += booked("capitalization");
         self.deposit = outcome.contract;

@@ -9,7 +9,8 @@ use product::AccountProduct;
 use stdx::Prng;
 
 use super::books::{
-    AccountLife, TermLife, account_product, day, fen, freeze_of, later, stop_of, term_product,
+    AccountLife, Explained, TermLife, account_product, day, fen, freeze_of, later, stop_of,
+    term_product,
 };
 use crate::{
     Reject, Rollover, Scope, Stage, Status, account,
@@ -17,6 +18,9 @@ use crate::{
     term::{self, instruct},
     withdrawal::pay_interest,
 };
+
+/// How many lives have all they book explained.
+const EXPLAINED: u64 = 100;
 
 fn number(prng: &mut Prng, below: u64) -> u32 {
     u32::try_from(prng.below(below)).unwrap()
@@ -30,10 +34,13 @@ fn amount(prng: &mut Prng) -> Amount {
 #[test]
 fn accounts_live_and_close_with_nothing() {
     let product = account_product();
+    let mut explained = Explained::new();
     for seed in 0..1_000 {
         let mut prng = Prng::stream(seed, "accounts");
         let opened = later(day("2023-12-01"), number(&mut prng, 500));
         let mut life = AccountLife::open(product.clone(), opened);
+        // What is explained is told again, which takes its time.
+        life.explained = (seed < EXPLAINED).then(|| std::mem::take(&mut explained));
         let mut expected = life.balance();
         for step in 0..40 {
             let before = life.account.clone();
@@ -87,7 +94,11 @@ fn accounts_live_and_close_with_nothing() {
         }
         life.close_account().unwrap();
         assert_eq!(life.account.status, Status::Closed);
+        explained = life.explained.unwrap_or(explained);
     }
+    let expected = ["deposit", "interest-accrual", "interest-settlement", "withdrawal"];
+    assert!(explained.keys().eq(&expected));
+    assert!(explained.values().all(|it| it.0 > 100));
 }
 
 /// One movement: when it arrives, from when it counts, how much.
@@ -149,7 +160,7 @@ fn deposits_live_and_close_with_nothing() {
             variants.push(term_product(&format!("  counting: {counting}\n  {early}\n")));
         }
     }
-    let mut seen = [0; 3];
+    let (mut seen, mut explained) = ([0; 3], Explained::new());
     for seed in 0..1_000 {
         let mut prng = Prng::stream(seed, "deposits");
         let product = prng.pick(&variants).clone();
@@ -159,6 +170,7 @@ fn deposits_live_and_close_with_nothing() {
         let sum = fen(50_00) + amount(&mut prng);
         let opened = later(day("2023-10-01"), number(&mut prng, 400));
         let mut life = TermLife::open(product, sum, tenor, then, opened).unwrap();
+        life.explained = (seed < EXPLAINED).then(|| std::mem::take(&mut explained));
         while life.deposit.stage != Stage::Closed {
             let before = life.deposit.clone();
             step(&mut life, &mut prng, &rollovers);
@@ -172,7 +184,11 @@ fn deposits_live_and_close_with_nothing() {
         let closed_on = life.deposit.closed_on.unwrap();
         let best = life.product.rounded_interest(most, rate, opened, closed_on).unwrap();
         assert!(life.paid + life.capitalized <= best + fen(100), "seed {seed}");
+        explained = life.explained.unwrap_or(explained);
     }
+    let expected = ["capitalization", "interest-accrual", "interest-payment", "withdrawal"];
+    assert!(explained.keys().eq(&expected));
+    assert!(explained.values().all(|it| it.0 > 100));
     assert!(seen.iter().all(|it| *it > 500), "{seen:?}");
 }
 

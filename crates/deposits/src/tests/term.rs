@@ -9,7 +9,7 @@ use crate::{
     withdrawal::{pay_interest, withdraw},
 };
 
-fn rollover(text: &str) -> Rollover {
+pub(super) fn rollover(text: &str) -> Rollover {
     match text {
         "none" => Rollover::None,
         "principal" => Rollover::Principal,

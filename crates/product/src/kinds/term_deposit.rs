@@ -352,12 +352,18 @@ impl Counting {
         match self {
             Self::ActualDays => actual(from, to),
             Self::YearsMonthsDays => {
-                let months = months(from, to)?;
-                let last = if months == 0 { from } else { Period::MONTH.after(from, months)? };
-                months.checked_mul(30)?.checked_add(actual(last, to)?)
+                let (months, reached) = whole_months(from, to)?;
+                months.checked_mul(30)?.checked_add(actual(reached, to)?)
             }
         }
     }
+}
+
+/// The whole months in `from..to`, and the day that they reach. `None` past the year 9999.
+pub fn whole_months(from: Date, to: Date) -> Option<(u32, Date)> {
+    let months = months(from, to)?;
+    let reached = if months == 0 { from } else { Period::MONTH.after(from, months)? };
+    Some((months, reached))
 }
 
 /// The whole months in `from..to`, to the same day of the month or the last one of a shorter.

@@ -519,8 +519,7 @@ impl LoanProduct {
 
     /// A place in this version of the product.
     pub fn clause(&self, path: &str) -> Clause {
-        let (product, version) = (self.definition.product.clone(), self.definition.version);
-        Clause::Product { product, version, path: path.to_owned() }
+        Clause::product(&self.definition, path, None)
     }
 
     fn explain_fees(

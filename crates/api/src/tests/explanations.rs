@@ -107,11 +107,11 @@ async fn what_moves_accounts_and_deposits_is_explained() {
         }
     }
     assert!(count > 40, "{count}");
-    // 1,000 yuan for 14 days and 4,000.50 for six, at 0.05 %: the interest of 20 days.
+    // 1,000.00 for 14 days, and for six 3,000.00 more with 0.23 of interest on demand; at 0.05 %.
     let settled = settled.unwrap()["derivation"].clone();
     assert_eq!(settled["value"], json!({ "amount": "0.05", "currency": "CNY" }));
     let sum = nodes(&settled).into_iter().find(|it| it["name"] == "balance-days").unwrap();
-    assert_eq!((&sum["value"]["exact"], &sum["title"]["zh"]), (&json!("38003.50"), &json!("积数")));
+    assert_eq!((&sum["value"]["exact"], &sum["title"]["zh"]), (&json!("38001.38"), &json!("积数")));
     // What went out of the deposit is principal and interest on demand.
     let paid = paid.unwrap()["derivation"].clone();
     assert_eq!(paid["clause"], json!({ "in": "other-contract", "contract": deposit }));

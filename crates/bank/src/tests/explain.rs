@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use deposits::Rollover;
+use deposits::{Rollover, Scope};
 use lending::What;
 use money::{Amount, Decimal};
 use product::{
     derivation::{Clause, Unexplained},
     schedule::explain::Component,
 };
-use stdx::{Date, Id};
+use stdx::{Date, Id, Prng};
 
 use super::{
     command::{Command, yuan},
@@ -23,7 +23,7 @@ use crate::{
     deposits::{DepositMoved, OpenDeposit},
     explain::Explanation,
     loans::Happening,
-    tables::LoanId,
+    tables::{CurrentAccountId, LoanId, PartyId, TermDepositId},
 };
 
 fn day(month: i8, day: i8) -> Date {
@@ -233,6 +233,73 @@ async fn every_transfer_of_accounts_and_deposits_is_explained() {
     let path = "terms.interest.rate.1.rate".to_owned();
     let (product, from) = ("purse".to_owned(), Some(day(1, 15)));
     assert_eq!(rate.clause, Some(Clause::Product { product, version: 3, path, from }));
+}
+
+/// Something that may happen to an account and the deposits that were made from it or in cash.
+fn anything(
+    prng: &mut Prng,
+    purse: CurrentAccountId,
+    deposits: &[TermDepositId],
+    (party, today): (PartyId, Date),
+) -> Command {
+    let minor = 1 + prng.below(3_000_00).cast_signed();
+    let from = today - jiff::Span::new().days(prng.below(9).cast_signed());
+    let rollovers = [Rollover::None, Rollover::Principal, Rollover::PrincipalAndInterest];
+    let then = *prng.pick(&rollovers);
+    let until = Some(today + jiff::Span::new().days(prng.below(9).cast_signed()));
+    let of = *prng.pick(deposits);
+    match prng.below(14) {
+        0 | 1 => Command::DepositFrom(purse, minor, from),
+        2 | 3 => Command::WithdrawFrom(purse, minor, from),
+        4 => Command::StopPayment(purse, minor, until),
+        5 => Command::FreezeAccount(purse, *prng.pick(&[Scope::In, Scope::Out]), until),
+        6 => {
+            let account = prng.chance(70).then_some(purse);
+            let amount = yuan(100_00 + minor);
+            Command::OpenDeposit(OpenDeposit { amount, rollover: then, account, ..asked(party) })
+        }
+        7 | 8 => Command::WithdrawDeposit(of, Some(minor)),
+        9 => Command::WithdrawDeposit(of, None),
+        10 => Command::PayDepositInterest(of),
+        11 => Command::InstructRollover(of, then),
+        12 => Command::RollOver(of, then),
+        _ => Command::StopDeposit(of, minor / 10 + 1),
+    }
+}
+
+#[tokio::test]
+async fn whatever_accounts_and_deposits_book_is_explained() {
+    let mut happened = BTreeMap::new();
+    for seed in 1..=3 {
+        let world = World::seeded(seed).await;
+        world.publish("purse", 2, POSTED).await;
+        world.publish("nest", 1, NEST).await;
+        let party = world.person(1).await;
+        let purse = world.account("open", party).await;
+        world.ok("in", Command::Deposit(purse, 9_000_00)).await;
+        let first = Command::OpenDeposit(OpenDeposit { account: Some(purse), ..asked(party) });
+        world.ok("more", Command::Deposit(purse, 9_000_00)).await;
+        let mut deposits = vec![world.answer::<DepositMoved>("first", first).await.deposit];
+        let mut prng = Prng::stream(seed, "explained");
+        for number in 0..150 {
+            let today = world.today().await;
+            let command = anything(&mut prng, purse, &deposits, (party, today));
+            let given = world.give(command.role(), &format!("{number}"), &command).await;
+            if let (Ok((answer, _)), Command::OpenDeposit(_)) = (given, &command) {
+                deposits.push(serde_json::from_str::<DepositMoved>(&answer).unwrap().deposit);
+            }
+            if prng.chance(50) {
+                world.close_day().await;
+            }
+        }
+        let (explained, refused) = explain_all(&world).await;
+        assert_eq!(refused, [], "seed {seed}");
+        for (event, count) in explained {
+            *happened.entry(event).or_default() += count;
+        }
+    }
+    let few: Vec<_> = happened.iter().filter(|(_, count): &(_, &u32)| **count < 5).collect();
+    assert!(few.is_empty() && happened.len() == 9, "{happened:?}");
 }
 
 #[tokio::test]

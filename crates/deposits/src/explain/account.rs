@@ -131,7 +131,7 @@ impl AccountStep<'_> {
             Happened::Closing(on) => (None, on, before.balance_days),
         };
         let to = match happened {
-            Happened::Day(day) => day.tomorrow().map_err(|_| Unexplained::NotTold("date"))?,
+            Happened::Day(day) => tomorrow(day)?,
             _ => before.through,
         };
         if to <= before.since {

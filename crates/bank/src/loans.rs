@@ -360,11 +360,9 @@ impl Bank {
         self.carry_out(call, move || async move {
             let found = self.find_loan(&call.caller, id).await?;
             found.check_direct_reversal()?;
-            let (loan, position) = found.active()?;
             let facts = self.all_facts(of, id).await?;
-            let (rules, today) = (found.rules(), found.business_date());
-            let history = History { loan, position, facts: &facts, rules, today };
-            Ok(found.commit(call, "reverse-loan-fact", &history.reverse(number)?))
+            let outcome = found.reversal(&facts, number)?;
+            Ok(found.commit(call, "reverse-loan-fact", &outcome))
         })
         .await
     }
@@ -467,7 +465,9 @@ impl Bank {
         let Loan { product, version, .. } = &loan.record;
         let product = self.pinned_product(caller, product, *version).await?.loan()?;
         let others = self.earlier_versions(caller, &loan.record).await?;
-        let dunning = match product.terms().dunning.is_empty() {
+        let never_dunned =
+            product.terms().dunning.is_empty() && loan.record.before_migration.is_none();
+        let dunning = match never_dunned {
             true => None,
             false => self.store().get(&DUNNINGS, of, id).await?,
         };
@@ -724,6 +724,23 @@ impl Found {
         let (id, version) = (self.id, self.loan.version);
         let state = LoanState { id, loan, position: outcome.position, version };
         LoanPreview { state, entries }
+    }
+
+    /// The loan with what happened to it.
+    pub(crate) fn history<'h>(&'h self, facts: &'h [Fact]) -> Result<History<'h>, Refusal> {
+        let (loan, position) = self.active()?;
+        Ok(History { loan, position, facts, rules: self.rules(), today: self.business_date() })
+    }
+
+    /// What taking a fact back does. A move to another version goes back with its migration, which
+    /// keeps count of it.
+    fn reversal(&self, facts: &[Fact], number: u32) -> Result<Outcome, Refusal> {
+        let history = self.history(facts)?;
+        let moved = |it: &Fact| it.number == number && matches!(it.what, What::Migration { .. });
+        if facts.iter().any(moved) {
+            return Err(lending::Reject::NotReversible.into());
+        }
+        Ok(history.reverse(number)?)
     }
 
     /// The contract and what is owed on it.

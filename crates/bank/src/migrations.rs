@@ -7,13 +7,14 @@
 //! date of the draft, whenever that is carried out; if its new plan is not the one in the table any
 //! more, it stays where it is.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::{StreamExt, stream};
-use lending::{Fact, History, Loan, Outcome, Position, What};
+use lending::{Fact, Loan, Outcome, What};
 use money::{Amount, Currency, Decimal};
 use product::{LoanProduct, life::Status as ProductStatus, schedule::Instalment};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use stdx::{Date, Digest, Id};
 use store::{PAGE_MAX, Page, Stored, Versioned};
 
@@ -22,6 +23,7 @@ use crate::{
     days::LANES_AT_ONCE,
     institutions::institution_lane,
     loans::Found,
+    packs,
     tables::{LOANS, LoanId, MIGRATION_RESULTS, MIGRATION_ROWS, MIGRATIONS, MigrationId, PartyId},
 };
 
@@ -44,6 +46,9 @@ pub struct DraftMigration {
     /// Which loans; all active ones when empty.
     #[serde(default)]
     pub loans: Vec<LoanId>,
+    /// Of all active ones those after this: the draft before said where it stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<LoanId>,
 }
 
 /// The moving of loans to another version of their product (存量合同迁移).
@@ -69,6 +74,11 @@ pub struct Migration {
     pub impossible: u32,
     /// How many are worse off in some way.
     pub harmed: u32,
+    /// The clauses in which the versions differ, by their places in a product definition.
+    pub clauses: BTreeSet<String>,
+    /// The last loan that was looked at, when there are more than one migration takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<LoanId>,
 }
 
 /// Where a migration stands.
@@ -144,6 +154,8 @@ pub struct Outlook {
     pub penalty_rate: Option<Decimal>,
     /// Days after a due date within which paying is not late.
     pub grace_days: u32,
+    /// Whether it may be settled before the last due date.
+    pub early_settlement: bool,
     /// How many instalments are not due.
     pub instalments: u32,
     /// When the next one is due.
@@ -182,11 +194,14 @@ pub enum Harm {
     PenaltyRises,
     /// It is sooner late.
     GraceShorter,
+    /// It could be settled early, and cannot be any more.
+    EarlySettlementLost,
 }
 
 impl Harm {
     /// Every harm.
-    pub const ALL: [Self; 3] = [Self::CostsMore, Self::PenaltyRises, Self::GraceShorter];
+    pub const ALL: [Self; 4] =
+        [Self::CostsMore, Self::PenaltyRises, Self::GraceShorter, Self::EarlySettlementLost];
 }
 
 /// What became of a line of the table, in the lane of its loan.
@@ -211,6 +226,9 @@ pub enum Became {
     Moved {
         /// The number of the fact.
         fact: u32,
+        /// Why it could not be moved back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stays: Option<MigrationRefusal>,
     },
     /// It stayed.
     Refused(MigrationRefusal),
@@ -278,16 +296,19 @@ impl Bank {
         let of = call.caller.institution;
         self.carry_out(call, move || async move {
             let on = self.institution(&call.caller).await?.record.business_date;
-            let version = self.product(&call.caller, &draft.product, draft.to).await?.record;
-            if version.status != ProductStatus::Published {
-                return Err(Refusal::NotFound("published product version"));
-            }
             let target = self.target(&call.caller, &draft.product, draft.to, on).await?;
             let id: MigrationId = Id::new(call.now, &mut call.prng());
-            let loans = self.chosen(&call.caller, draft).await?;
+            let (loans, next) = self.chosen(&call.caller, draft).await?;
             let mut rows = Vec::with_capacity(loans.len());
             for loan in loans {
                 rows.push(self.row(&call.caller, id, loan, &target).await?);
+            }
+            let mut clauses = BTreeSet::new();
+            let from: BTreeSet<_> = rows.iter().map(|it| it.from).collect();
+            for from in from {
+                let from = self.pinned_product(&call.caller, &draft.product, from).await?.loan()?;
+                let [from, to] = [&from, &target.product].map(|it| &it.definition().terms);
+                differences("terms", from, to, &mut clauses);
             }
             let count = |which: fn(&MigrationRow) -> bool| {
                 let found = rows.iter().filter(|it| which(it)).count();
@@ -303,6 +324,8 @@ impl Bank {
                 loans: count(|_| true),
                 impossible: count(|it| it.refused.is_some()),
                 harmed: count(|it| !it.harms.is_empty()),
+                clauses,
+                next,
             };
             let mut commit = call.commit("draft-migration", institution_lane(of), on);
             commit.put(&MIGRATIONS, id, 0, &migration);
@@ -326,6 +349,9 @@ impl Bank {
         id: MigrationId,
     ) -> Result<Done<Migrated>, Refusal> {
         call.caller.must(Right::ReleaseProducts)?;
+        let migration = self.need(&MIGRATIONS, call.caller.institution, id, "migration").await?;
+        let Migration { product, to, on, .. } = &migration.record;
+        self.target(&call.caller, product, *to, *on).await?;
         let actor = &call.caller.actor;
         self.step_migration(call, "approve-migration", "migration-approved", id, |before| {
             if before.status != MigrationStatus::Drafted {
@@ -389,15 +415,7 @@ impl Bank {
         if status != MigrationStatus::Executed {
             return Err(Refusal::MigrationStands(status));
         }
-        self.each_row(call, id, |row| async move {
-            let call = call.within(format!("roll-back/{id}/{}", row.loan));
-            match self.move_one_back(&call, &row).await {
-                // It stays, and the status says so.
-                Err(Refusal::Lending(_)) => Ok(()),
-                done => done,
-            }
-        })
-        .await?;
+        self.each_row(call, id, |row| async move { self.move_one_back(call, &row).await }).await?;
         self.close_run(call, "roll-back-migration", id, MigrationStatus::RolledBack).await
     }
 
@@ -455,22 +473,19 @@ impl Bank {
         Ok(Page { data, next: page.next })
     }
 
-    /// The loans a draft is about.
+    /// The loans a draft is about, and the last one that was looked at when there may be more.
     async fn chosen(
         &self,
         caller: &Caller,
         draft: &DraftMigration,
-    ) -> Result<Vec<Stored<Loan>>, Refusal> {
+    ) -> Result<(Vec<Stored<Loan>>, Option<LoanId>), Refusal> {
         let of = caller.institution;
         let max = MIGRATION_CONTRACTS_MAX;
-        let too_many = Refusal::TooMany("MIGRATION_CONTRACTS_MAX", max);
         let mut chosen = Vec::new();
         if !draft.loans.is_empty() {
-            let mut ids = draft.loans.clone();
-            ids.sort();
-            ids.dedup();
+            let ids: BTreeSet<_> = draft.loans.iter().copied().collect();
             if ids.len() > max {
-                return Err(too_many);
+                return Err(Refusal::TooMany("MIGRATION_CONTRACTS_MAX", max));
             }
             for id in ids {
                 let loan = self.need(&LOANS, of, id, "loan").await?;
@@ -479,32 +494,42 @@ impl Bank {
                 }
                 chosen.push((id.cast(), loan));
             }
-            return Ok(chosen);
+            return Ok((chosen, None));
         }
         let wanted = |loan: &Loan| {
             let from = draft.from.is_empty() || draft.from.contains(&loan.version);
-            let active = loan.status == lending::Status::Active;
-            active && loan.product == draft.product && loan.version != draft.to && from
+            loan.status == lending::Status::Active && loan.version != draft.to && from
         };
-        let (mut after, mut read) = (None, 0);
-        loop {
-            let page = self.store().list(&LOANS, of, after, PAGE_MAX).await?;
+        let link = ("product", &*draft.product);
+        let (mut after, mut read) = (draft.after.map(Id::cast), 0);
+        while read < MIGRATION_LOANS_READ_MAX {
+            let page = self.store().find(&LOANS, of, link, after, PAGE_MAX).await?;
             read += page.data.len();
-            chosen.extend(page.data.into_iter().filter(|(_, it)| wanted(&it.record)));
-            after = page.next;
-            match after {
-                _ if chosen.len() > max => return Err(too_many),
-                None if chosen.is_empty() => return Err(Refusal::NothingToMove),
-                None => return Ok(chosen),
-                Some(_) if read >= MIGRATION_LOANS_READ_MAX => {
-                    let max = MIGRATION_LOANS_READ_MAX;
-                    return Err(Refusal::TooMany("MIGRATION_LOANS_READ_MAX", max));
+            for (id, loan) in page.data {
+                if !wanted(&loan.record) {
+                    continue;
                 }
-                Some(_) => {}
+                if chosen.len() == max {
+                    return Ok((chosen, after.map(Id::cast)));
+                }
+                after = Some(id);
+                chosen.push((id, loan));
             }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        match after {
+            None if chosen.is_empty() => Err(Refusal::NothingToMove),
+            Some(_) if chosen.is_empty() => {
+                Err(Refusal::TooMany("MIGRATION_LOANS_READ_MAX", MIGRATION_LOANS_READ_MAX))
+            }
+            _ => Ok((chosen, after.map(Id::cast))),
         }
     }
 
+    /// The version that loans are to move to, which is published and keeps the rules of today.
     async fn target(
         &self,
         caller: &Caller,
@@ -512,6 +537,15 @@ impl Bank {
         number: u32,
         on: Date,
     ) -> Result<Target, Refusal> {
+        let version = self.product(caller, name, number).await?.record;
+        if version.status != ProductStatus::Published {
+            return Err(Refusal::NotFound("published product version"));
+        }
+        let today = self.institution(caller).await?.record.business_date;
+        let broken = packs::problems(&version.definition, today);
+        if !broken.is_empty() {
+            return Err(Refusal::Definition(broken));
+        }
         let product = self.pinned_product(caller, name, number).await?.loan()?;
         Ok(Target { number, product, on })
     }
@@ -526,6 +560,11 @@ impl Bank {
     ) -> Result<MigrationRow, Refusal> {
         let mut found = self.find_loan(caller, id.cast()).await?;
         found.others.push(Arc::clone(&target.product));
+        // A loan is ahead of its institution while a day is being closed.
+        let facts = match found.business_date() == target.on {
+            true => Vec::new(),
+            false => self.all_facts(caller.institution, id.cast()).await?,
+        };
         let loan = &loan.record;
         let position = found.position.as_ref().map(|it| &it.record);
         let opened = position.map_or(0, |it| it.opened);
@@ -543,7 +582,7 @@ impl Bank {
             opened,
             plan: None,
         };
-        match found.move_to(target, &[]) {
+        match found.move_to(target, &facts) {
             Ok(outcome) => {
                 let moved = outcome.loan.as_ref().unwrap_or(loan);
                 let after = Outlook::of(moved, opened);
@@ -600,11 +639,12 @@ impl Bank {
             let mut found = self.find_loan(&call.caller, row.loan).await?;
             found.others.push(Arc::clone(&target.product));
             let facts = self.all_facts(of, row.loan).await?;
-            let moved = found.move_to(target, &facts).and_then(|outcome| row.check(outcome));
+            let moved = row.check_due(&found).and_then(|()| found.move_to(target, &facts));
+            let moved = moved.and_then(|outcome| row.check(outcome));
             let (outcome, became) = match moved {
                 Ok(outcome) => {
                     let fact = outcome.facts.first().map_or(0, |it| it.number);
-                    (Some(outcome), Became::Moved { fact })
+                    (Some(outcome), Became::Moved { fact, stays: None })
                 }
                 Err(Refusal::Lending(reject)) => (None, Became::Refused(refusal(&reject))),
                 Err(Refusal::Changed) => (None, Became::Refused(changed())),
@@ -624,28 +664,33 @@ impl Bank {
         done.await.map(|_| ())
     }
 
-    /// Moves the loan of a line back, if it moved.
+    /// Moves the loan of a line back, if it moved, or notes why it stays.
     async fn move_one_back(&self, call: &Call, row: &MigrationRow) -> Result<(), Refusal> {
         let of = call.caller.institution;
         let id = result_id(row.migration, row.loan);
         let moved = |it: &Versioned<MigrationResult>| match it.record.became {
-            Became::Moved { fact } => Some(fact),
+            Became::Moved { fact, .. } => Some(fact),
             Became::Refused(_) | Became::RolledBack { .. } => None,
         };
         let before = self.store().get(&MIGRATION_RESULTS, of, id).await?;
-        if before.as_ref().and_then(moved).is_none() {
-            return Ok(());
-        }
+        let Some(before) = before.filter(|it| moved(it).is_some()) else { return Ok(()) };
+        // What stayed once may be able to go back later.
+        let key = format!("roll-back/{}/{}/{}", row.migration, row.loan, before.version);
+        let call = &call.within(key);
         let done = self.carry_out::<Became, _>(call, move || async move {
             let before = self.need(&MIGRATION_RESULTS, of, id, "result").await?;
             let fact = moved(&before).ok_or(Refusal::Busy)?;
             let found = self.find_loan(&call.caller, row.loan).await?;
             let facts = self.all_facts(of, row.loan).await?;
-            let outcome = found.history(&facts)?.reverse(fact)?;
+            let (outcome, became) = match found.history(&facts)?.reverse(fact) {
+                Ok(outcome) => (Some(outcome), Became::RolledBack { fact }),
+                Err(reject) => (None, Became::Moved { fact, stays: Some(refusal(&reject)) }),
+            };
             let on = found.business_date();
             let mut commit = call.commit("roll-back-loan", found.loan.lane, on);
-            found.record(call, &mut commit, &outcome);
-            let became = Became::RolledBack { fact };
+            if let Some(outcome) = &outcome {
+                found.record(call, &mut commit, outcome);
+            }
             let kept = MigrationResult { on, became, ..before.record };
             commit.put(&MIGRATION_RESULTS, id, before.version, &kept);
             commit.answer(&kept.became);
@@ -739,14 +784,16 @@ impl Found {
         }
         Ok(self.history(facts)?.book_late(what, target.on)?)
     }
-
-    fn history<'h>(&'h self, facts: &'h [Fact]) -> Result<History<'h>, Refusal> {
-        let (loan, position): (&Loan, &Position) = self.active()?;
-        Ok(History { loan, position, facts, rules: self.rules(), today: self.business_date() })
-    }
 }
 
 impl MigrationRow {
+    /// Refuses a loan of which an instalment became due since: what was asked of its borrower, and
+    /// may be paid, does not change afterwards.
+    fn check_due(&self, found: &Found) -> Result<(), Refusal> {
+        let (_, position) = found.active()?;
+        if position.opened == self.opened { Ok(()) } else { Err(Refusal::Changed) }
+    }
+
     /// Refuses an outcome whose plan is not the one of the table.
     fn check(&self, outcome: Outcome) -> Result<Outcome, Refusal> {
         let plan = outcome.loan.as_ref().map(|it| digest(rest(it, self.opened)));
@@ -764,6 +811,7 @@ impl Outlook {
             rate: loan.schedule.rate,
             penalty_rate: penalty.map(|it| it.rate_at(loan.schedule.rate)),
             grace_days: penalty.map_or(0, |it| it.grace_days),
+            early_settlement: loan.terms.early_settlement,
             instalments: u32::try_from(rest.len()).unwrap_or(u32::MAX),
             next_due: rest.first().map(|it| it.due),
             next_total: rest.first().map_or(Amount::ZERO, Instalment::total),
@@ -782,7 +830,8 @@ impl Outlook {
             (Some(before), Some(after)) => after < before,
             _ => false,
         };
-        let found = [after.total > self.total, penalty(after) > penalty(self), shorter];
+        let lost = self.early_settlement && !after.early_settlement;
+        let found = [after.total > self.total, penalty(after) > penalty(self), shorter, lost];
         let found = Harm::ALL.into_iter().zip(found);
         found.filter(|(_, it)| *it).map(|(harm, _)| harm).collect()
     }
@@ -799,6 +848,21 @@ fn digest(instalments: &[Instalment]) -> Digest {
 
 fn refusal(reject: &lending::Reject) -> MigrationRefusal {
     MigrationRefusal { code: reject.code().to_owned(), why: reject.to_string() }
+}
+
+/// The places at which two terms of a product differ.
+fn differences(place: &str, before: &Value, after: &Value, found: &mut BTreeSet<String>) {
+    let (Value::Object(before), Value::Object(after)) = (before, after) else {
+        if before != after {
+            found.insert(place.to_owned());
+        }
+        return;
+    };
+    let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    for key in keys {
+        let [before, after] = [before, after].map(|it| it.get(key).unwrap_or(&Value::Null));
+        differences(&format!("{place}.{key}"), before, after, found);
+    }
 }
 
 /// The loan is not the one in the table any more.

@@ -122,15 +122,16 @@ pub const CLAIMS: Table<PartyId> = Table::new("party-claim", |_| Vec::new());
 /// Applications, by borrower.
 pub const APPLICATIONS: Table<Application> =
     Table::new("application", |it| vec![("borrower", it.borrower.to_string())]);
-/// Loan contracts, by borrower; those on which something may be owed also by debtor, and by the
-/// line they were drawn on.
+/// Loan contracts, by borrower; those on which something may be owed also by debtor, by product,
+/// and by the line they were drawn on.
 pub const LOANS: Table<Loan> = Table::new("loan", |loan| {
     let borrower = loan.borrower.to_string();
     if matches!(loan.status, Status::Settled | Status::Sold) {
         return vec![("borrower", borrower)];
     }
     let line = loan.line.map(|it| ("line", it.to_string()));
-    let links = [("borrower", borrower.clone()), ("debtor", borrower)];
+    let product = loan.product.clone();
+    let links = [("borrower", borrower.clone()), ("debtor", borrower), ("product", product)];
     links.into_iter().chain(line).collect()
 });
 /// Applications for lines, by borrower.

@@ -4,14 +4,14 @@ use money::{Amount, Decimal};
 use product::{
     LoanProduct,
     kinds::instalment_loan::{Keep, Method},
-    schedule::RATE_MAX,
+    schedule::{RATE_MAX, annual_cost},
 };
 use stdx::Date;
 
 use crate::{
     Reject,
     day::{check_open, running},
-    disclosure::disclose,
+    disclosure::check_ceilings,
     fact::{Fact, RateReason, Rescheduling, What},
     life::{Life, add},
     loan::{Loan, Position, Status},
@@ -220,22 +220,23 @@ fn rescheduling(life: &Life<'_>, it: &Rescheduling) -> Result<(), Reject> {
 /// Refuses a higher rate at which the loan, had it been lent at it, would have cost more than it
 /// may.
 fn below_ceilings(life: &Life<'_>, rate: Decimal) -> Result<(), Reject> {
-    below_ceilings_under(life, life.rules.of(&life.loan)?, rate)
+    let loan = &*life.loan;
+    if rate <= loan.schedule.rate { Ok(()) } else { as_if_lent(life, life.rules.of(loan)?, rate) }
 }
 
-/// The same under a version of the product.
-fn below_ceilings_under(
-    life: &Life<'_>,
-    product: &LoanProduct,
-    rate: Decimal,
-) -> Result<(), Reject> {
+/// Refuses a rate and a version of the product at which the loan, had it been lent so with the fees
+/// that were kept back, would have cost more than it may.
+fn as_if_lent(life: &Life<'_>, product: &LoanProduct, rate: Decimal) -> Result<(), Reject> {
     let loan = &*life.loan;
-    if rate <= loan.schedule.rate || loan.terms.ceilings.is_empty() {
+    if loan.terms.ceilings.is_empty() {
         return Ok(());
     }
     let from = loan.disbursed_on.unwrap_or(loan.signed_on);
     let terms = product.schedule_terms(loan.principal, loan.term, from, rate);
-    disclose(product, life.rules.calendar, &terms, loan.term)?.check(&loan.terms.ceilings)
+    let plan = product.plan(&terms, loan.principal, loan.term, life.rules.calendar);
+    let plan = plan.map_err(Reject::ScheduleImpossible)?;
+    let cost = annual_cost(&terms, loan.principal - loan.upfront_fees, &plan);
+    check_ceilings(&loan.terms.ceilings, rate, cost.ok_or(Reject::AnnualCostImpossible)?.simple)
 }
 
 /// Whether another version may serve the loan. A fixed rate is that of the version, whatever was
@@ -253,7 +254,7 @@ fn migration(life: &Life<'_>, version: u32, rate: Decimal) -> Result<What, Rejec
     if !(Decimal::ZERO..=RATE_MAX).contains(&rate) {
         return Err(Reject::RateOutOfRange);
     }
-    below_ceilings_under(life, new, rate)?;
+    as_if_lent(life, new, rate)?;
     let (was, is) = (&old.terms().repayment, &new.terms().repayment);
     let bullet = |method| method == Method::Bullet;
     let same = old.currency() == new.currency()

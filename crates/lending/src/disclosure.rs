@@ -97,14 +97,27 @@ impl Disclosure {
     /// # Errors
     /// [`Reject::AboveCeiling`].
     pub fn check(&self, ceilings: &[Ceiling]) -> Result<(), Reject> {
-        ceilings.iter().try_for_each(|&Ceiling { at_most, of }| {
-            let cost = match of {
-                Measure::Rate => self.rate,
-                Measure::AllInCost => self.annual_cost_simple,
-            };
-            if cost <= at_most { Ok(()) } else { Err(Reject::AboveCeiling { at_most }) }
-        })
+        check_ceilings(ceilings, self.rate, self.annual_cost_simple)
     }
+}
+
+/// Refuses what costs more than it may: at a rate of a year, and with an annual cost of interest
+/// and fees together, simple.
+///
+/// # Errors
+/// [`Reject::AboveCeiling`].
+pub(crate) fn check_ceilings(
+    ceilings: &[Ceiling],
+    rate: Decimal,
+    all_in: Decimal,
+) -> Result<(), Reject> {
+    ceilings.iter().try_for_each(|&Ceiling { at_most, of }| {
+        let cost = match of {
+            Measure::Rate => rate,
+            Measure::AllInCost => all_in,
+        };
+        if cost <= at_most { Ok(()) } else { Err(Reject::AboveCeiling { at_most }) }
+    })
 }
 
 /// What must be told of a loan whose plan follows from `schedule`.

@@ -25,9 +25,9 @@ pub struct Dunning {
     /// The due date from which the loan has been past due; absent while it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Date>,
-    /// How many steps were taken since.
+    /// After how many days past due the last step came that was taken since; 0 before one was.
     #[serde(default)]
-    pub taken: usize,
+    pub taken: u32,
     /// The step to be taken next, when anything is due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Next>,
@@ -72,7 +72,8 @@ impl Dunning {
             (true, None) => (Some(oldest), 0),
             (false, _) => (None, 0),
         };
-        let next = steps.get(taken).and_then(|step| self.next(step, loan, position, oldest));
+        let step = following(steps, taken);
+        let next = step.and_then(|step| self.next(step, loan, position, oldest));
         Self { since, taken, next, reached }
     }
 
@@ -109,14 +110,14 @@ impl Dunning {
         day: Date,
     ) -> Result<Option<Self>, Reject> {
         let due = self.next.as_ref().filter(|next| next.on == day);
-        let Some((due, step)) = due.zip(steps.get(self.taken)) else { return Ok(None) };
+        let Some((due, step)) = due.zip(following(steps, self.taken)) else { return Ok(None) };
         if loan.status == Status::Active && position.through <= day {
             return Err(Reject::DayNotReached);
         }
         let mut after = Self { next: None, ..self.clone() };
         let days_past_due = position.days_past_due;
         if loan.status == Status::Active && days_past_due >= step.after {
-            after.taken = after.taken.saturating_add(1);
+            after.taken = step.after;
             after.reached.push(Reached { step: due.step.clone(), on: day, days_past_due });
             let kept = after.reached.len().saturating_sub(REACHED_MAX);
             after.reached.drain(..kept);
@@ -128,4 +129,10 @@ impl Dunning {
     pub fn step(&self) -> Option<&Reached> {
         self.reached.last().filter(|_| self.taken > 0)
     }
+}
+
+/// The first step after one that came at so many days past due: the product version may have
+/// changed since, and its steps with it.
+fn following(steps: &[DunningStep], taken: u32) -> Option<&DunningStep> {
+    steps.iter().find(|it| it.after > taken)
 }

@@ -1,5 +1,7 @@
 //! Moving loans to another version of their product: draft, table, approval, execution, rollback.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use bank::{
     migrations::{
@@ -45,9 +47,11 @@ struct NewMigration {
     /// The versions they are under now; all others when absent.
     #[serde(default)]
     from: Vec<u32>,
-    /// Which loans, at most 900; all active ones of those versions when absent.
+    /// Which loans, at most 900; the first 900 active ones of those versions when absent.
     #[serde(default)]
     contracts: Vec<Name>,
+    /// Of the active ones those after this loan: the `next` of the draft before.
+    after: Option<Name>,
 }
 
 /// The moving of loans to another version of their product (存量合同迁移).
@@ -74,6 +78,12 @@ struct MigrationBody {
     impossible: u32,
     /// How many borrowers are worse off in some way: look at these before approving.
     harmed: u32,
+    /// The clauses in which the versions differ, by their places in a product definition.
+    #[schema(example = json!(["terms.interest.rate"]))]
+    clauses: BTreeSet<String>,
+    /// When there are more loans than a migration takes: the last one that was looked at, to be
+    /// sent as `after` with the next draft. Null when there are not.
+    next: Option<Name>,
 }
 
 /// A loan before and after.
@@ -116,6 +126,8 @@ struct OutlookBody {
     penalty_rate: Option<String>,
     /// Days after a due date within which paying is not late.
     grace_days: u32,
+    /// Whether the loan may be settled before the last due date.
+    early_settlement: bool,
     /// How many there are.
     instalments: u32,
     /// When the next one is due.
@@ -154,7 +166,7 @@ struct ResultBody {
     became: &'static str,
     /// The number of the fact that moved it; null when it was refused.
     fact: Option<u32>,
-    /// Why it was refused.
+    /// Why it did not move, or could not move back.
     refused: Option<RefusalBody>,
 }
 
@@ -294,13 +306,13 @@ async fn roll_back(
 }
 
 fn asked(new: NewMigration) -> Result<DraftMigration, ApiError> {
-    let NewMigration { product, to, from, contracts } = new;
+    let NewMigration { product, to, from, contracts, after } = new;
     if from.len() > ITEMS_MAX || contracts.len() > ITEMS_MAX {
         let detail = format!("At most {ITEMS_MAX} at a time.");
         return Err(ApiError::malformed_body(Fault::at("", "too-many-items", detail)));
     }
     let loans = contracts.into_iter().map(Name::id).collect();
-    Ok(DraftMigration { product, to, from, loans })
+    Ok(DraftMigration { product, to, from, loans, after: after.map(Name::id) })
 }
 
 fn view(migrated: Migrated) -> MigrationBody {
@@ -316,6 +328,8 @@ fn view(migrated: Migrated) -> MigrationBody {
         contracts: it.loans,
         impossible: it.impossible,
         harmed: it.harmed,
+        clauses: it.clauses,
+        next: it.next.map(Into::into),
     }
 }
 
@@ -335,7 +349,7 @@ fn contract(line: MigrationLine) -> ContractBody {
         impossible: row.refused.map(refused),
         result: result.map(|it| {
             let (became, fact, why) = match it.became {
-                Became::Moved { fact } => ("moved", Some(fact), None),
+                Became::Moved { fact, stays } => ("moved", Some(fact), stays.map(refused)),
                 Became::Refused(why) => ("refused", None, Some(refused(why))),
                 Became::RolledBack { fact } => ("rolled-back", Some(fact), None),
             };
@@ -350,6 +364,7 @@ fn outlook(it: &Outlook, currency: Currency) -> OutlookBody {
         rate: it.rate.to_string(),
         penalty_rate: it.penalty_rate.map(|it| it.to_string()),
         grace_days: it.grace_days,
+        early_settlement: it.early_settlement,
         instalments: it.instalments,
         next_due: it.next_due.map(Day),
         next_total: major(it.next_total),

@@ -54,7 +54,7 @@ async fn a_payment_is_booked_late_and_taken_back() {
 }
 
 #[tokio::test]
-async fn a_loan_is_changed_by_who_approves() {
+async fn a_loan_is_changed_by_two() {
     let world = World::new().await;
     let keys = &world.home;
     world.publish(keys, &example("pay-in-3")).await;
@@ -68,15 +68,28 @@ async fn a_loan_is_changed_by_who_approves() {
     world.post(&keys.operator, &changes, extend.clone()).await.expect(403);
     let shown = world.post(&keys.operator, &format!("{changes}/preview"), extend.clone()).await;
     assert_eq!(shown.expect(200).get("/plan/0/due"), "2024-06-01");
-    world.post(&keys.approver, &changes, extend).await.expect(200);
+    let alone = world.post(&keys.approver, &changes, extend.clone()).await.expect(422);
+    assert_eq!(alone.get("/code"), "proposal-needed");
+    let proposals = format!("/v1/loans/{loan}/proposals");
+    let proposed = world.post(&keys.operator, &proposals, extend).await.expect(201).get("/id");
+    let approval = format!("/v1/proposals/{proposed}/approval");
+    world.post(&keys.approver, &approval, Value::Null).await.expect(200);
     let schedule = world.get(&keys.operator, &format!("/v1/loans/{loan}/schedule")).await;
     assert_eq!(schedule.get("/instalments/3/planned/due"), "2024-09-01");
     assert_eq!(schedule.get("/instalments/3/planned/principal"), "750.00");
 
     let bad = [
-        (json!({ "what": "rate-change", "rate": "4.5%" }), 400, "malformed-body"),
         (json!({ "what": "rate-change", "rate": "101" }), 422, "rate-out-of-range"),
         (json!({ "what": "interest-pause", "until": "2024-02-01" }), 422, "dates-not-in-order"),
+    ];
+    for (fact, status, code) in bad {
+        let reply = world.post(&keys.operator, &proposals, json!({ "fact": fact })).await;
+        assert_eq!(reply.expect(status).get("/code"), code);
+    }
+    let bad = [
+        (json!({ "what": "rate-change", "rate": "4.5%" }), 400, "malformed-body"),
+        (json!({ "what": "rate-change", "rate": "4.5" }), 422, "proposal-needed"),
+        (json!({ "what": "interest-pause", "until": "2024-06-01" }), 422, "proposal-needed"),
         (json!({ "what": "waiver", "interest": money("1.00") }), 422, "proposal-needed"),
         (json!({ "what": "charge-off" }), 422, "proposal-needed"),
         (json!({ "what": "write-off" }), 422, "proposal-needed"),

@@ -1,6 +1,9 @@
 //! Dunning: the next step is a timer of the loan, and what is past due is a work list.
 
+use std::sync::Arc;
+
 use lending::{Dunning, Outcome};
+use product::LoanProduct;
 use stdx::{Date, Id};
 use store::{Commit, Due, Page, Stored};
 
@@ -77,9 +80,12 @@ impl Found {
 
     /// Lets the dunning follow what becomes of the loan.
     pub(super) fn follow_dunning(&self, commit: &mut Commit, outcome: &Outcome) {
-        let steps = &self.product.terms().dunning;
         let loan = outcome.loan.as_ref().unwrap_or(&self.loan.record);
-        if let Some(position) = outcome.position.as_ref().filter(|_| !steps.is_empty()) {
+        let version = |it: &&Arc<LoanProduct>| it.definition().version == loan.version;
+        let product = self.others.iter().find(version).unwrap_or(&self.product);
+        let steps = &product.terms().dunning;
+        let follows = !steps.is_empty() || self.dunning.is_some();
+        if let Some(position) = outcome.position.as_ref().filter(|_| follows) {
             self.record_dunning(commit, &self.dunning().follow(steps, loan, position));
         }
     }

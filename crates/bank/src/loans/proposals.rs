@@ -1,7 +1,7 @@
 //! Proposals: what one person asks for and another lets happen, in the commit of its approval.
 
 use lending::{
-    Fact, History, Outcome, Status,
+    Fact, Outcome, Status,
     proposal::{
         Asked, Known, PROPOSALS_OPEN_MAX, Proposal, Reject, Shown, Stage, check_direct,
         check_direct_reversal,
@@ -272,14 +272,13 @@ impl Found {
     /// happens on the business date as it would have on the earlier one.
     fn carry_out(&self, facts: &[Fact], asked: &Asked) -> Result<Outcome, Refusal> {
         let (loan, position) = self.active()?;
-        let (rules, today) = (self.rules(), self.business_date());
-        let history = History { loan, position, facts, rules, today };
+        let today = self.business_date();
         Ok(match asked {
-            Asked::Reversal { number } => history.reverse(*number)?,
+            Asked::Reversal { number } => self.reversal(facts, *number)?,
             Asked::Fact { what, on } if *on == today || loan.status == Status::ChargedOff => {
-                lending::happen(loan, position, rules, what.clone(), today)?
+                lending::happen(loan, position, self.rules(), what.clone(), today)?
             }
-            Asked::Fact { what, on } => history.book_late(what.clone(), *on)?,
+            Asked::Fact { what, on } => self.history(facts)?.book_late(what.clone(), *on)?,
         })
     }
 }

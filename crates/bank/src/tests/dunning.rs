@@ -89,7 +89,7 @@ async fn a_payment_that_is_taken_back_brings_the_timer_back() {
     assert_eq!(reached, expected.map(|(step, on)| (step.to_owned(), on)));
     // Later due dates for what is not due leave what is due late.
     let what = What::InterestPause { until: day(3, 10) };
-    world.give(Role::Approver, "pause", &Command::Change(loan, what)).await.unwrap();
+    world.agreed("pause", loan, what, None).await.unwrap();
     assert!(world.dunning(loan).await.since.is_some());
     world.check().await;
 }

@@ -86,7 +86,7 @@ async fn every_transfer_of_a_loan_is_explained() {
     happens(&world, "late", loan, late, Some(day(2, 3))).await;
     world.close_until(day(3, 1)).await;
     let pause = What::InterestPause { until: day(3, 8) };
-    happens(&world, "pause", loan, pause, None).await;
+    world.agreed("pause", loan, pause, None).await.unwrap();
     world.close_until(day(3, 12)).await;
     world.ok("pay", Command::Repay(loan, 500_00)).await;
     // Taken back, and the same day something else happened.

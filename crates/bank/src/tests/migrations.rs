@@ -11,10 +11,7 @@ use super::{
 };
 use crate::{
     Call, PAGE_MAX, Refusal, Role,
-    loans::{
-        Happening, LoanState,
-        proposals::{Propose, Proposed},
-    },
+    loans::LoanState,
     migrations::{
         Became, DraftMigration, Harm, Migrated, MigrationLine, MigrationRun, MigrationStatus,
     },
@@ -23,6 +20,14 @@ use crate::{
 
 fn day(month: i8, day: i8) -> Date {
     jiff::civil::date(2025, month, day)
+}
+
+impl DraftMigration {
+    /// Of all loans.
+    fn of(product: &str, to: u32) -> Self {
+        let (from, loans, after) = (Vec::new(), Vec::new(), None);
+        Self { product: product.to_owned(), to, from, loans, after }
+    }
 }
 
 impl World {
@@ -37,11 +42,12 @@ impl World {
         let third = LOAN.replace("version: 1", "version: 3").replace("rate: 0.12", "rate: 0.24");
         let third =
             third.replace("rate: 0.18", "rate: 0.20").replace("grace_days: 3", "grace_days: 1");
+        let third = third.replace("allowed: true, fee: outstanding * 0.01", "allowed: false");
         self.publish("loan", 3, &third).await;
     }
 
     async fn draft_move(&self, key: &str, to: u32, loans: Vec<LoanId>) -> Migrated {
-        let draft = DraftMigration { product: "loan".to_owned(), to, from: Vec::new(), loans };
+        let draft = DraftMigration { loans, ..DraftMigration::of("loan", to) };
         let call = self.key_of(Role::Operator, key);
         self.bank.draft_migration(&call, &draft).await.unwrap().answer
     }
@@ -62,14 +68,6 @@ impl World {
 
     async fn table_line(&self, id: MigrationId, loan: LoanId) -> MigrationLine {
         self.table(id).await.into_iter().find(|it| it.row.loan == loan).unwrap()
-    }
-
-    async fn change_by_two(&self, key: &str, loan: LoanId, what: What, on: Option<Date>) {
-        let happening = Happening { what, currency: None, on };
-        let propose = Command::Propose(loan, Propose::Fact(happening));
-        let proposed: Proposed = self.answer(&format!("{key}?"), propose).await;
-        let approve = Command::ApproveProposal(proposed.proposal);
-        self.give(Role::Approver, key, &approve).await.unwrap();
     }
 }
 
@@ -127,7 +125,7 @@ async fn loans_are_moved_and_moved_back() {
         let [moved] = &moves[..] else { panic!("{moves:?}") };
         assert_eq!((moved.on, moved.booked_on), (day(2, 10), day(2, 14)));
         let line = world.table_line(id, loan).await;
-        assert_eq!(line.result.unwrap().became, Became::Moved { fact: moved.number });
+        assert_eq!(line.result.unwrap().became, Became::Moved { fact: moved.number, stays: None });
         let now = world.loan(loan).await.loan;
         assert_eq!((now.version, now.signed_version()), (2, 1));
         let rest: Amount = now.plan[1..].iter().map(|it| it.total()).sum();
@@ -174,19 +172,29 @@ async fn what_changed_since_the_draft_stays_and_what_harms_is_told() {
     world.close_until(day(1, 20)).await;
     let Migrated { id, migration } = world.draft_move("draft", 3, vec![lost, same, changed]).await;
     assert_eq!(migration.harmed, 3);
+    let clauses: Vec<_> = migration.clauses.iter().map(|it| &**it).collect();
+    assert_eq!(
+        clauses,
+        [
+            "terms.early_settlement.allowed",
+            "terms.early_settlement.fee",
+            "terms.interest.rate",
+            "terms.penalty.grace_days",
+            "terms.penalty.rate",
+        ]
+    );
     let harms = world.table_line(id, same).await.row.harms;
     assert_eq!(harms, Harm::ALL);
     world.approve_move(id).await;
     let rate = Decimal::new(5, 2);
-    world
-        .change_by_two("rate", changed, What::RateChange { rate, reason: RateReason::Agreed }, None)
-        .await;
-    world.change_by_two("lost", lost, What::ChargeOff, None).await;
+    let lower = What::RateChange { rate, reason: RateReason::Agreed };
+    world.agreed("rate", changed, lower, None).await.unwrap();
+    world.agreed("lost", lost, What::ChargeOff, None).await.unwrap();
     // Another rate before the day of the move leads to another plan; a day that is over does not.
     world.close_until(day(1, 23)).await;
     let what = What::InterestPause { until: day(1, 19) };
     let on = Some(day(1, 16));
-    world.change_by_two("pause", changed, what, on).await;
+    world.agreed("pause", changed, what, on).await.unwrap();
     let run = world.carry_out_move("go", id).await.unwrap();
     assert_eq!((run.status, run.moved, run.refused), (MigrationStatus::Executed, 1, 2));
     let why = |line: MigrationLine| match line.result.unwrap().became {
@@ -202,13 +210,61 @@ async fn what_changed_since_the_draft_stays_and_what_harms_is_told() {
     world.close_until(day(2, 6)).await;
     assert!(world.position(same).await.due().penalty.is_positive());
     let waived = Owed { penalty: world.position(same).await.due().penalty, ..Owed::default() };
-    world.change_by_two("waive", same, What::Waiver { waived }, None).await;
+    world.agreed("waive", same, What::Waiver { waived }, None).await.unwrap();
     // Charged off meanwhile, it cannot go back, and the migration says so.
-    world.change_by_two("lost too", same, What::ChargeOff, None).await;
+    world.agreed("lost too", same, What::ChargeOff, None).await.unwrap();
     let call = world.key_of(Role::Approver, "back");
     let back = world.bank.roll_back_migration(&call, id).await.unwrap().answer;
     assert_eq!((back.status, back.moved, back.rolled_back), (MigrationStatus::Executed, 1, 0));
     assert_eq!(world.loan(same).await.loan.status, Status::ChargedOff);
+    let Became::Moved { stays: Some(why), .. } =
+        world.table_line(id, same).await.result.unwrap().became
+    else {
+        panic!("it stays");
+    };
+    assert_eq!(why.code, "not-active");
+}
+
+/// What was asked of a borrower on a due date does not change afterwards, and a move goes back with
+/// its migration alone.
+#[tokio::test]
+async fn nothing_moves_once_an_instalment_became_due() {
+    let world = World::new().await;
+    let party = world.person(1).await;
+    let early = world.lend("early", party, 6_000_00, 6).await;
+    let late = world.lend("late", party, 6_000_00, 6).await;
+    world.more_versions().await;
+    world.close_until(day(1, 20)).await;
+    let Migrated { id, .. } = world.draft_move("late", 3, vec![late]).await;
+    world.approve_move(id).await;
+    // The next draft goes on behind the loan where one stopped.
+    let call = world.key_of(Role::Operator, "rest");
+    let rest = DraftMigration { after: Some(early), ..DraftMigration::of("loan", 3) };
+    let rest = world.bank.draft_migration(&call, &rest).await.unwrap().answer;
+    assert_eq!((rest.migration.loans, rest.migration.next), (1, None));
+    assert_eq!(world.table(rest.id).await[0].row.loan, late);
+    let Migrated { id: first, .. } = world.draft_move("early", 3, vec![early]).await;
+    world.approve_move(first).await;
+    assert_eq!(world.carry_out_move("go early", first).await.unwrap().moved, 1);
+
+    world.close_until(day(2, 6)).await;
+    let due = world.position(late).await.due().total().minor();
+    world.ok("paid", Command::Repay(late, due)).await;
+    let run = world.carry_out_move("go late", id).await.unwrap();
+    assert_eq!((run.moved, run.refused), (0, 1));
+    let Became::Refused(why) = world.table_line(id, late).await.result.unwrap().became else {
+        panic!("it stays");
+    };
+    assert_eq!(why.code, "changed");
+    assert_eq!(world.position(late).await.due().total(), Amount::ZERO);
+
+    let fact = Command::ReverseFact(early, 1);
+    let refused = world.give(Role::Approver, "alone", &fact).await.unwrap_err();
+    assert_eq!(refused, Refusal::Lending(Reject::NotReversible));
+    let call = world.key_of(Role::Approver, "back");
+    let back = world.bank.roll_back_migration(&call, first).await.unwrap().answer;
+    assert_eq!((back.status, back.rolled_back), (MigrationStatus::RolledBack, 1));
+    world.check().await;
 }
 
 #[tokio::test]
@@ -217,8 +273,7 @@ async fn a_migration_is_for_two_and_for_loans_that_can_move() {
     let party = world.person(1).await;
     let loan = world.lend("a", party, 6_000_00, 6).await;
     world.more_versions().await;
-    let draft =
-        |to, loans| DraftMigration { product: "loan".to_owned(), to, from: Vec::new(), loans };
+    let draft = |to, loans| DraftMigration { loans, ..DraftMigration::of("loan", to) };
     let call = world.key_of(Role::Operator, "none");
     let none = DraftMigration { from: vec![3], ..draft(2, Vec::new()) };
     let none = world.bank.draft_migration(&call, &none).await.unwrap_err();

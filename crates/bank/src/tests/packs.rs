@@ -9,7 +9,7 @@ use super::{
     deposits::NEST,
     world::{FIRST, LOAN, PURSE, World},
 };
-use crate::{Refusal, Role, loans::Happening, packs, products::Step};
+use crate::{Refusal, Role, packs, products::Step};
 
 /// 10.95 % a year and a penalty of 16.425 % on drawings.
 const LINE: &str = include_str!("../../../../examples/products/revolving-credit.yaml");
@@ -86,9 +86,7 @@ async fn what_costs_more_than_it_may_is_not_published_offered_or_agreed() {
     let change = async |key: &str, rate: &str| {
         let (rate, reason) = (rate.parse().unwrap(), RateReason::Agreed);
         let what = What::RateChange { rate, reason };
-        let call = world.call(Role::Approver, key, &Command::ClosePeriod(FIRST));
-        let happening = Happening { what, currency: None, on: None };
-        world.bank.loan_happens(&call, loan, &happening).await.map(|_| ())
+        world.agreed(key, loan, what, None).await
     };
     let reject = Refusal::Lending(Reject::AboveCeiling { at_most: "0.1240".parse().unwrap() });
     assert_eq!(change("up", "0.1241").await, Err(reject));

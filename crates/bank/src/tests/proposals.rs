@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ledger::Side;
 use lending::{
     Owed, Status, What,
-    fact::RateReason,
+    fact::{RateReason, Rescheduling, ReschedulingKind},
     proposal::{PROPOSAL_DAYS, PROPOSALS_OPEN_MAX, Reject, Stage},
 };
 use money::{Amount, Decimal};
@@ -17,7 +17,7 @@ use super::{
     world::{FIRST, LOAN, World},
 };
 use crate::{
-    Call, Caller, Refusal, Role,
+    Call, Caller, Refusal, Right, Role,
     loans::{
         Happening, LoanMoved,
         proposals::{ProposalEnded, Propose, Proposed},
@@ -37,6 +37,10 @@ fn day(month: i8, day: i8) -> Date {
     jiff::civil::date(2025, month, day)
 }
 
+fn later(day: Date, days: i32) -> Date {
+    day.checked_add(jiff::Span::new().days(days)).unwrap()
+}
+
 impl World {
     async fn proposed(&self, key: &str, command: Command) -> ProposalId {
         self.answer::<Proposed>(key, command).await.proposal
@@ -44,6 +48,19 @@ impl World {
 
     async fn approve(&self, key: &str, id: ProposalId) -> Given {
         self.give(Role::Approver, key, &Command::ApproveProposal(id)).await
+    }
+
+    /// What one person proposes and another approves.
+    pub(super) async fn agreed(
+        &self,
+        key: &str,
+        loan: LoanId,
+        what: What,
+        on: Option<Date>,
+    ) -> Result<(), Refusal> {
+        let proposal = self.give(Role::Operator, &format!("{key}?"), &asks(loan, what, on)).await?;
+        let Proposed { proposal, .. } = serde_json::from_str(&proposal.0).unwrap();
+        self.approve(key, proposal).await.map(|_| ())
     }
 
     async fn stage(&self, id: ProposalId) -> Stage {
@@ -218,7 +235,15 @@ async fn a_product_says_what_needs_two() {
 }
 
 /// What gives something up, by the event that tells of it.
-const GIVEN_UP: [&str; 4] = ["debt-waived", "loan-charged-off", "loan-written-off", "loan-sold"];
+const GIVEN_UP: [&str; 7] = [
+    "rate-changed",
+    "interest-paused",
+    "loan-rescheduled",
+    "debt-waived",
+    "loan-charged-off",
+    "loan-written-off",
+    "loan-sold",
+];
 
 /// Whoever tries whatever: nothing is given up by one person.
 #[tokio::test]
@@ -240,17 +265,30 @@ async fn nobody_gives_money_up_alone() {
             let due = world.position(loan).await.due();
             let principal = due.principal.min(yuan(1_00).amount);
             let lost = world.loan(loan).await.loan.status == Status::ChargedOff;
-            let what = match prng.below(8) {
+            let today = world.today().await;
+            let what = match prng.below(12) {
                 0 | 1 => What::ChargeOff,
                 2 => What::WriteOff,
                 _ if lost => What::WriteOff,
                 3 => What::Sale { price: yuan(1_00).amount },
+                4 => What::RateChange { rate: Decimal::ZERO, reason: RateReason::Agreed },
+                5 => What::InterestPause { until: later(today, 9) },
+                6 => What::Rescheduling(Rescheduling {
+                    kind: ReschedulingKind::Extension,
+                    due: vec![later(today, 60), later(today, 90)],
+                    rate: Some(Decimal::ZERO),
+                    capitalise: false,
+                    distressed: prng.chance(50),
+                }),
                 _ => What::Waiver { waived: Owed { principal, ..Owed::default() } },
             };
             let proposal = (!proposals.is_empty()).then(|| *prng.pick(&proposals));
+            // Also from the first day on, as if nothing had ever been agreed.
+            let on = prng.chance(30).then_some(FIRST);
             let command = match (prng.below(8), proposal) {
-                (0 | 1, _) => Command::Change(loan, what),
-                (2 | 3, _) => asks(loan, what, None),
+                (0, _) => Command::Change(loan, what),
+                (1, _) => Command::Happen(loan, Happening { what, currency: None, on }),
+                (2 | 3, _) => asks(loan, what, on),
                 (4, _) => Command::Repay(loan, 1_00),
                 (5, _) => Command::CloseDate(world.today().await),
                 (_, Some(id)) => Command::ApproveProposal(id),
@@ -258,10 +296,11 @@ async fn nobody_gives_money_up_alone() {
             };
             // A person may hold the keys of both roles.
             let (actor, key) = (*prng.pick(&["ana", "ben", "cleo"]), format!("step/{step}"));
-            let role = if command.right() == crate::Right::Approve {
-                Role::Approver
-            } else {
-                Role::Operator
+            let approves = command.right() == Right::Approve;
+            let role = match command {
+                Command::Happen(..) => Role::Approver,
+                _ if approves => Role::Approver,
+                _ => Role::Operator,
             };
             if let Ok((answer, _)) = world.by(actor, role, &key, &command).await
                 && matches!(command, Command::Propose(..))

@@ -7,7 +7,11 @@ use product::kinds::instalment_loan::{Method, Penalty, PenaltyBase};
 use stdx::{Date, table};
 
 use super::life::{Life, Setup, cny, date};
-use crate::{Event, Reject, Status, What, fact::RateReason};
+use crate::{
+    Event, Reject, Status, What,
+    fact::RateReason,
+    loan::{Ceiling, Measure},
+};
 
 /// The usual loan, with other versions of its product.
 fn loan(versions: &[Setup]) -> Life {
@@ -124,6 +128,25 @@ fn what_cannot_change_under_a_contract_is_refused() {
     assert_eq!(life.book(to(4), date("2024-12-31")), Err(Reject::BeforeDisbursal));
     life.happen(What::ChargeOff).unwrap();
     assert_eq!(life.happen(to(4)), Err(Reject::NotActive));
+}
+
+/// 1,200.00 over three months at 12 % costs 12 % a year, and with 3.00 at each instalment 16.47 %:
+/// the least rate at which the payments of 411.03 are worth 1,200.00.
+#[test]
+fn another_version_may_not_cost_more_than_the_contract_may() {
+    let dearer = Setup { fee: cny("3.00"), ..Setup::usual() };
+    let kept_back = Setup { disbursal_fee: cny("100.00"), ..Setup::usual() };
+    let lower = Setup { rate: Decimal::new(9, 2), fee: cny("3.00"), ..Setup::usual() };
+    let mut life = loan(&[dearer, kept_back, lower]);
+    let at_most = Decimal::new(16, 2);
+    life.loan.terms.ceilings.push(Ceiling { at_most, of: Measure::AllInCost });
+    life.close_to(date("2025-01-20"));
+    let refused = Err(Reject::AboveCeiling { at_most });
+    assert_eq!(life.happen(to(2)).map(|_| ()), refused, "by fees alone");
+    // What was kept back was kept back under the first version.
+    life.happen(to(3)).unwrap();
+    life.happen(to(4)).unwrap();
+    assert_eq!(life.loan.terms.ceilings.len(), 1);
 }
 
 /// A move that is booked late is what it would have been in time.

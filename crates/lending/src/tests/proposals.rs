@@ -102,7 +102,7 @@ fn nobody_approves_alone_and_nothing_is_decided_twice() {
 }
 
 #[test]
-fn what_gives_something_up_needs_two_unless_the_product_says_otherwise() {
+fn what_changes_the_agreement_needs_two_unless_the_product_says_otherwise() {
     let rescheduling = |distressed| {
         let (kind, due) = (ReschedulingKind::Extension, vec![date("2025-06-01")]);
         let (rate, capitalise) = (None, false);
@@ -110,9 +110,9 @@ fn what_gives_something_up_needs_two_unless_the_product_says_otherwise() {
     };
     let rate = Decimal::ZERO;
     let all = [
-        (What::RateChange { rate, reason: RateReason::Agreed }, false),
-        (What::InterestPause { until: date("2025-06-01") }, false),
-        (rescheduling(false), false),
+        (What::RateChange { rate, reason: RateReason::Agreed }, true),
+        (What::InterestPause { until: date("2025-06-01") }, true),
+        (rescheduling(false), true),
         (rescheduling(true), true),
         (What::Waiver { waived: Owed::default() }, true),
         (What::ChargeOff, true),

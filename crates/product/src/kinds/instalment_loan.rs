@@ -566,10 +566,19 @@ pub enum Change {
     Reversal,
 }
 
-/// What gives something up.
+/// Whatever changes what was agreed, or gives something up: all but what is taken back.
 fn four_eyes_default() -> BTreeSet<Change> {
     use Change as C;
-    BTreeSet::from([C::DistressedRescheduling, C::Waiver, C::ChargeOff, C::WriteOff, C::Sale])
+    BTreeSet::from([
+        C::RateChange,
+        C::InterestPause,
+        C::Rescheduling,
+        C::DistressedRescheduling,
+        C::Waiver,
+        C::ChargeOff,
+        C::WriteOff,
+        C::Sale,
+    ])
 }
 
 fn is_four_eyes_default(changes: &BTreeSet<Change>) -> bool {

@@ -45,7 +45,9 @@ impl History<'_> {
     ///
     /// # Errors
     /// [`Reject::BeforeDisbursal`], [`Reject::InTheFuture`], [`Reject::TooLate`]; what kept it from
-    /// happening on that day; [`Reject::HistoryDiffers`].
+    /// happening on that day; [`Reject::MoreThanPrepaid`] and [`Reject::MoreThanSubsidy`] when it
+    /// would leave less than was given back, or paid by a third party, after it;
+    /// [`Reject::HistoryDiffers`].
     pub fn book_late(&self, what: What, on: Date) -> Result<Outcome, Reject> {
         self.check_date(on)?;
         let number = self.position.facts;
@@ -65,9 +67,10 @@ impl History<'_> {
     ///
     /// # Errors
     /// [`Reject::NoSuchFact`], [`Reject::AlreadyReversed`], [`Reject::NotReversible`];
-    /// [`Reject::NotActive`] once the loan was charged off, written off or sold;
-    /// [`Reject::OthersFollow`] for a migration, while a later one or a rate that was taken anew
-    /// under it stands; [`Reject::HistoryDiffers`].
+    /// [`Reject::NotActive`] once the loan was written off or sold, and for what happened before
+    /// it was charged off; [`Reject::OthersFollow`] for a migration, while a later one or a rate
+    /// that was taken anew under it stands; [`Reject::MoreThanPrepaid`] and
+    /// [`Reject::MoreThanSubsidy`] as for [`History::book_late`]; [`Reject::HistoryDiffers`].
     pub fn reverse(&self, number: u32) -> Result<Outcome, Reject> {
         let fact = self.facts.iter().find(|it| it.number == number).ok_or(Reject::NoSuchFact)?;
         if fact.reversed_on.is_some() {
@@ -76,7 +79,12 @@ impl History<'_> {
         if !fact.what.is_reversible() {
             return Err(Reject::NotReversible);
         }
-        if !matches!(self.loan.status, Status::Active | Status::Settled) {
+        let open = match self.loan.status {
+            Status::Active | Status::Settled => true,
+            Status::ChargedOff => self.is_recovery(fact),
+            Status::Signed | Status::WrittenOff | Status::Sold => false,
+        };
+        if !open {
             return Err(Reject::NotActive);
         }
         if matches!(fact.what, What::Migration { .. }) && self.is_followed(fact) {
@@ -86,6 +94,12 @@ impl History<'_> {
         let facts: Vec<_> = self.facts.iter().filter(|it| it.number != number).collect();
         let after = fold(self.loan, &facts, self.rules, self.today)?;
         self.correct(after, fact)
+    }
+
+    /// Whether a fact came after the charge-off, and so changes nothing of what was lost.
+    fn is_recovery(&self, fact: &Fact) -> bool {
+        let lost = self.facts.iter().find(|it| it.what == What::ChargeOff);
+        lost.is_some_and(|lost| (lost.on, lost.number) < (fact.on, fact.number))
     }
 
     /// Whether something was decided by the version a migration moved the loan to.

@@ -2,7 +2,8 @@
 //!
 //! Every command, every close of a day and every replay goes through [`Life`]. It does not ask
 //! whether something may happen: that is decided before, in [`crate::decision`]. So a fact that was
-//! booked when it was allowed can be told again after another one was taken back before it.
+//! booked when it was allowed can be told again after another one was taken back before it. Only
+//! money that moved for good is refused when nothing is left that it could have been moved of.
 //!
 //! Days are closed up to a day at once. What a day books follows from the first day of the
 //! instalment, not from the day before, so closing a month in one step books what thirty steps
@@ -110,18 +111,9 @@ impl<'l> Life<'l> {
             What::Repayment { amount } => self.paid(*amount),
             What::Prepayment { amount, fee, keep } => self.paid_early(*amount, *fee, *keep),
             What::Settlement { amount, fee } => self.paid_off(*amount, *fee),
-            What::Refund { amount } => {
-                self.refunded(*amount);
-                Ok(())
-            }
-            What::Subsidy { amount } => {
-                self.subsidised(*amount);
-                Ok(())
-            }
-            What::ThirdPartyFee { amount } => {
-                self.fee_received(*amount);
-                Ok(())
-            }
+            What::Refund { amount } => self.refunded(*amount),
+            What::Subsidy { amount } => self.subsidised(*amount),
+            What::ThirdPartyFee { amount } => self.fee_received(*amount),
             What::RateChange { rate, .. } => {
                 self.outcome.events.push(Event::RateChanged { on, rate: *rate });
                 renew(self, |terms| (terms.rate, terms.level) = (*rate, None))
@@ -243,25 +235,25 @@ impl<'l> Life<'l> {
         Ok(())
     }
 
-    fn refunded(&mut self, amount: Amount) {
-        let amount = amount.min(self.position.prepaid);
-        self.position.prepaid -= amount;
+    fn refunded(&mut self, amount: Amount) -> Result<(), Reject> {
+        take(&mut self.position.prepaid, amount, Reject::MoreThanPrepaid)?;
         self.outcome.book("refund", vec![("prepaid", amount)]);
         self.outcome.events.push(Event::PrepaymentRefunded { on: self.today(), amount });
+        Ok(())
     }
 
-    fn subsidised(&mut self, amount: Amount) {
-        let amount = amount.min(self.position.subsidy_due);
-        self.position.subsidy_due -= amount;
+    fn subsidised(&mut self, amount: Amount) -> Result<(), Reject> {
+        take(&mut self.position.subsidy_due, amount, Reject::MoreThanSubsidy)?;
         self.outcome.book("subsidy-received", vec![("subsidy", amount)]);
         self.outcome.events.push(Event::SubsidyReceived { on: self.today(), amount });
+        Ok(())
     }
 
-    fn fee_received(&mut self, amount: Amount) {
-        let amount = amount.min(self.position.third_party_fees);
-        self.position.third_party_fees -= amount;
+    fn fee_received(&mut self, amount: Amount) -> Result<(), Reject> {
+        take(&mut self.position.third_party_fees, amount, Reject::MoreThanSubsidy)?;
         self.outcome.book("subsidy-received", vec![("fee", amount)]);
         self.outcome.events.push(Event::ThirdPartyFeeReceived { on: self.today(), amount });
+        Ok(())
     }
 
     fn rescheduled(&mut self, it: &Rescheduling) -> Result<(), Reject> {
@@ -556,6 +548,16 @@ fn parts(slice: Slice) -> (bool, Component) {
         Slice::DueInterest => (false, Component::Interest),
         Slice::DuePrincipal => (false, Component::Principal),
     }
+}
+
+/// Takes money that moved from what it was moved of. Less than moved is never booked: a history in
+/// which so much was not there is refused.
+fn take(from: &mut Amount, amount: Amount, short: Reject) -> Result<(), Reject> {
+    if amount > *from {
+        return Err(short);
+    }
+    *from -= amount;
+    Ok(())
 }
 
 pub(crate) fn add(one: Amount, other: Amount) -> Result<Amount, Reject> {

@@ -21,7 +21,7 @@ use crate::{
 pub(super) fn anything(life: &Life, prng: &mut Prng) -> What {
     let due = life.position.due().total();
     let pay = |amount| What::Repayment { amount };
-    match prng.below(11) {
+    match prng.below(12) {
         0..=2 if due.is_positive() => pay(due),
         3 if due.is_positive() => pay(fen(1) + amount(prng, due.minor())),
         4 => pay(fen(1) + amount(prng, life.loan.principal.minor())),
@@ -47,6 +47,9 @@ pub(super) fn anything(life: &Life, prng: &mut Prng) -> What {
             })
         }
         9 => What::Migration { version: 1 + number(prng, 3), rate: Decimal::ZERO },
+        10 if life.position.prepaid.is_positive() => {
+            What::Refund { amount: fen(1) + amount(prng, life.position.prepaid.minor()) }
+        }
         _ => {
             let Owed { penalty, interest, .. } = life.position.due();
             What::Waiver { waived: Owed { penalty, interest, ..Owed::default() } }
@@ -155,6 +158,96 @@ fn what_is_taken_back_has_not_happened() {
         reversed += 1;
     }
     assert!(reversed > 80, "{reversed}");
+}
+
+/// Whatever is taken back or booked late, money that moved stays booked, which every audit of a
+/// life looks at; else nothing changes.
+#[test]
+fn money_that_left_stays_booked() {
+    let (mut changed, mut short) = (0, 0);
+    for seed in 0..400 {
+        let Some((mut life, setup, mut prng)) = lived(seed, "money") else { continue };
+        let first = life.facts.iter().any(|it| matches!(it.what, What::Refund { .. }));
+        for _ in 0..4 {
+            let before = life.clone();
+            let done = if prng.chance(60) {
+                let facts = life.facts.len() as u64;
+                life.reverse(number(&mut prng, facts))
+            } else {
+                let what = anything(&life, &mut prng);
+                let days = (life.today - setup.on).get_days();
+                let back = number(&mut prng, u64::try_from(days).unwrap() + 1);
+                life.book(what, later(setup.on, back))
+            };
+            match done {
+                Ok(()) => changed += 1,
+                Err(reject) => {
+                    short += i32::from(first && reject == Reject::MoreThanPrepaid);
+                    assert_eq!((&life.loan, &life.position), (&before.loan, &before.position));
+                    assert_eq!((&life.facts, &life.books), (&before.facts, &before.books));
+                }
+            }
+        }
+        life.assert_follows_from_facts();
+    }
+    assert!(changed > 300 && short > 5, "{changed} {short}");
+}
+
+/// 500.00 paid ahead leave 91.97 once the first instalment is paid of it. They are given back, so
+/// the payment can be taken back no more, nor can it be booked that the instalment was paid of
+/// other money and the rest was given back before.
+#[test]
+fn what_was_given_back_holds_the_payment_it_came_from() {
+    let mut life = Life::new(&Setup::usual()).unwrap();
+    life.close_to(date("2025-01-10"));
+    life.pay(cny("500.00")).unwrap();
+    life.close_to(date("2025-02-10"));
+    life.happen(What::Refund { amount: cny("91.97") }).unwrap();
+    life.close_to(date("2025-02-20"));
+    let before = life.clone();
+    assert_eq!(life.reverse(1), Err(Reject::MoreThanPrepaid));
+    let earlier = What::Refund { amount: cny("0.01") };
+    assert_eq!(life.book(earlier, date("2025-02-05")), Err(Reject::MoreThanPrepaid));
+    assert_eq!((&life.position, &life.facts), (&before.position, &before.facts));
+    assert_eq!(life.received(), cny("408.03"));
+    life.assert_follows_from_facts();
+}
+
+/// What a shop paid of its fee is not paid again on an earlier day.
+#[test]
+fn a_fee_of_a_third_party_is_received_once() {
+    let setup = Setup { third_party_fee: cny("5.00"), ..Setup::usual() };
+    let mut life = Life::new(&setup).unwrap();
+    life.close_to(date("2025-01-20"));
+    let pay = || What::ThirdPartyFee { amount: cny("5.00") };
+    life.happen(pay()).unwrap();
+    assert_eq!(life.book(pay(), date("2025-01-10")), Err(Reject::MoreThanSubsidy));
+    life.reverse(1).unwrap();
+    life.book(pay(), date("2025-01-10")).unwrap();
+    assert_eq!(life.received(), cny("5.00"));
+}
+
+#[test]
+fn a_recovery_can_bounce() {
+    let mut life = Life::new(&Setup::usual()).unwrap();
+    life.close_to(date("2025-02-20"));
+    life.pay(cny("8.00")).unwrap();
+    life.happen(What::ChargeOff).unwrap();
+    let owed = life.balance("7002");
+    life.close_to(date("2025-03-10"));
+    life.pay(cny("300.00")).unwrap();
+    life.pay(cny("20.00")).unwrap();
+    life.close_to(date("2025-03-12"));
+    assert_eq!(life.reverse(1), Err(Reject::NotActive), "before the charge-off");
+    life.reverse(3).unwrap();
+    assert_eq!((life.loan.status, life.received()), (Status::ChargedOff, cny("28.00")));
+    assert_eq!(
+        (life.balance("7002"), life.balance("1304.02")),
+        (owed - cny("20.00"), owed - cny("20.00"))
+    );
+    life.assert_follows_from_facts();
+    life.happen(What::WriteOff).unwrap();
+    assert_eq!(life.reverse(4), Err(Reject::NotActive), "after the write-off");
 }
 
 /// Whatever was paid under the other version, once the loan is moved back it was never moved.

@@ -359,6 +359,12 @@ impl Life {
         books.retain(|_, balance| !balance.is_zero());
     }
 
+    /// Money that moved and was not taken back.
+    fn moved(&self) -> Amount {
+        let standing = self.facts.iter().filter(|it| it.reversed_on.is_none());
+        standing.map(|it| money(&it.what)).sum()
+    }
+
     fn audit(&self) {
         let position = &self.position;
         let Owed { penalty, fee, interest, principal } = position.due();
@@ -379,6 +385,7 @@ impl Life {
             ("7001", on(active && position.suspended, interest + penalty)),
             ("7002", on(charged_off, all)),
             ("1221.09", Amount::ZERO),
+            ("1003", self.moved()),
         ];
         for (code, amount) in expected {
             assert_eq!(self.balance(code), amount, "{code} {position:?}");
@@ -390,6 +397,15 @@ impl Life {
             assert!(position.open.is_empty() && position.principal.is_zero(), "{position:?}");
             assert_eq!(position.days_past_due, 0);
         }
+    }
+}
+
+/// The money a fact brought in; what left is negative.
+fn money(what: &What) -> Amount {
+    match what {
+        What::Disbursal { principal, fees, .. } => *fees - *principal,
+        What::Drawing { principal: amount } | What::Refund { amount } => Amount::ZERO - *amount,
+        other => other.amount(),
     }
 }
 

@@ -523,12 +523,14 @@ class Life:
         self.open, self.earned, self.plan = [Due(self.today, owed)], Fraction(0), []
 
     def refund(self, amount, _):
-        amount = min(amount, self.prepaid)
+        if amount > self.prepaid:
+            raise Refused("more-than-prepaid")
         self.prepaid -= amount
         self.post("2241.01", "1003", amount)
 
     def third_party_fee(self, amount, _):
-        amount = min(amount, self.shop_owes)
+        if amount > self.shop_owes:
+            raise Refused("more-than-subsidy")
         self.shop_owes -= amount
         self.post("1003", "1221.02", amount)
 
@@ -677,7 +679,9 @@ class Told:
         on, number, fact, _ = self.facts[which[0]]
         if fact[0] in ("drawing", "refund", "charge-off", "write-off", "sale"):
             raise Refused("not-reversible")
-        if self.life.status not in ("active", "settled"):
+        lost = [it[:2] for it in standing if it[2][0] == "charge-off"]
+        recovery = self.life.status == "charged-off" and (on, number) > lost[0]
+        if self.life.status not in ("active", "settled") and not recovery:
             raise Refused("not-active")
         left = [it for it in standing if it[3] != index]
         self.life = self.fold(left, self.business_date)

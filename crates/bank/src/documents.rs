@@ -114,8 +114,7 @@ impl Bank {
         let instalments =
             last.map_or(Vec::new(), |position| view::instalments(loan, Some(position)));
         let instalments = instalments.iter().filter(|it| is_listed(it, from, to));
-        let (product, version) = (&current.product, current.version);
-        let product = self.pinned_product(caller, product, version).await?.loan()?;
+        let product = self.pinned_product(caller, &loan.product, loan.version).await?.loan()?;
         let content = Content::Loan {
             movements: few_lines(movements)?,
             instalments: instalments.map(|it| instalment(it, current.currency)).collect(),

@@ -9,7 +9,7 @@ mod deposits;
 use std::sync::Arc;
 
 use compliance::{Entry, cn};
-use ledger::{AccountId, InstitutionId, LaneId, Transfer, TransferId};
+use ledger::{AccountId, InstitutionId, LaneId, Posted, Transfer, TransferId};
 use lending::{
     Explaining, Fact, Loan, Position, Rules,
     explain::{BookedAmount, Moment},
@@ -145,17 +145,27 @@ impl Bank {
         };
         let kind = Kind::named(&product.definition().kind).ok_or(Refusal::OtherKind)?;
         let candidates = candidates(kind, &books, row.log.lane, transfer);
+        let mut before = alike_before(&row.log.transfers()?, transfer);
+        let mut found = None;
         let mut refused = Unexplained::Event(transfer.reason.to_string());
-        for Candidate { event, name, amount } in candidates {
-            match explaining.booked(at, BookedAmount { event, name: &name, amount }) {
-                Ok(derivation) => {
-                    let (event, amount_name) = (event.to_owned(), name);
-                    return Ok(Explanation { contract: id.cast(), event, amount_name, derivation });
+        'all: for Candidate { event, name, amount } in candidates {
+            for place in 0.. {
+                match explaining.booked(at, BookedAmount { event, name: &name, amount, place }) {
+                    Ok(derivation) => found = Some((event, name.clone(), derivation)),
+                    Err(reason) => {
+                        refused = reason;
+                        break;
+                    }
                 }
-                Err(reason) => refused = reason,
+                if before == 0 {
+                    break 'all;
+                }
+                before -= 1;
             }
         }
-        Err(refused.into())
+        let (event, amount_name, derivation) = found.ok_or(refused)?;
+        let event = event.to_owned();
+        Ok(Explanation { contract: id.cast(), event, amount_name, derivation })
     }
 
     /// The facts of a loan as they were known after a commit.
@@ -352,6 +362,13 @@ fn candidates(kind: &Kind, books: &Books<'_>, lane: LaneId, transfer: &Transfer)
         }
     }
     found
+}
+
+/// How many transfers like one its commit booked before it.
+fn alike_before(booked: &[Posted], of: &Transfer) -> usize {
+    let before = booked.iter().map(|it| &it.transfer).take_while(|it| it.id != of.id);
+    let what = |it: &Transfer| (it.debit, it.credit, it.amount, it.reason.to_string());
+    before.filter(|it| what(it) == what(of)).count()
 }
 
 fn explaining<'e>(

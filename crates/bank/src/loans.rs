@@ -703,7 +703,7 @@ impl Found {
             Reset::EachFixing => fixing(floating.reference, day)?.from == day,
         };
         let rate = self.product.rate(reference(&self.product, day)).ok().filter(|_| is_due)?;
-        let rate = loan.terms.capped(rate);
+        let rate = lending::capped(loan, &self.product, self.rules().calendar, rate);
         (rate != loan.schedule.rate && !loan.plan.is_empty()).then_some(rate)
     }
 

@@ -6,6 +6,7 @@ use stdx::{Date, Id};
 use crate::{
     Reject,
     application::{Application, Offer, take},
+    disclosure::check_plan,
     fact::{Fact, Plan, What},
     life::{Life, add},
     loan::{Loan, Status},
@@ -69,8 +70,9 @@ pub(crate) fn offered(offer: &Offer, on: Date) -> Loan {
 ///
 /// # Errors
 /// [`Reject::NotAwaitingDisbursal`], [`Reject::DisbursalBeforeSigning`], [`Reject::OtherProduct`],
-/// [`Reject::ScheduleImpossible`], [`Reject::FeeImpossible`]; [`Reject::BeyondTheSum`] and
-/// [`Reject::NotOffered`] for a part.
+/// [`Reject::ScheduleImpossible`], [`Reject::FeeImpossible`]; [`Reject::BeyondTheSum`],
+/// [`Reject::NotOffered`], and [`Reject::AboveCeiling`] or [`Reject::AnnualCostImpossible`] when
+/// the contract would cost more than it may if no other part followed, for a part.
 pub fn disburse(
     loan: &Loan,
     rules: Rules<'_>,
@@ -107,6 +109,10 @@ pub(crate) fn disbursed(
         true => loan.plan.clone(),
         false => rules.plan(&loan, &terms)?,
     };
+    // What is kept back of a part, and due with it, is counted for the whole sum.
+    if principal < loan.principal {
+        check_plan(&loan, &terms, &instalments)?;
+    }
     let plan = Box::new(Plan { terms, instalments });
     let third_party = product.third_party_fees(loan.principal, loan.term);
     let mut third_party = third_party.map_err(Reject::FeeImpossible)?.into_iter();

@@ -1,20 +1,20 @@
 //! Whether something may happen to a loan, and at what price.
 
-use money::{Amount, Decimal};
+use money::{Amount, Calendar, Decimal};
 use product::{
     LoanProduct,
     kinds::instalment_loan::{Keep, Method},
-    schedule::{RATE_MAX, annual_cost},
+    schedule::RATE_MAX,
 };
 use stdx::Date;
 
 use crate::{
     Reject,
     day::{check_open, running},
-    disclosure::check_ceilings,
-    fact::{Fact, RateReason, Rescheduling, What},
+    disclosure::check_plan,
+    fact::{Fact, Rescheduling, What},
     life::{Life, add},
-    loan::{Loan, Position, Status},
+    loan::{Loan, Measure, Position, Status},
     outcome::Outcome,
     plan::Rules,
     settlement,
@@ -24,6 +24,9 @@ use crate::{
 pub const FACTS_MAX: u32 = 10_000;
 /// The most due dates of a new plan.
 pub const RESCHEDULED_MAX: usize = product::kinds::instalment_loan::TERM_MAX as usize;
+
+/// The steps in which a capped rate is looked for: 0.0001 % a year.
+pub const CAP_STEP: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 
 /// Lets something happen to a loan on its business date, or previews what would: nothing has
 /// happened before the outcome is committed.
@@ -123,14 +126,11 @@ pub(crate) fn decide(life: &Life<'_>, what: What) -> Result<What, Reject> {
             positive(amount)?;
             must(*amount <= position.third_party_fees, Reject::MoreThanSubsidy)?;
         }
-        What::RateChange { rate, reason } => {
+        What::RateChange { rate, .. } => {
             on_books()?;
             must((Decimal::ZERO..=RATE_MAX).contains(rate), Reject::RateOutOfRange)?;
             must(running(loan, position).is_some(), Reject::NothingLeftToPlan)?;
-            // A reset is what the contract says, and capped: a day can always be closed.
-            if *reason == RateReason::Agreed {
-                below_ceilings(life, *rate)?;
-            }
+            below_ceilings(life, *rate)?;
         }
         What::InterestPause { until } => {
             on_books()?;
@@ -221,22 +221,52 @@ fn rescheduling(life: &Life<'_>, it: &Rescheduling) -> Result<(), Reject> {
 /// may.
 fn below_ceilings(life: &Life<'_>, rate: Decimal) -> Result<(), Reject> {
     let loan = &*life.loan;
-    if rate <= loan.schedule.rate { Ok(()) } else { as_if_lent(life, life.rules.of(loan)?, rate) }
+    if rate <= loan.schedule.rate {
+        return Ok(());
+    }
+    as_if_lent(loan, life.rules.of(loan)?, life.rules.calendar, rate)
 }
 
-/// Refuses a rate and a version of the product at which the loan, had it been lent so with the fees
-/// that were kept back, would have cost more than it may.
-fn as_if_lent(life: &Life<'_>, product: &LoanProduct, rate: Decimal) -> Result<(), Reject> {
-    let loan = &*life.loan;
+/// Refuses a rate and a version of the product at which the loan, had it been lent so with the
+/// fees that were kept back, would have cost more than it may.
+fn as_if_lent(
+    loan: &Loan,
+    product: &LoanProduct,
+    calendar: &Calendar,
+    rate: Decimal,
+) -> Result<(), Reject> {
     if loan.terms.ceilings.is_empty() {
         return Ok(());
     }
     let from = loan.disbursed_on.unwrap_or(loan.signed_on);
     let terms = product.schedule_terms(loan.principal, loan.term, from, rate);
-    let plan = product.plan(&terms, loan.principal, loan.term, life.rules.calendar);
-    let plan = plan.map_err(Reject::ScheduleImpossible)?;
-    let cost = annual_cost(&terms, loan.principal - loan.upfront_fees, &plan);
-    check_ceilings(&loan.terms.ceilings, rate, cost.ok_or(Reject::AnnualCostImpossible)?.simple)
+    let plan = product.plan(&terms, loan.principal, loan.term, calendar);
+    check_plan(loan, &terms, &plan.map_err(Reject::ScheduleImpossible)?)
+}
+
+/// A floating rate as far as the ceilings of a contract let it follow its reference rate, so that
+/// a day can always be closed.
+///
+/// A ceiling on the rate is the most it may be. A ceiling on the cost in all lets it rise to the
+/// highest multiple of [`CAP_STEP`] at which the loan, had it been lent at it, would have cost no
+/// more; it stays as it was when there is none. A rate that falls is never held.
+pub fn capped(loan: &Loan, product: &LoanProduct, calendar: &Calendar, rate: Decimal) -> Decimal {
+    let on_rate = loan.terms.ceilings.iter().filter(|it| it.of == Measure::Rate);
+    let most = on_rate.map(|it| it.at_most).fold(rate, Decimal::min);
+    let fits = |rate| as_if_lent(loan, product, calendar, rate).is_ok();
+    let mut low = loan.schedule.rate;
+    if most <= low || fits(most) {
+        return most;
+    }
+    // Each round halves what is left: 27 of them for the whole range of rates.
+    let mut high = (most / CAP_STEP).ceil() * CAP_STEP;
+    loop {
+        let middle = ((low + high) / Decimal::TWO / CAP_STEP).floor() * CAP_STEP;
+        if middle <= low {
+            return low;
+        }
+        if fits(middle) { low = middle } else { high = middle }
+    }
 }
 
 /// Whether another version may serve the loan. A fixed rate is that of the version, whatever was
@@ -250,11 +280,11 @@ fn migration(life: &Life<'_>, version: u32, rate: Decimal) -> Result<What, Rejec
     if old.definition().product != new.definition().product {
         return Err(Reject::OtherProduct);
     }
-    let rate = new.rate(None).unwrap_or_else(|_| loan.terms.capped(rate));
+    let rate = new.rate(None).unwrap_or_else(|_| capped(loan, new, life.rules.calendar, rate));
     if !(Decimal::ZERO..=RATE_MAX).contains(&rate) {
         return Err(Reject::RateOutOfRange);
     }
-    as_if_lent(life, new, rate)?;
+    as_if_lent(loan, new, life.rules.calendar, rate)?;
     let (was, is) = (&old.terms().repayment, &new.terms().repayment);
     let bullet = |method| method == Method::Bullet;
     let same = old.currency() == new.currency()

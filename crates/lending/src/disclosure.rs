@@ -21,7 +21,7 @@ use stdx::Date;
 
 use crate::{
     Reject,
-    loan::{Ceiling, Measure},
+    loan::{Ceiling, Loan, Measure},
 };
 
 /// What a borrower is told before signing; amounts are in minor units of `currency`.
@@ -118,6 +118,24 @@ pub(crate) fn check_ceilings(
         };
         if cost <= at_most { Ok(()) } else { Err(Reject::AboveCeiling { at_most }) }
     })
+}
+
+/// Refuses a plan by which a contract would cost more than it may, of what it pays out after the
+/// fees kept back.
+///
+/// # Errors
+/// [`Reject::AboveCeiling`], [`Reject::AnnualCostImpossible`].
+pub(crate) fn check_plan(
+    loan: &Loan,
+    terms: &schedule::Terms,
+    plan: &[Instalment],
+) -> Result<(), Reject> {
+    if loan.terms.ceilings.is_empty() {
+        return Ok(());
+    }
+    let cost = annual_cost(terms, terms.principal - loan.upfront_fees, plan);
+    let all_in = cost.ok_or(Reject::AnnualCostImpossible)?.simple;
+    check_ceilings(&loan.terms.ceilings, terms.rate, all_in)
 }
 
 /// What must be told of a loan whose plan follows from `schedule`.

@@ -62,6 +62,8 @@ pub struct BookedAmount<'e> {
     pub name: &'e str,
     /// How much.
     pub amount: Amount,
+    /// How many alike were booked before it at the same moment.
+    pub place: usize,
 }
 
 type Explained = Result<Derivation, Unexplained>;
@@ -174,6 +176,8 @@ impl<'h> Explaining<'h> {
                     Ok(())
                 })?;
             }
+            // It books each amount once.
+            Moment::Correction(..) if of.place > 0 => {}
             Moment::Correction(number, today) => return self.corrected(number, today, of),
         }
         found.ok_or(Unexplained::Event(of.event.to_owned()))
@@ -209,13 +213,12 @@ impl<'h> Explaining<'h> {
     ) -> Result<Vec<Derivation>, Unexplained> {
         let mut all = Vec::new();
         self.tell(facts, to, &mut |teller, step| {
-            for entry in step.entries.iter().filter(|it| it.event == of.event) {
-                for (name, amount) in entry.amounts.iter().filter(|it| it.0 == of.name) {
-                    if !amount.is_zero() {
-                        let of = BookedAmount { event: entry.event, name, amount: *amount };
-                        all.push(teller.explain(step, of)?);
-                    }
-                }
+            let entries = step.entries.iter().filter(|it| it.event == of.event);
+            let amounts = entries.flat_map(|it| &it.amounts).filter(|it| it.0 == of.name);
+            let amounts: Vec<_> = amounts.map(|it| it.1).filter(|it| !it.is_zero()).collect();
+            for (index, &amount) in amounts.iter().enumerate() {
+                let place = amounts[..index].iter().filter(|it| **it == amount).count();
+                all.push(teller.explain(step, BookedAmount { amount, place, ..of })?);
             }
             Ok(())
         })?;
@@ -424,9 +427,9 @@ impl<'h> Teller<'h> {
         of: BookedAmount<'_>,
     ) -> Result<Option<Derivation>, Unexplained> {
         let entries = step.entries.iter().filter(|it| it.event == of.event);
-        let mut amounts = entries.flat_map(|it| &it.amounts);
-        let booked = amounts.any(|(name, amount)| (*name, *amount) == (of.name, of.amount));
-        if booked { self.explain(step, of).map(Some) } else { Ok(None) }
+        let amounts = entries.flat_map(|it| &it.amounts);
+        let alike = amounts.filter(|(name, amount)| (*name, *amount) == (of.name, of.amount));
+        if alike.count() > of.place { self.explain(step, of).map(Some) } else { Ok(None) }
     }
 
     fn explain(&self, step: &Step<'_>, of: BookedAmount<'_>) -> Explained {
@@ -446,7 +449,8 @@ impl<'h> Teller<'h> {
             ("subsidy-accrual", _) => self.accrued(step, next, true),
             ("penalty-accrual", _) => self.penalised(step, next),
             ("suspended-accrual", _) => {
-                let interest = self.accrued(step, next, false).ok();
+                // A day books its interest first.
+                let interest = self.accrued(step, next, false).ok().filter(|_| of.place == 0);
                 let interest = interest.filter(|it| it.amount() == Some(of.amount));
                 interest.map_or_else(|| self.penalised(step, next), Ok)
             }

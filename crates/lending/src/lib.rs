@@ -58,7 +58,7 @@ pub use application::{Application, apply};
 pub use contract::{disburse, sign};
 pub use correction::History;
 pub use day::close_day;
-pub use decision::happen;
+pub use decision::{capped, happen};
 pub use dunning::Dunning;
 pub use explain::Explaining;
 pub use fact::{Fact, What};

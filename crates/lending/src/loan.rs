@@ -236,11 +236,6 @@ impl Terms {
         }
     }
 
-    /// A floating rate as far as the ceilings let it follow its reference rate.
-    pub fn capped(&self, rate: Decimal) -> Decimal {
-        self.ceilings.iter().map(|it| it.at_most).fold(rate, Decimal::min)
-    }
-
     /// Days after a due date within which paying is in time.
     pub(crate) fn grace_days(&self) -> u32 {
         self.penalty.as_ref().map_or(0, |it| it.grace_days)

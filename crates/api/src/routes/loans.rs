@@ -94,7 +94,7 @@ pub(crate) struct LoanBody {
     party: Name,
     /// The product it was made under.
     product: String,
-    /// And which version of it; it never moves under a contract.
+    /// And which version of it serves it now; a migration moves a contract to another.
     product_version: u32,
     /// The line it was drawn on; null for a loan of its own.
     line: Option<Name>,

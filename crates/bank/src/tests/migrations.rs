@@ -131,6 +131,12 @@ async fn loans_are_moved_and_moved_back() {
         let rest: Amount = now.plan[1..].iter().map(|it| it.total()).sum();
         assert_eq!(rest, line.row.after.unwrap().total, "as the table said");
     }
+    // What is told of a past month is told of the version of its end.
+    for (to, version) in [(day(2, 13), 1), (day(2, 14), 2)] {
+        let period = (day(2, 1), to);
+        let told = world.bank.loan_statement(&world.reader(), good, period).await.unwrap();
+        assert!(told.contract.product.en.ends_with(&format!("(version {version})")), "{told:?}");
+    }
     world.check().await;
 
     world.close_until(day(2, 20)).await;

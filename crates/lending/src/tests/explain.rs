@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use money::{Amount, Calendar};
+use money::{Amount, Calendar, DayCount, Decimal};
 use product::{
-    derivation::{Derivation, Rule},
+    derivation::{Derivation, Rule, Unexplained},
+    kinds::instalment_loan::Method,
     schedule::explain::Component,
 };
 use stdx::{Date, Prng};
@@ -31,16 +32,17 @@ fn check_booked(life: &Life, seed: u64) -> usize {
     let mut count = 0;
     for Booked { at, facts, entries } in &life.booked {
         let explaining = explaining(life, facts);
-        for entry in entries {
-            for (name, amount) in entry.amounts.iter().filter(|it| !it.1.is_zero()) {
-                let of = BookedAmount { event: entry.event, name, amount: *amount };
-                let explained = explaining.booked(*at, of);
-                let explained =
-                    explained.unwrap_or_else(|error| panic!("seed {seed} {at:?} {of:?}: {error}"));
-                explained.check().unwrap_or_else(|node| panic!("seed {seed} {of:?}: {node:?}"));
-                assert_eq!(explained.amount(), Some(*amount), "seed {seed} {of:?}");
-                count += 1;
-            }
+        let booked: Vec<_> = crate::outcome::booked(entries).collect();
+        for (index, it) in booked.iter().enumerate() {
+            let &(event, name, amount) = it;
+            let place = booked[..index].iter().filter(|other| *other == it).count();
+            let of = BookedAmount { event, name, amount, place };
+            let explained = explaining.booked(*at, of);
+            let explained =
+                explained.unwrap_or_else(|error| panic!("seed {seed} {at:?} {of:?}: {error}"));
+            explained.check().unwrap_or_else(|node| panic!("seed {seed} {of:?}: {node:?}"));
+            assert_eq!(explained.amount(), Some(amount), "seed {seed} {of:?}");
+            count += 1;
         }
     }
     count
@@ -134,6 +136,32 @@ fn everything_booked_and_planned_is_explained() {
     assert!(lives > 80 && booked > 2_000 && corrected > 30, "{lives} {booked} {corrected}");
 }
 
+/// 600.00 overdue and 600.00 not due, at 18 % each: a day books 0.30 of interest and 0.30 of
+/// penalty, both off the balance sheet.
+#[test]
+fn interest_and_penalty_of_one_sum_are_told_apart() {
+    let setup = Setup {
+        method: Method::EqualPrincipal,
+        instalments: 2,
+        rate: Decimal::new(18, 2),
+        day_count: DayCount::Act360,
+        suspended_after: Some(3),
+        ..Setup::usual()
+    };
+    let mut life = Life::new(&setup).unwrap();
+    life.close_to(date("2025-02-10"));
+    let day = life.booked.last().unwrap();
+    let booked: Vec<_> = crate::outcome::booked(&day.entries).collect();
+    assert_eq!(booked, [("suspended-accrual", "memo", cny("0.30")); 2]);
+    let named = [0, 1, 2].map(|place| {
+        let (event, name, amount) = booked[0];
+        let of = BookedAmount { event, name, amount, place };
+        explaining(&life, &day.facts).booked(day.at, of).map(|it| it.name.code)
+    });
+    let none = Unexplained::Event("suspended-accrual".to_owned());
+    assert_eq!(named, [Ok("interest"), Ok("penalty"), Err(none)]);
+}
+
 /// What an accountant reads of a day's interest, a payment and penalty.
 #[test]
 fn a_day_a_penalty_and_a_payment() {
@@ -145,7 +173,7 @@ fn a_day_a_penalty_and_a_payment() {
         let last = life.booked.iter().rev().find(has).unwrap();
         let entry = last.entries.iter().find(|it| it.event == event).unwrap();
         let amount = entry.amounts.iter().find(|it| it.0 == name).unwrap().1;
-        let of = BookedAmount { event, name, amount };
+        let of = BookedAmount { event, name, amount, place: 0 };
         explaining(&life, &last.facts).booked(last.at, of).unwrap().to_string()
     };
     expect_test::expect![[r#"

@@ -12,11 +12,11 @@ use super::life::{cny, date, fen, rules};
 use crate::{
     Application, Event, Loan, Outcome, Position, Reject, Status, What,
     application::{Applicant, ApplicantKind, Decision, Request},
-    apply, close_day, disburse,
+    apply, capped, close_day, disburse,
     disclosure::Disclosure,
     fact::{RateReason, Rescheduling, ReschedulingKind},
     happen,
-    loan::{Ceiling, Measure},
+    loan::{Ceiling, Measure, Terms},
     quote, reject, sign,
 };
 
@@ -170,17 +170,20 @@ fn the_official_example_of_annual_cost() {
 #[test]
 fn a_loan_costs_no_more_than_it_may() {
     // At 12 % the loan costs 15.92579 % with its fees, as disclosed above, and 16.93 % at 13 %, by
-    // bisection in Python. For a higher rate
-    // only the signed contract is asked: of what it would have cost with it from the first day.
+    // bisection in Python. For a higher rate only the signed contract is asked: of what it would
+    // have cost with it from the first day.
+    // A rate that is taken anew rises as far as `capped` towards 13 %: by Python too, the cost of
+    // 12.0003 % is 15.925856 %, that of 12.9895 % is 16.920186 %.
     let text = "
-        of          at_most    => offer          at_13          at_11
-        rate        0.1199999     above-ceiling  -              -
-        rate        0.12          ok             above-ceiling  ok
-        rate        0.13          ok             ok             ok
-        all-in-cost 0.1592579     above-ceiling  -              -
-        all-in-cost 0.159258      ok             above-ceiling  ok
-        all-in-cost 0.1692        ok             above-ceiling  ok
-        all-in-cost 0.1694        ok             ok             ok
+        of          at_most    => offer          at_13          at_11  capped
+        rate        0.1199999     above-ceiling  -              -      -
+        rate        0.12          ok             above-ceiling  ok     0.12
+        rate        0.12345678    ok             above-ceiling  ok     0.12345678
+        rate        0.13          ok             ok             ok     0.13
+        all-in-cost 0.1592579     above-ceiling  -              -      -
+        all-in-cost 0.159258      ok             above-ceiling  ok     0.120002
+        all-in-cost 0.1692        ok             above-ceiling  ok     0.129894
+        all-in-cost 0.1694        ok             ok             ok     0.13
     ";
     for row in table::parse(text) {
         let (line, at_most) = (row.line, row.get("at_most"));
@@ -209,11 +212,65 @@ fn a_loan_costs_no_more_than_it_may() {
             };
             let eased = changed(What::Rescheduling(eased)).map(|_| ());
             assert_eq!(name(eased), row.text(column), "line {line}");
-            // What the contract itself says is not refused, and is capped before.
-            assert!(changed(what(RateReason::Reset)).is_ok(), "line {line}");
-            assert_eq!(loan.terms.capped(rate), rate.min(at_most), "line {line}");
+            let reset = changed(what(RateReason::Reset)).map(|_| ());
+            assert_eq!(name(reset), row.text(column), "line {line}");
+            let most = if column == "at_11" { rate } else { row.get("capped") };
+            let rate = capped(&loan, &product(), Calendar::china(), rate);
+            assert_eq!(rate, most, "line {line}");
+            let reset = What::RateChange { rate, reason: RateReason::Reset };
+            assert!(changed(reset).is_ok(), "line {line}");
         }
     }
+}
+
+/// 12,000.00 over twelve months with 24.00 at each instalment costs 22.18 % at 18 %, and 24.16 % at
+/// 20 %. By bisection in Python 19.8434 % costs 23.99988 %, and 19.8435 % costs 24.00032 %.
+#[test]
+fn a_reference_rate_is_followed_as_far_as_the_cost_may_rise() {
+    let service = "    - { code: service, on: disbursal, amount: principal * 0.01 }\n";
+    let file = PRODUCT.replace(service, "").replace("\"2\"", "principal * 0.002");
+    let definition = Definition::parse(&file, Chart::china()).unwrap();
+    let product = LoanProduct::compile(&definition).unwrap();
+    let at_most = Decimal::new(24, 2);
+    let ceilings = vec![Ceiling { at_most, of: Measure::AllInCost }];
+    let terms = Terms { ceilings, ..Terms::of(&product, None) };
+    let signed = Loan {
+        principal: cny("12000.00"),
+        term: 12,
+        upfront_fees: Amount::ZERO,
+        terms,
+        schedule: product.schedule_terms(cny("12000.00"), 12, date(DAY), Decimal::new(18, 2)),
+        plan: Vec::new(),
+        ..sign(&approved(), date(DAY)).unwrap().loan.unwrap()
+    };
+    let paid_out = disburse(&signed, rules(&product), None, date(DAY)).unwrap();
+    let (loan, position) = (paid_out.loan.unwrap(), paid_out.position.unwrap());
+    let to = |rate| {
+        let what = What::RateChange { rate, reason: RateReason::Reset };
+        happen(&loan, &position, rules(&product), what, date(DAY)).map(|_| ())
+    };
+    let wanted = Decimal::new(20, 2);
+    assert_eq!(to(wanted), Err(Reject::AboveCeiling { at_most }));
+    let most = capped(&loan, &product, Calendar::china(), wanted);
+    assert_eq!(most, Decimal::new(198_434, 6));
+    assert_eq!(to(most), Ok(()));
+    assert_eq!(to(Decimal::new(198_435, 6)), Err(Reject::AboveCeiling { at_most }));
+}
+
+/// 100.00 are kept back and 2.00 due with each instalment, however little is paid out first. By
+/// bisection in Python 1,000.00 cost 54.12 % so, 4,900.00 cost 20.07 % and 5,000.00 19.91 %.
+#[test]
+fn a_first_part_costs_no_more_than_the_loan_may() {
+    let product = product_with("  penalty:", "  tranches: { max: 3, days: 300 }\n  penalty:");
+    let at_most = Decimal::new(20, 2);
+    let ceilings = vec![Ceiling { at_most, of: Measure::AllInCost }];
+    let offered = apply(&product, Calendar::china(), Request { ceilings, ..request() }, date(DAY));
+    let signed = sign(&offered.unwrap().application.unwrap(), date(DAY)).unwrap().loan.unwrap();
+    let pay = |part| disburse(&signed, rules(&product), Some(cny(part)), date(DAY)).map(|_| ());
+    assert_eq!(pay("1000.00"), Err(Reject::AboveCeiling { at_most }));
+    assert_eq!(pay("5000.00"), Ok(()));
+    assert_eq!(pay("10000.00"), Ok(()));
+    assert_eq!(pay("4900.00"), Err(Reject::AboveCeiling { at_most }));
 }
 
 #[test]

@@ -122,6 +122,38 @@ async fn every_transfer_of_a_loan_is_explained() {
     assert!(explained["interest-accrual"] > 100, "{explained:?}");
 }
 
+/// 3,600.00 that are not due earn 24 %, four overdue instalments of 1,800.00 bear 12 %: 2.40 a day
+/// each, of which nothing is income any more from 5 May on. That day books the penalty of the
+/// fourth for all its days of grace, so both are one sum from 6 May on.
+#[tokio::test]
+async fn interest_and_penalty_that_are_one_sum_are_told_apart() {
+    let world = World::new().await;
+    let dear = LOAN
+        .replace("version: 1", "version: 2")
+        .replace("equal-instalment", "equal-principal")
+        .replace("rate: 0.12,", "rate: 0.24,")
+        .replace("rate: 0.18,", "rate: 0.12,");
+    world.publish("loan", 2, &dear).await;
+    let party = world.person(1).await;
+    world.lend("a", party, 10_800_00, 6).await;
+    world.close_until(day(5, 9)).await;
+    let mut names = BTreeMap::<_, u32>::new();
+    let mut after = 0;
+    loop {
+        let page = world.bank.log(&world.reader(), after, PAGE_MAX).await.unwrap();
+        let posted = page.data.iter().flat_map(|row| row.transfers().unwrap());
+        for transfer in posted.map(|it| it.transfer).filter(|it| it.amount == yuan(2_40).amount) {
+            let it = world.bank.explain_transfer(&world.reader(), transfer.id).await.unwrap();
+            if it.event == "suspended-accrual" {
+                *names.entry(it.derivation.name.code).or_default() += 1;
+            }
+        }
+        let Some(next) = page.next else { break };
+        after = next;
+    }
+    assert_eq!(names, BTreeMap::from([("interest", 4), ("penalty", 3)]));
+}
+
 #[tokio::test]
 async fn a_planned_amount_names_the_fixing_of_its_rate() {
     let world = World::new().await;

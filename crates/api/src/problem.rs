@@ -369,8 +369,12 @@ fn status_and_hint(refusal: &Refusal) -> (StatusCode, &'static str) {
             (S::UNPROCESSABLE_ENTITY, "Use the commands of the loan or the current account.")
         }
         Refusal::TooMany(..) => {
-            (S::PAYLOAD_TOO_LARGE, "Send less; a list goes in several requests.")
+            (S::PAYLOAD_TOO_LARGE, "Send or ask for less; a list goes in several requests.")
         }
+        Refusal::LimitReached(..) => {
+            (S::UNPROCESSABLE_ENTITY, "End one that there is: decide it, settle it or close it.")
+        }
+        Refusal::Overloaded => (S::SERVICE_UNAVAILABLE, "Wait a moment and send it again."),
         Refusal::Party(party::Reject::Fields(_)) => {
             (S::BAD_REQUEST, "Correct what `errors` names and send it again.")
         }

@@ -57,6 +57,9 @@ pub struct Grade {
     /// Why, from the highest floor down: regulation and article.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<String>,
+    /// The business date on which what was set aside was given back, after the contract had ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released_on: Option<Date>,
 }
 
 /// A change of terms that the borrower could not keep (重组), as grades count it.
@@ -138,11 +141,13 @@ impl Bank {
         let of = call.caller.institution;
         let on = self.institution(&call.caller).await?.record.business_date;
         let mut categories = BTreeMap::<Currency, BTreeMap<Category, Graded>>::new();
-        let (paid_out, any) = (|it: &Loan| it.status != Status::Signed, |_: &_| true);
+        let active = |it: &Loan| it.status == Status::Active;
         let loan = |id: Id<()>| self.grade_loan(call, id.cast(), on);
-        self.grade_each(&LOANS, of, paid_out, loan, &mut categories).await?;
+        self.grade_each((&LOANS, &GRADES), of, active, loan, &mut categories).await?;
+        let active = |it: &cycle::Account| it.status == cycle::Status::Active;
         let account = |id: Id<()>| self.grade_line_account(call, id.cast(), on);
-        self.grade_each(&LINE_ACCOUNTS, of, any, account, &mut categories).await?;
+        self.grade_each((&LINE_ACCOUNTS, &LINE_GRADES), of, active, account, &mut categories)
+            .await?;
         let graded = LoansGraded { on, categories };
         let graded = &graded;
         self.carry_out(call, move || async move {
@@ -154,12 +159,13 @@ impl Bank {
         .await
     }
 
-    /// Grades what is graded of a table, and adds it up.
+    /// Grades the contracts of a table that are active, and once more those that have ended since
+    /// they were graded, and adds it up.
     async fn grade_each<T, G>(
         &self,
-        table: &Table<T>,
+        (table, grades): (&Table<T>, &Table<Grade>),
         of: InstitutionId,
-        is_graded: impl Fn(&T) -> bool,
+        is_active: impl Fn(&T) -> bool,
         grade: impl Fn(Id<()>) -> G,
         categories: &mut BTreeMap<Currency, BTreeMap<Category, Graded>>,
     ) -> Result<(), Refusal>
@@ -170,8 +176,13 @@ impl Bank {
         let mut after = None;
         loop {
             let page = self.store().list(table, of, after, PAGE_MAX).await?;
-            let grading = page.data.into_iter().filter(|(_, it)| is_graded(&it.record));
-            let grading = grading.map(|(id, _)| grade(id));
+            let mut left = Vec::with_capacity(page.data.len());
+            for (id, contract) in page.data {
+                if is_active(&contract.record) || self.is_to_be_released(grades, of, id).await? {
+                    left.push(id);
+                }
+            }
+            let grading = left.into_iter().map(&grade);
             let mut grading = stream::iter(grading).buffer_unordered(LANES_AT_ONCE);
             while let Some(graded) = grading.next().await {
                 let Some((currency, category, graded)) = graded? else { continue };
@@ -186,6 +197,17 @@ impl Bank {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether something may still be set aside for a contract that has ended.
+    async fn is_to_be_released(
+        &self,
+        grades: &Table<Grade>,
+        of: InstitutionId,
+        id: Id<()>,
+    ) -> Result<bool, Refusal> {
+        let grade = self.store().get(grades, of, id).await?;
+        Ok(grade.is_some_and(|it| it.record.released_on.is_none()))
     }
 
     async fn grade_loan(&self, call: &Call, id: LoanId, on: Date) -> Result<Found, Refusal> {
@@ -225,6 +247,11 @@ impl Bank {
         on: Date,
     ) -> Result<Found, Refusal> {
         let of = call.caller.institution;
+        let grade = self.store().get(&LINE_GRADES, of, id).await?;
+        if grade.is_none() && self.find_line_account(of, id).await?.position.record.owed().is_zero()
+        {
+            return Ok(None);
+        }
         let call = &call.within(format!("grade/{on}/{id}"));
         let graded = self.carry_out::<Found, _>(call, move || async move {
             let found = self.find_line_account(of, id).await?;
@@ -293,16 +320,18 @@ impl Bank {
             books.book(&mut commit, event, &[amount], on, &mut prng);
         }
         let version = before.as_ref().map_or(0, |it| it.version);
-        // What has ended keeps its last grade; it names the contract that gives back.
-        let last = before.as_ref().filter(|_| !commit.transfers.is_empty());
-        if let Some(last) = last.filter(|_| found.is_none()) {
-            commit.put(grades, id, version, &last.record);
-        }
-        if let Some(found) = &found {
-            commit.put(grades, id, version, found);
-            if before.is_none_or(|it| it.record.category != found.category) {
-                commit.tell(event, id, found);
+        match (&found, before) {
+            (Some(found), before) => {
+                commit.put(grades, id, version, found);
+                if before.is_none_or(|it| it.record.category != found.category) {
+                    commit.tell(event, id, found);
+                }
             }
+            // What has ended keeps its last grade; it names the contract that gives back.
+            (None, Some(last)) => {
+                commit.put(grades, id, version, &Grade { released_on: Some(on), ..last.record });
+            }
+            (None, None) => {}
         }
         let [allowance, general] = set_aside;
         let graded = Graded { loans: 1, principal, allowance, general };
@@ -401,7 +430,15 @@ fn grade(owing: Owing, before: Option<&Grade>, on: Date) -> Option<Grade> {
         .any(|it| matches!(it.value, Rule::Restructured { .. } | Rule::RestructuredAgain { .. }));
     let restructuring = restructuring.map(|it| Restructuring { observed, ..it });
     let reasons = rules().map(cited).collect();
-    Some(Grade { category: found.category, on, normal_since, paid_then, restructuring, reasons })
+    Some(Grade {
+        category: found.category,
+        on,
+        normal_since,
+        paid_then,
+        restructuring,
+        reasons,
+        released_on: None,
+    })
 }
 
 /// Regulation, number and article of a rule.

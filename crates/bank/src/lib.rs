@@ -42,6 +42,7 @@ use ledger::InstitutionId;
 use party::KeyProvider;
 use stdx::Digest;
 use store::{Commit, Outcome, Store};
+use tokio::sync::Semaphore;
 
 pub use call::{Call, Caller, Done, Right, Role};
 pub use refusal::Refusal;
@@ -64,12 +65,14 @@ struct Inner {
     store: Store,
     keys: Box<dyn KeyProvider>,
     products: Mutex<BTreeMap<products::Key, products::Compiled>>,
+    simulations: Arc<Semaphore>,
 }
 
 impl Bank {
     /// The bank on a store, with the keeper of the master key.
     pub fn new(store: Store, keys: Box<dyn KeyProvider>) -> Self {
-        Self(Arc::new(Inner { store, keys, products: Mutex::default() }))
+        let simulations = Arc::new(Semaphore::new(simulations::SIMULATIONS_AT_ONCE_MAX));
+        Self(Arc::new(Inner { store, keys, products: Mutex::default(), simulations }))
     }
 
     /// The store, for reads that need no rule.

@@ -537,7 +537,7 @@ impl Bank {
         let link = ("borrower", &*party.to_string());
         let lines = self.store().find(&LINES, of, link, None, LINES_PER_BORROWER_MAX).await?;
         if lines.next.is_some() {
-            return Err(Refusal::TooMany("LINES_PER_BORROWER_MAX", LINES_PER_BORROWER_MAX));
+            return Err(Refusal::LimitReached("LINES_PER_BORROWER_MAX", LINES_PER_BORROWER_MAX));
         }
         let (mut outstanding, mut days_past_due) = (Amount::ZERO, 0);
         for (id, Versioned { record: line, .. }) in lines.data {

@@ -560,7 +560,7 @@ impl Bank {
         let link = ("debtor", &*party.to_string());
         let loans = self.store().find(&LOANS, of, link, None, LOANS_PER_BORROWER_MAX).await?;
         if loans.next.is_some() {
-            return Err(Refusal::TooMany("LOANS_PER_BORROWER_MAX", LOANS_PER_BORROWER_MAX));
+            return Err(Refusal::LimitReached("LOANS_PER_BORROWER_MAX", LOANS_PER_BORROWER_MAX));
         }
         let (mut outstanding, mut days_past_due) = self.line_exposure(of, party, currency).await?;
         for (id, loan) in loans.data {

@@ -151,7 +151,7 @@ impl Bank {
                     (before.version, edited)
                 }
                 None if known.len() >= VERSIONS_MAX => {
-                    return Err(Refusal::TooMany("VERSIONS_MAX", VERSIONS_MAX));
+                    return Err(Refusal::LimitReached("VERSIONS_MAX", VERSIONS_MAX));
                 }
                 None => {
                     let actor = &call.caller.actor;

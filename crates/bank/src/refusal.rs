@@ -62,6 +62,10 @@ pub enum Refusal {
     ContractAccount,
     /// Too many items in one request.
     TooMany(&'static str, usize),
+    /// So many of a kind that there can be no more before one ends.
+    LimitReached(&'static str, usize),
+    /// So much is being computed that nothing more is begun.
+    Overloaded,
     /// The party's rules.
     Party(party::Reject),
     /// The product's life cycle.
@@ -126,6 +130,8 @@ impl Refusal {
             Self::ChartInUse => "chart-in-use",
             Self::ContractAccount => "contract-account",
             Self::TooMany(..) => "too-many",
+            Self::LimitReached(..) => "limit-reached",
+            Self::Overloaded => "overloaded",
             Self::Party(reject) => reject.code(),
             Self::Product(reject) => reject.code(),
             Self::Lending(reject) => reject.code(),
@@ -190,6 +196,8 @@ impl fmt::Display for Refusal {
             Self::ChartInUse => f.write_str("The books are kept on the chart there is."),
             Self::ContractAccount => f.write_str("The account belongs to a contract."),
             Self::TooMany(limit, max) => write!(f, "More than {limit}, which is {max}."),
+            Self::LimitReached(limit, max) => write!(f, "There are {limit} already, {max}."),
+            Self::Overloaded => f.write_str("As much as can be is being computed already."),
             Self::Party(reject) => reject.fmt(f),
             Self::Product(reject) => reject.fmt(f),
             Self::Lending(reject) => reject.fmt(f),

@@ -27,6 +27,9 @@ pub const LIFE_EVENTS_MAX: usize = 200;
 /// the last, whatever becomes of it.
 pub const BOOK_CONTRACT_MONTHS_MAX: u64 = 60_000;
 
+/// The most simulations that are computed at the same time, also of callers that have gone since.
+pub const SIMULATIONS_AT_ONCE_MAX: usize = 2;
+
 /// The life of one loan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LifeToTell {
@@ -63,7 +66,7 @@ impl Bank {
         asked: LifeToTell,
     ) -> Result<Simulation, Refusal> {
         let (chart, calendar) = self.to_simulate(caller).await?;
-        beside(move || {
+        self.beside(move || {
             let product = compiled(asked.definition, &chart)?;
             let document = document(asked.script);
             let script = document.and_then(|it| Script::read(&it, &product));
@@ -103,7 +106,7 @@ impl Bank {
             }
             false => None,
         };
-        beside(move || {
+        self.beside(move || {
             let scenario = document(asked.scenario);
             let scenario = scenario.and_then(|it| Scenario::read(&it, &product));
             let scenario = scenario.map_err(|it| Refusal::Scenario(within("/scenario", it)))?;
@@ -135,19 +138,28 @@ impl Bank {
         let institution = self.institution(caller).await?.record;
         Ok((self.chart(caller).await?, institution.calendar()))
     }
-}
 
-/// Runs what takes long on a thread where nobody else waits.
-async fn beside<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
-) -> Result<T, Refusal> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(stopped) => match stopped.try_into_panic() {
-            Ok(panic) => panic::resume_unwind(panic),
-            // Only while the platform stops.
-            Err(_) => Err(Refusal::Busy),
-        },
+    /// Runs what takes long on a thread where nobody else waits. It goes on when its caller has
+    /// gone, so it is what runs that is counted.
+    async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let turn = Arc::clone(&self.0.simulations).try_acquire_owned();
+        let turn = turn.map_err(|_| Refusal::Overloaded)?;
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(turn);
+            done
+        });
+        match done.await {
+            Ok(done) => done,
+            Err(stopped) => match stopped.try_into_panic() {
+                Ok(panic) => panic::resume_unwind(panic),
+                // Only while the platform stops.
+                Err(_) => Err(Refusal::Busy),
+            },
+        }
     }
 }
 

@@ -25,6 +25,7 @@ mod provisions;
 mod random;
 mod replays;
 mod securities;
+mod simulations;
 mod statements;
 mod world;
 

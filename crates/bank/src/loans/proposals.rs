@@ -80,7 +80,7 @@ impl Bank {
             let open = ("open", &*id.to_string());
             let waiting = self.store().find(&PROPOSALS, of, open, None, PROPOSALS_OPEN_MAX).await?;
             if waiting.data.len() >= PROPOSALS_OPEN_MAX {
-                return Err(Refusal::TooMany("PROPOSALS_OPEN_MAX", PROPOSALS_OPEN_MAX));
+                return Err(Refusal::LimitReached("PROPOSALS_OPEN_MAX", PROPOSALS_OPEN_MAX));
             }
             let (known, today) = (Known::of(&facts), found.today());
             let shown = Shown::of(&found.loan.record, &outcome);

@@ -205,7 +205,7 @@ async fn only_so_many_proposals_wait_and_only_for_what_could_happen() {
         world.proposed(&format!("a/{number}"), charge_off(loan)).await;
     }
     let refused = world.refused("one more", charge_off(loan)).await;
-    assert_eq!(refused, Refusal::TooMany("PROPOSALS_OPEN_MAX", PROPOSALS_OPEN_MAX));
+    assert_eq!(refused, Refusal::LimitReached("PROPOSALS_OPEN_MAX", PROPOSALS_OPEN_MAX));
     world.check().await;
 }
 

@@ -20,7 +20,7 @@ use crate::{
         Happening,
         proposals::{Propose, Proposed},
     },
-    tables::LoanId,
+    tables::{GRADES, LoanId},
 };
 
 fn day(month: i8, day: i8) -> Date {
@@ -114,6 +114,13 @@ async fn what_is_set_aside_follows_the_loan() {
     world.close_day().await;
     assert_eq!(world.graded("march", Category::Substandard).await, Graded::default());
     assert_eq!(world.set_aside(loan).await, [0, 0]);
+    let grade = async || world.bank.store().get(&GRADES, world.home, loan).await.unwrap().unwrap();
+    let last = grade().await;
+    assert_eq!(last.record.released_on, Some(day(2, 11)));
+    // And is looked at no more.
+    world.close_day().await;
+    world.graded("april", Category::Normal).await;
+    assert_eq!(grade().await, last);
     world.check().await;
 }
 

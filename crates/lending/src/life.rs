@@ -164,7 +164,11 @@ impl<'l> Life<'l> {
         self.outcome.events.push(Event::LoanDisbursed { on, principal, fees, matures_on });
     }
 
+    /// What was paid out stays owed, so nothing booked late may have ended the loan before it.
     fn drawn(&mut self, principal: Amount) -> Result<(), Reject> {
+        if self.loan.status != Status::Active {
+            return Err(Reject::NotActive);
+        }
         let loan = self.loan.to_mut();
         loan.drawn = add(loan.drawn, principal)?;
         loan.drawings = loan.drawings.saturating_add(1);

@@ -378,6 +378,23 @@ fn a_sum_is_drawn_in_parts() {
     life.assert_follows_from_facts();
 }
 
+/// Money that was paid out stays owed: a loan cannot have been settled before it was drawn on.
+#[test]
+fn a_loan_is_not_settled_before_it_was_drawn_on() {
+    let setup = Setup { instalments: 12, ..Setup::usual() };
+    let mut life = Life::drawing(&setup, Some(cny("400.00"))).unwrap();
+    life.close_to(date("2025-02-10"));
+    let quote = life.quote().unwrap();
+    life.close_to(date("2025-02-15"));
+    life.happen(What::Drawing { principal: cny("500.00") }).unwrap();
+    let before = life.clone();
+    let (amount, fee) = (quote.total, quote.fee);
+    let settled = life.book(What::Settlement { amount, fee }, date("2025-02-10"));
+    assert_eq!(settled, Err(Reject::NotActive));
+    assert_eq!((&life.loan, &life.position), (&before.loan, &before.position));
+    life.assert_follows_from_facts();
+}
+
 #[test]
 fn paying_a_part_ahead_keeps_the_term_or_the_instalment() {
     for keep in [Keep::Term, Keep::Instalment] {

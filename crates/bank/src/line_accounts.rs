@@ -167,8 +167,8 @@ impl Bank {
         let of = call.caller.institution;
         self.carry_out(call, move || async move {
             let found = self.find_line(&call.caller, id).await?;
-            let facts = self.all_line_facts(of, id).await?;
-            let outcome = found.history(&facts)?.reverse(number)?;
+            let past = self.past(of, id).await?;
+            let outcome = found.history(&past)?.reverse(number)?;
             self.commit_account(call, "reverse-line-fact", &found, &outcome).await
         })
         .await
@@ -209,9 +209,7 @@ impl Bank {
         id: LineId,
     ) -> Result<Vec<Statement>, Refusal> {
         self.line_account(caller, id).await?;
-        let link = ("line", &*id.to_string());
-        let found = self.linked(&LINE_STATEMENTS, caller.institution, link).await?;
-        let mut statements: Vec<_> = found.into_iter().map(|(_, it)| it.record.statement).collect();
+        let mut statements = self.all_line_statements(caller.institution, id).await?;
         statements.sort_by_key(|it| std::cmp::Reverse(it.number));
         Ok(statements)
     }
@@ -277,6 +275,24 @@ impl Bank {
         Ok(facts)
     }
 
+    async fn all_line_statements(
+        &self,
+        of: InstitutionId,
+        id: LineId,
+    ) -> Result<Vec<Statement>, Refusal> {
+        let found = self.linked(&LINE_STATEMENTS, of, ("line", &id.to_string())).await?;
+        Ok(found.into_iter().map(|(_, it)| it.record.statement).collect())
+    }
+
+    /// What an account's history is told from.
+    async fn past(
+        &self,
+        of: InstitutionId,
+        id: LineId,
+    ) -> Result<(Vec<Fact>, Vec<Statement>), Refusal> {
+        Ok((self.all_line_facts(of, id).await?, self.all_line_statements(of, id).await?))
+    }
+
     /// What a payment changes: of the line, when it takes something of the limit, and of its
     /// account.
     async fn decide_payment(
@@ -291,7 +307,11 @@ impl Bank {
         let amount = in_currency(amount, account.currency)?;
         let line = match kind {
             PaymentKind::Purchase { hold } => Some(found.standing().spend(amount, hold)?),
-            PaymentKind::Cash => Some(found.standing().spend(amount, None)?),
+            PaymentKind::Cash => {
+                let with_fee = amount.checked_add(account.cash_fee(amount)?);
+                let with_fee = with_fee.ok_or(lending::Reject::AmountTooLarge)?;
+                Some(found.standing().spend(with_fee, None)?)
+            }
             PaymentKind::Refund => Some(found.standing().take(amount)?),
             PaymentKind::Repayment | PaymentKind::MerchantRefund { .. } => None,
         };
@@ -304,15 +324,15 @@ impl Bank {
             PaymentKind::Repayment => What::Repayment { amount },
             PaymentKind::Refund => What::Refund { amount },
             PaymentKind::MerchantRefund { purchase } => {
-                let facts = self.all_line_facts(of, found.id).await?;
-                return Ok((line, found.history(&facts)?.refund(purchase, amount, on)?));
+                let past = self.past(of, found.id).await?;
+                return Ok((line, found.history(&past)?.refund(purchase, amount, on)?));
             }
         };
         if on == today {
             return Ok((line, cycle::happen(account, position, calendar, what, today)?));
         }
-        let facts = self.all_line_facts(of, found.id).await?;
-        Ok((line, found.history(&facts)?.book_late(what, on)?))
+        let past = self.past(of, found.id).await?;
+        Ok((line, found.history(&past)?.book_late(what, on)?))
     }
 
     /// The commit of something that happened to an account or was taken back, with its answer.
@@ -398,11 +418,15 @@ impl FoundLine {
         })
     }
 
-    fn history<'h>(&'h self, facts: &'h [Fact]) -> Result<History<'h>, Refusal> {
+    fn history<'h>(
+        &'h self,
+        (facts, statements): &'h (Vec<Fact>, Vec<Statement>),
+    ) -> Result<History<'h>, Refusal> {
         let FoundAccount { account, position } = self.account()?;
         let (account, position) = (&account.record, &position.record);
         let calendar = self.institution.record.calendar();
-        Ok(History { account, position, facts, calendar, today: self.account_date()? })
+        let today = self.account_date()?;
+        Ok(History { account, position, facts, statements, calendar, today })
     }
 
     /// What closing the line does to its account, if one is to be closed.

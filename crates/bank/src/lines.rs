@@ -35,6 +35,8 @@ use crate::{
 
 /// The most lines of one borrower.
 pub const LINES_PER_BORROWER_MAX: usize = 100;
+/// The most lines of a page: what is used of each is read with all its drawings.
+pub const LINES_PAGE_MAX: usize = 50;
 
 /// Which limit somebody asks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -419,6 +421,10 @@ impl Bank {
         day: Date,
     ) -> Result<Option<Date>, Refusal> {
         let of = call.caller.institution;
+        // What is held until a day that was closed, but whose date stands, ends with it as well:
+        // closing it again is not a repetition when the line is another.
+        let version = self.need(&LINES, of, id, "line").await?.version;
+        let call = &call.within(format!("{CLOSE_LINE_DAY}/{day}/{id}/{version}"));
         let done = self.carry_out::<Option<Date>, _>(call, move || async move {
             let line = self.need(&LINES, of, id, "line").await?;
             let outcome = line.record.close_day(day);
@@ -484,7 +490,7 @@ impl Bank {
         Ok(self.find_line(caller, id).await?.state())
     }
 
-    /// Lines, oldest first; of one borrower, or all.
+    /// Lines, oldest first, at most [`LINES_PAGE_MAX`]; of one borrower, or all.
     ///
     /// # Errors
     /// [`Refusal::Store`].
@@ -496,7 +502,7 @@ impl Bank {
         limit: usize,
     ) -> Result<Page<LineState, Id<()>>, Refusal> {
         caller.must(Right::Read)?;
-        let of = caller.institution;
+        let (of, limit) = (caller.institution, limit.min(LINES_PAGE_MAX));
         let page: Page<Stored<line::Line>, _> = match of_party {
             None => self.store().list(&LINES, of, after, limit).await?,
             Some(party) => {

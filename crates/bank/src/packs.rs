@@ -18,7 +18,8 @@ use lending::{
 use money::{Amount, Calendar, Decimal, Money, Rounding};
 use product::{
     Chart, Definition, Document, LoanProduct, Problem, RevolvingProduct, TermProduct,
-    kinds::revolving_credit::DRAWING, problem::closest,
+    kinds::revolving_credit::{DRAWING, STATEMENT, statement::Part},
+    problem::closest,
 };
 use stdx::Date;
 
@@ -38,6 +39,8 @@ enum Rule {
 struct Lent {
     /// What makes its loans; nothing where purchases gather on statements.
     product: Option<Arc<LoanProduct>>,
+    /// The line, when it is one.
+    line: Option<RevolvingProduct>,
     /// Where the terms of its loans are.
     terms: &'static str,
     /// The most a borrower may owe under it, and where that is.
@@ -75,7 +78,10 @@ pub fn problems(definition: &Definition, on: Date) -> Vec<Problem> {
         let Some(rule) = rule(name) else { return Some(named.unknown()) };
         let loans = lent.as_ref().and_then(|it| Some((it, it.product.as_deref()?)));
         match (rule, loans, &term) {
-            (Rule::Ceiling(rule), Some(loans), _) => named.ceiling(loans, rule),
+            (Rule::Ceiling(rule), ..) => match &lent {
+                Some(lent) => named.ceiling(lent, rule),
+                None => Some(named.of_other_kind(kind)),
+            },
             (Rule::Limit(rule), Some(loans), _) if name.starts_with(PENALTY) => {
                 named.penalty(loans, rule)
             }
@@ -92,9 +98,7 @@ pub fn problems(definition: &Definition, on: Date) -> Vec<Problem> {
                 let smallest = term.terms().amount.min;
                 named.amount(definition, rule, "/terms/amount/min", |least| smallest >= least)
             }
-            (Rule::Ceiling(_) | Rule::Limit(_) | Rule::Amount(_), ..) => {
-                Some(named.of_other_kind(kind))
-            }
+            (Rule::Limit(_) | Rule::Amount(_), ..) => Some(named.of_other_kind(kind)),
         }
     });
     rules.flatten().collect()
@@ -165,19 +169,65 @@ impl Lent {
             let product = LoanProduct::compile(definition).ok()?;
             let (largest, largest_place) = (product.terms().amount.max, "/terms/amount/max");
             let (product, terms) = (Some(Arc::new(product)), "/terms");
-            return Some(Self { product, terms, largest, largest_place });
+            return Some(Self { product, line: None, terms, largest, largest_place });
         };
         let (largest, largest_place) = match &line.terms().temporary {
             Some(temporary) => (temporary.max, "/terms/temporary/max"),
             None => (line.terms().limit.max, "/terms/limit/max"),
         };
         let (product, terms) = (line.drawing().cloned(), DRAWING);
-        Some(Self { product, terms, largest, largest_place })
+        Some(Self { product, line: Some(line), terms, largest, largest_place })
     }
 
     fn place(&self, within: &str) -> String {
         format!("{}{within}", self.terms)
     }
+
+    /// What costs most. What is in between the ends of what is offered is asked when it is.
+    fn dearest(&self, measure: Measure, on: Date) -> Option<Dearest> {
+        let Some(product) = self.product.as_deref() else {
+            return dearest_use(self.line.as_ref()?, measure);
+        };
+        let rate = product.rate(reference(product, on)).ok()?;
+        let place = match product.terms().interest.floating {
+            Some(_) => self.place("/interest/floating/spread"),
+            None => self.place("/interest/rate"),
+        };
+        let (cost, of) = match measure {
+            Measure::Rate => (rate, "The rate".to_owned()),
+            Measure::AllInCost => dearest_loan(product, rate, on)?,
+        };
+        Some(Dearest { cost, of, place })
+    }
+}
+
+/// What costs most of what a product offers.
+struct Dearest {
+    /// What a year of it costs.
+    cost: Decimal,
+    /// What that is the cost of.
+    of: String,
+    /// What it follows from.
+    place: String,
+}
+
+/// Of an account with statements: the smallest limit has the largest fee for its size.
+fn dearest_use(line: &RevolvingProduct, measure: Measure) -> Option<Dearest> {
+    let limit = line.terms().limit.smallest();
+    let used = Amount::exactly(limit, line.currency()).ok()?;
+    let uses = line.terms().statement.as_ref()?.uses(used, line.currency()).map(|it| {
+        let (what, place) = match it.part {
+            Part::Cash => ("cash", "/cash"),
+            _ => ("purchases", "/interest/rate"),
+        };
+        let (cost, of) = match measure {
+            Measure::Rate => (it.rate, format!("The rate of {what}")),
+            Measure::AllInCost => (it.cost.simple, format!("The all-in cost of {limit} of {what}")),
+        };
+        Dearest { cost, of, place: format!("{STATEMENT}{place}") }
+    });
+    // Of equals the first.
+    uses.reduce(|one, next| if next.cost > one.cost { next } else { one })
 }
 
 impl Named<'_> {
@@ -197,23 +247,9 @@ impl Named<'_> {
         Problem::new(&self.place, "rule-of-other-kind", reason, "Remove it.")
     }
 
-    /// The largest and the smallest loan, over the fewest and the most instalments: what is in
-    /// between is asked when it is offered.
-    fn ceiling(
-        &self,
-        (lent, product): (&Lent, &LoanProduct),
-        ceilings: &'static Dated<rates::Ceiling>,
-    ) -> Option<Problem> {
+    fn ceiling(&self, lent: &Lent, ceilings: &'static Dated<rates::Ceiling>) -> Option<Problem> {
         let (ceiling, entry) = ceiling(ceilings, self.on)?;
-        let rate = product.rate(reference(product, self.on)).ok()?;
-        let place = match product.terms().interest.floating {
-            Some(_) => lent.place("/interest/floating/spread"),
-            None => lent.place("/interest/rate"),
-        };
-        let (cost, of) = match ceiling.of {
-            Measure::Rate => (rate, "The rate".to_owned()),
-            Measure::AllInCost => dearest(product, rate, self.on)?,
-        };
+        let Dearest { cost, of, place } = lent.dearest(ceiling.of, self.on)?;
         let too_much = cost > ceiling.at_most;
         too_much.then(|| {
             let (cost, most) = (percent(cost), percent(ceiling.at_most));
@@ -280,7 +316,7 @@ impl Named<'_> {
 }
 
 /// The highest simple annual cost of the loans at the ends of what a product offers, and of which.
-fn dearest(product: &LoanProduct, rate: Decimal, on: Date) -> Option<(Decimal, String)> {
+fn dearest_loan(product: &LoanProduct, rate: Decimal, on: Date) -> Option<(Decimal, String)> {
     let (amount, term) = (&product.terms().amount, &product.terms().term);
     let mut terms = (term.min..=term.max).filter(|it| term.offers(*it));
     let terms = [terms.next(), terms.next_back()];

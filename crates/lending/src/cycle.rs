@@ -36,7 +36,7 @@ pub mod outcome;
 pub mod statement;
 
 pub use correction::History;
-pub use decide::{close_day, happen, open, owed_on};
+pub use decide::{FACTS_RESERVED, close_day, happen, open};
 pub use fact::What;
 pub use outcome::{Event, Outcome};
 pub use statement::{Line, LineKind, Statement, lines};

@@ -16,7 +16,7 @@
 //! A hold is a promise to whoever sells something: it may be captured while it lives, also when
 //! the line was frozen, expired or lowered since.
 
-use money::{Amount, Calendar, Currency, Decimal, Period, RATE_DIGITS};
+use money::{Amount, Calendar, Currency, Decimal, Period};
 use product::{LoanProduct, RevolvingProduct, kinds::instalment_loan::AmountRange};
 use serde::{Deserialize, Serialize};
 use stdx::{Date, Id};
@@ -27,7 +27,7 @@ use crate::{
     contract::{disburse, offered},
     cycle,
     day::{days_between, days_past_due},
-    disclosure::{Disclosure, disclose},
+    disclosure::{Disclosure, check_ceilings, disclose},
     life::add,
     loan::{Borrower, Ceiling, Loan, Position, Status, Terms},
     outcome,
@@ -36,7 +36,7 @@ use crate::{
 
 /// The most drawings of a line that are not paid back.
 pub const DRAWINGS_MAX: usize = 1_000;
-/// The most holds of a line whose last day is not over, whatever became of them.
+/// The most holds of a line that live; of those that ended, some of the last are kept beside.
 pub const HOLDS_MAX: usize = 200;
 
 /// The longest purpose of a hold, or reason of a freeze, in characters.
@@ -68,7 +68,7 @@ pub struct Line {
     /// When it was closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_on: Option<Date>,
-    /// The holds whose last day is not over, in the order of their numbers.
+    /// The holds that live, and some of the last that ended, in the order of their numbers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<Hold>,
     /// How many holds there were: the number of the last one.
@@ -181,16 +181,14 @@ impl Outcome {
 }
 
 impl LineOffer {
-    /// What a year costs, simple and compound. With statements, of what is owed all the year, its
-    /// interest being paid every month.
-    fn cost(&self) -> (Decimal, Decimal) {
+    /// What a year costs, simple and compound. With statements, of the dearest use of the limit.
+    fn cost(&self, currency: Currency) -> (Decimal, Decimal) {
         if let Some(Disclosure { annual_cost_simple, annual_cost_compound, .. }) = self.drawing {
             return (annual_cost_simple, annual_cost_compound);
         }
-        let rate = self.statement.as_ref().map_or(Decimal::ZERO, |it| it.statement.interest.rate);
-        let monthly = Decimal::ONE + rate / Decimal::from(12);
-        let growth = (0..12).fold(Decimal::ONE, |growth, _| growth * monthly);
-        (rate, (growth - Decimal::ONE).round_dp(RATE_DIGITS).normalize())
+        let uses = self.statement.iter().flat_map(|it| it.statement.uses(self.limit, currency));
+        let costs = uses.map(|it| (it.cost.simple, it.cost.compound));
+        costs.max().unwrap_or_default()
     }
 }
 
@@ -396,6 +394,10 @@ pub fn apply(
     let rules = (product.definition(), product.eligibility());
     let application = application::decide(rules, request, 1, on, |request| {
         let statement = product.terms().statement.clone();
+        let uses = statement.iter().flat_map(|it| it.uses(request.amount, product.currency()));
+        for it in uses {
+            check_ceilings(&request.ceilings, it.rate, it.cost.simple)?;
+        }
         let suspended_after = request.suspended_after;
         let drawing = product.drawing().map(|it| largest(it, calendar, request, on));
         Ok(LineOffer {
@@ -407,7 +409,7 @@ pub fn apply(
         })
     })?;
     let events = application::events(&application, |it| {
-        let (simple, compound) = it.cost();
+        let (simple, compound) = it.cost(product.currency());
         (it.valid_until, simple, compound)
     });
     Ok((application, events))
@@ -532,7 +534,8 @@ impl Line {
 
     /// The day at the end of which something of the line ends by itself.
     pub fn timer(&self) -> Option<Date> {
-        let holds = self.holds.iter().map(|it| it.until);
+        let live = self.holds.iter().filter(|it| it.status == HoldStatus::Live);
+        let holds = live.map(|it| it.until);
         holds.chain(self.temporary.map(|it| it.until)).min()
     }
 
@@ -643,13 +646,16 @@ impl Standing<'_> {
         if amount > self.left() {
             return Err(Reject::BeyondTheLimit);
         }
-        if line.holds.len() >= HOLDS_MAX {
-            return Err(Reject::TooManyHolds);
+        let kept = |it: &&Hold| it.status == HoldStatus::Live || it.until >= on;
+        let mut holds: Vec<_> = line.holds.iter().filter(kept).cloned().collect();
+        if holds.len() >= HOLDS_MAX {
+            // The oldest that ended makes room.
+            let ended = holds.iter().position(|it| it.status != HoldStatus::Live);
+            holds.remove(ended.ok_or(Reject::TooManyHolds)?);
         }
         let number = line.holds_made.checked_add(1).ok_or(Reject::TooManyHolds)?;
         let (purpose, status) = (purpose.to_owned(), HoldStatus::Live);
-        let hold = Hold { number, amount, until, purpose: purpose.clone(), status };
-        let holds = line.holds.iter().cloned().chain([hold]).collect();
+        holds.push(Hold { number, amount, until, purpose: purpose.clone(), status });
         let line = Line { holds, holds_made: number, ..line.clone() };
         Ok(told(line, Event::HoldMade { on, hold: number, amount, until, purpose }))
     }
@@ -677,8 +683,8 @@ impl Standing<'_> {
         self.drawn(self.line.without(number, HoldStatus::Captured), drawing, Some(number))
     }
 
-    /// Lets so much be bought, or drawn in cash, on the line's account: of what is left, or of a
-    /// hold, which is captured by it.
+    /// Lets so much be bought, or drawn in cash with its fee, on the line's account: of what is
+    /// left, or of a hold, which is captured by it.
     ///
     /// # Errors
     /// As [`Standing::draw`], or with a hold as [`Standing::capture`].

@@ -142,7 +142,7 @@ struct LinesOf {
     party: Option<Name>,
     /// `next` of the page before; the first page when absent.
     after: Option<String>,
-    /// How many things at most.
+    /// How many things at most; a page has no more than 50.
     #[serde(default = "page_default", deserialize_with = "limit")]
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: usize,
@@ -246,7 +246,7 @@ struct LineBody {
     available_until: Day,
     /// When it was closed.
     closed_on: Option<Day>,
-    /// Holds whose last day is not over.
+    /// Holds that live, and some of the last that ended.
     holds: Vec<HoldBody>,
     /// How many drawings there were. They are loans, with `line` naming this one.
     drawings: u32,

@@ -54,8 +54,12 @@ fn call(world: &World, role: Role, key: &str) -> Call {
 }
 
 async fn opened() -> (World, PartyId, LineId) {
+    opened_under(ACCOUNT).await
+}
+
+async fn opened_under(product: &str) -> (World, PartyId, LineId) {
     let world = World::new().await;
-    world.publish("pay-later", 1, ACCOUNT).await;
+    world.publish("pay-later", 1, product).await;
     let party = world.person(1).await;
     let operator = |key: &str| call(&world, Role::Operator, key);
     let (product, limit) = ("pay-later".to_owned(), yuan(1_000_00));
@@ -221,6 +225,25 @@ async fn a_line_is_closed_and_once_more_when_the_last_payment_bounced() {
 }
 
 #[tokio::test]
+async fn what_a_merchant_gives_back_after_the_end_is_given_back_too() {
+    let (world, _, line) = opened().await;
+    let purchase = pay(&world, "buy", line, purchase(500_00)).await.unwrap().fact;
+    pay(&world, "pay", line, repayment(500_00)).await.unwrap();
+    let closing = call(&world, Role::Operator, "close");
+    world.bank.close_line(&closing, line).await.unwrap();
+    world.close_day().await;
+    let back = payment(PaymentKind::MerchantRefund { purchase }, 120_00);
+    let given = pay(&world, "a", line, back).await.unwrap();
+    assert_eq!((given.status, given.prepaid), (Status::Closed, yuan(120_00)));
+    account(&world, line).await;
+    let refund = pay(&world, "b", line, payment(PaymentKind::Refund, 120_00)).await.unwrap();
+    assert_eq!((refund.status, refund.prepaid), (Status::Closed, yuan(0)));
+    world.close_day().await;
+    account(&world, line).await;
+    world.check().await;
+}
+
+#[tokio::test]
 async fn what_a_merchant_gives_back_lowers_its_purchase() {
     let (world, _, line) = opened().await;
     let purchase = pay(&world, "buy", line, purchase(500_00)).await.unwrap().fact;
@@ -236,6 +259,20 @@ async fn what_a_merchant_gives_back_lowers_its_purchase() {
     assert_eq!(refusal, Refusal::NotFound("line"));
     world.close_day().await;
     account(&world, line).await;
+    world.check().await;
+}
+
+/// 1 % of what is drawn, 10.00 at least, is a part of what is used of the limit.
+#[tokio::test]
+async fn cash_and_its_fee_are_within_the_limit() {
+    let with_cash = ACCOUNT.to_owned() + "    cash: { fee: { share: 0.01, min: 10 } }\n";
+    let (world, _, line) = opened_under(&with_cash).await;
+    let cash = |minor| payment(PaymentKind::Cash, minor);
+    let refusal = pay(&world, "a", line, cash(990_01)).await.unwrap_err();
+    assert_eq!(refusal, Refusal::Lending(Reject::BeyondTheLimit));
+    let drawn = pay(&world, "b", line, cash(990_00)).await.unwrap();
+    assert_eq!(drawn.owed.total(), yuan(1_000_00).amount);
+    assert_eq!(available(&world, line).await, 0);
     world.check().await;
 }
 

@@ -1,18 +1,18 @@
 //! Lines, with what is used of them held against the positions of their drawings.
 
 use futures_util::future::join_all;
-use ledger::Side;
+use ledger::{AccountState, Side};
 use lending::{Reject, Status};
 use money::{Amount, Money};
 use stdx::Date;
 
 use super::{
     command::{Command, yuan},
-    world::{FIRST, World},
+    world::{FIRST, World, contract_account},
 };
 use crate::{
     Call, Refusal, Right, Role,
-    lines::{ApplyForLine, Draw, LineApplied, LineChanged, LineState, NewHold},
+    lines::{ApplyForLine, Draw, LINES_PAGE_MAX, LineApplied, LineChanged, LineState, NewHold},
     loans::{Applied, Apply, is_approved},
     tables::{LineApplicationId, LineId, LoanId, PartyId},
 };
@@ -219,6 +219,50 @@ async fn holds_are_captured_released_and_expire() {
     let released = world.bank.release_hold(&release, line, 3).await.unwrap().answer;
     assert_eq!(standing(&world, line, &released).await, [10_000, 1_500, 0, 8_500]);
     world.check().await;
+}
+
+/// The date stands because a contract failed, after the holds of the day had ended.
+#[tokio::test]
+async fn a_hold_made_after_its_day_was_closed_ends_with_it() {
+    let (world, party, line) = opened().await;
+    let loan = world.lend("loan", party, 1_000_00, 6).await;
+    world.close_day().await;
+    let today = world.today().await;
+    let hold_today = async |key: &str| {
+        let call = call(&world, Role::Operator, key);
+        let (amount, until, purpose) = (yuan(500_00), Some(today), "order 7".to_owned());
+        let new = NewHold { amount, until, purpose };
+        world.bank.hold_limit(&call, line, &new).await.unwrap();
+        state(&world, line).await.utilisation.held
+    };
+    assert_eq!(hold_today("a").await, yuan(500_00).amount);
+    let receivable = contract_account(loan.cast(), "1132.01");
+    world.set_state(receivable, AccountState::Frozen).await;
+    let refusal = world.refused("close", Command::CloseDate(today)).await;
+    assert!(matches!(refusal, Refusal::DayIncomplete(_)), "{refusal:?}");
+    assert_eq!(state(&world, line).await.utilisation.held, Amount::ZERO);
+    assert_eq!(hold_today("b").await, yuan(500_00).amount);
+    world.set_state(receivable, AccountState::Open).await;
+    world.close_day().await;
+    assert_ne!(world.today().await, today);
+    assert_eq!(state(&world, line).await.utilisation.held, Amount::ZERO);
+    world.check().await;
+}
+
+#[tokio::test]
+async fn a_page_of_lines_is_short() {
+    let world = World::new().await;
+    world.publish("line", 1, LINE).await;
+    let party = world.person(1).await;
+    for number in 0..=LINES_PAGE_MAX {
+        let limit = 1_000_00 + i64::try_from(number).unwrap() * 100;
+        open(&world, party, limit).await.unwrap();
+    }
+    let page = async |after| world.bank.lines(&world.reader(), None, after, 1_000).await.unwrap();
+    let first = page(None).await;
+    assert_eq!(first.data.len(), LINES_PAGE_MAX);
+    let rest = page(first.next).await;
+    assert_eq!((rest.data.len(), rest.next), (1, None));
 }
 
 #[tokio::test]

@@ -13,10 +13,13 @@ use crate::{Refusal, Role, packs, products::Step};
 
 /// 10.95 % a year and a penalty of 16.425 % on drawings.
 const LINE: &str = include_str!("../../../../examples/products/revolving-credit.yaml");
+/// 18.25 % a year, 1 % of cash with 10 yuan at least, limits from 500 yuan on.
+const ACCOUNT: &str = include_str!("../../../../examples/products/pay-later-account.yaml");
 
 /// A product with its rules.
 fn written(name: &str, rule: &str, change: Option<&str>) -> Definition {
-    let texts = [("loan", LOAN), ("deposit", NEST), ("purse", PURSE), ("line", LINE)];
+    let texts =
+        [("loan", LOAN), ("deposit", NEST), ("purse", PURSE), ("line", LINE), ("account", ACCOUNT)];
     let text = texts.iter().find(|(it, _)| *it == name).unwrap().1;
     let mut document = Document::parse(text).unwrap();
     document.set("packs", &format!("[{rule}]")).unwrap();

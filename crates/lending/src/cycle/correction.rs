@@ -5,13 +5,14 @@ use money::{Amount, Calendar};
 use stdx::Date;
 
 use super::{
-    Account, Event, Fact, Outcome, Position, Statement, Status, What, decide::decide, life::Life,
+    Account, Event, Fact, Outcome, Position, Statement, Status, What,
+    decide::{decide, next_number},
+    life::Life,
 };
 use crate::{
     Reject,
     correction::{BOOKED_LATE_DAYS_MAX, difference},
     day::days_between,
-    decision::FACTS_MAX,
     loan::Bucket,
 };
 
@@ -24,6 +25,8 @@ pub struct History<'h> {
     pub position: &'h Position,
     /// Everything that happened, in any order.
     pub facts: &'h [Fact],
+    /// The statements so far, in any order.
+    pub statements: &'h [Statement],
     /// Which days are business days.
     pub calendar: &'h Calendar,
     /// The business date.
@@ -35,17 +38,15 @@ impl History<'_> {
     ///
     /// # Errors
     /// [`Reject::BeforeDisbursal`], [`Reject::InTheFuture`], [`Reject::TooLate`]; what kept it from
-    /// happening on that day; [`Reject::HistoryDiffers`].
+    /// happening on that day; [`Reject::MoreThanPrepaid`] when something was given back that would
+    /// not have been there; [`Reject::HistoryDiffers`].
     pub fn book_late(&self, what: What, on: Date) -> Result<Outcome, Reject> {
         if on == self.today {
             let Self { account, position, calendar, today, .. } = *self;
             return super::happen(account, position, calendar, what, today);
         }
         self.check_date(on)?;
-        let number = self.position.facts;
-        if number >= FACTS_MAX {
-            return Err(Reject::TooManyFacts);
-        }
+        let number = next_number(self.position, &what)?;
         let mut then = self.fold(None, None, on)?;
         then.position.through = on;
         let what = decide(&then, what)?;
@@ -82,6 +83,7 @@ impl History<'_> {
     /// # Errors
     /// [`Reject::NoSuchFact`], [`Reject::AlreadyReversed`], [`Reject::NotReversible`];
     /// [`Reject::MoreThanBought`] for a purchase of which something was given back;
+    /// [`Reject::MoreThanPrepaid`] for a payment of which something was;
     /// [`Reject::NotActive`] once the account was charged off or written off;
     /// [`Reject::HistoryDiffers`].
     pub fn reverse(&self, number: u32) -> Result<Outcome, Reject> {
@@ -133,7 +135,7 @@ impl History<'_> {
         to: Date,
     ) -> Result<Life<'_>, Reject> {
         let facts = self.facts.iter().filter(|it| Some(it.number) != without).chain(more);
-        fold(self.account, facts, self.calendar, to)
+        fold(self.account, facts, self.statements, self.calendar, to)
     }
 
     /// What is to be booked so that the books are those of another life.
@@ -179,12 +181,13 @@ fn restated(before: &[Statement], after: &[Statement], today: Date) -> Vec<State
 pub(crate) fn fold<'l, 'f>(
     account: &Account,
     facts: impl Iterator<Item = &'f Fact>,
+    told: &'l [Statement],
     calendar: &'l Calendar,
     to: Date,
 ) -> Result<Life<'l>, Reject> {
     let mut facts: Vec<_> = facts.filter(|it| it.reversed_on.is_none() && it.on <= to).collect();
     facts.sort_by_key(|it| (it.on, it.number));
-    let mut life = Life::opened(account, calendar);
+    let mut life = Life::opened(account, calendar, told);
     for fact in facts {
         life.close_to(fact.on)?;
         // An account that has ended closes no days.

@@ -7,7 +7,11 @@ use product::schedule::PRINCIPAL_MAX;
 use stdx::Date;
 
 use super::{Account, Fact, Outcome, Position, Status, What, life::Life};
-use crate::{Reject, decision::FACTS_MAX, life::add, loan::Owed};
+use crate::{Reject, decision::FACTS_MAX, life::add};
+
+/// How many of the [`FACTS_MAX`] facts of an account are not for purchases and cash: what lowers
+/// what is owed, and what ends the account, finds room when they find none.
+pub const FACTS_RESERVED: u32 = FACTS_MAX / 2;
 
 /// Opens an account: its first day is `opened_on`.
 pub fn open(account: &Account) -> Outcome {
@@ -63,35 +67,35 @@ pub fn happen(
     Ok(life.end())
 }
 
-/// What pays everything on a day: the business date of the account, or a later one up to which
-/// nothing happens.
-///
-/// # Errors
-/// Those of [`close_day`].
-pub fn owed_on(
-    account: &Account,
-    position: &Position,
-    calendar: &Calendar,
-    on: Date,
-) -> Result<Owed, Reject> {
-    if account.status == Status::Active && on < position.through {
-        return Err(Reject::DayAlreadyClosed);
-    }
-    let mut life = Life::at(account, position, calendar);
-    life.close_to(on)?;
-    Ok(life.position.owed())
-}
-
 impl Life<'_> {
     /// Adds a fact to those of the account, with its number.
     pub(crate) fn note(&mut self, fact: Fact) -> Result<(), Reject> {
-        let number = self.position.facts;
-        if number >= FACTS_MAX {
-            return Err(Reject::TooManyFacts);
-        }
+        let number = next_number(&self.position, &fact.what)?;
         self.outcome.facts.push(Fact { number, ..fact });
         self.position.facts = number.saturating_add(1);
         Ok(())
+    }
+}
+
+/// The number of the next fact of an account.
+pub(crate) fn next_number(position: &Position, what: &What) -> Result<u32, Reject> {
+    let reserved = match what {
+        What::Purchase { .. } | What::Cash { .. } => FACTS_RESERVED,
+        _ => 0,
+    };
+    let full = position.facts >= FACTS_MAX.saturating_sub(reserved);
+    if full { Err(Reject::TooManyFacts) } else { Ok(position.facts) }
+}
+
+impl Account {
+    /// What drawing so much in cash costs.
+    ///
+    /// # Errors
+    /// [`Reject::CashNotAllowed`], [`Reject::AmountTooLarge`].
+    pub fn cash_fee(&self, amount: Amount) -> Result<Amount, Reject> {
+        let terms = self.terms.statement.cash.as_ref().ok_or(Reject::CashNotAllowed)?;
+        let Some(fee) = &terms.fee else { return Ok(Amount::ZERO) };
+        fee.on(amount, self.currency).ok_or(Reject::AmountTooLarge)
     }
 }
 
@@ -124,11 +128,7 @@ pub(crate) fn decide(life: &Life<'_>, what: What) -> Result<What, Reject> {
             positive(*amount)?;
             let owed = add(position.owed().principal, *amount)?;
             must(owed <= PRINCIPAL_MAX, Reject::AmountTooLarge)?;
-            let terms = life.account.terms.statement.cash.as_ref();
-            let terms = terms.ok_or(Reject::CashNotAllowed)?;
-            let fee = terms.fee.as_ref().map(|it| life.charge(it, *amount));
-            let fee = fee.transpose()?.unwrap_or_default();
-            return Ok(What::Cash { amount: *amount, fee });
+            return Ok(What::Cash { amount: *amount, fee: life.account.cash_fee(*amount)? });
         }
         What::Repayment { amount } => {
             let owing = matches!(status, Status::Active | Status::ChargedOff);
@@ -141,7 +141,8 @@ pub(crate) fn decide(life: &Life<'_>, what: What) -> Result<What, Reject> {
             must(*amount <= most, Reject::ExceedsSettlement)?;
         }
         What::MerchantRefund { amount, .. } => {
-            active()?;
+            // A merchant does not ask what became of the account.
+            must(status != Status::WrittenOff, Reject::NotActive)?;
             positive(*amount)?;
         }
         What::Refund { amount } => {

@@ -85,15 +85,18 @@ impl What {
     }
 
     /// Whether it can be taken back: what ended the account's life on the books cannot, nor what
-    /// was paid out to the holder.
+    /// was paid out to the holder, in cash or of an advance.
     pub fn is_reversible(&self) -> bool {
         match self {
             Self::Purchase { .. }
-            | Self::Cash { .. }
             | Self::Repayment { .. }
             | Self::MerchantRefund { .. }
             | Self::Waiver { .. } => true,
-            Self::Refund { .. } | Self::ChargeOff | Self::WriteOff | Self::Closure => false,
+            Self::Cash { .. }
+            | Self::Refund { .. }
+            | Self::ChargeOff
+            | Self::WriteOff
+            | Self::Closure => false,
         }
     }
 }

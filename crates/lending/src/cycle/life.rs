@@ -2,17 +2,17 @@
 //!
 //! It does not ask whether something may happen: that is decided before, in [`super::decide`]. So a
 //! fact that was booked when it was allowed can be told again after another one was taken back
-//! before it.
+//! before it. Money that left is the exception: what was given back of an advance has to be there.
 
 use std::borrow::Cow;
 
 use money::{Amount, Calendar, DayCount, Decimal, Rounding, YearFraction};
-use product::kinds::revolving_credit::statement::{BackInterest, Charge, Part, Statement as Cycle};
+use product::kinds::revolving_credit::statement::{BackInterest, Part, Statement as Cycle};
 use stdx::Date;
 
 use super::{
-    Account, Bill, Outcome, Pool, Position, Purchases, Status, What, outcome::Event, statement,
-    take,
+    Account, Bill, Outcome, Pool, Position, Purchases, Statement, Status, What, outcome::Event,
+    statement, take,
 };
 use crate::{
     Reject,
@@ -27,6 +27,8 @@ pub(crate) struct Life<'l> {
     pub account: Cow<'l, Account>,
     pub position: Position,
     pub calendar: &'l Calendar,
+    /// The statements as they were told: a due date stands, whatever the calendar says later.
+    pub told: &'l [Statement],
     pub outcome: Outcome,
 }
 
@@ -34,13 +36,13 @@ impl<'l> Life<'l> {
     /// As it stands.
     pub(crate) fn at(account: &'l Account, position: &Position, calendar: &'l Calendar) -> Self {
         let (account, position) = (Cow::Borrowed(account), position.clone());
-        Self { account, position, calendar, outcome: Outcome::default() }
+        Self { account, position, calendar, told: &[], outcome: Outcome::default() }
     }
 
     /// As it was opened.
-    pub(crate) fn opened(account: &Account, calendar: &'l Calendar) -> Self {
+    pub(crate) fn opened(account: &Account, calendar: &'l Calendar, told: &'l [Statement]) -> Self {
         let (account, position) = (account.as_signed(), Position::new(account.opened_on));
-        Self { account: Cow::Owned(account), position, calendar, outcome: Outcome::default() }
+        Self { account: Cow::Owned(account), position, calendar, told, outcome: Outcome::default() }
     }
 
     pub(crate) fn is_active(&self) -> bool {
@@ -102,7 +104,9 @@ impl<'l> Life<'l> {
         match what {
             What::Purchase { amount } => self.bought(*amount)?,
             What::Cash { amount, fee } => self.drawn(*amount, *fee)?,
-            What::Repayment { amount } if self.account.status == Status::ChargedOff => {
+            What::Repayment { amount } | What::MerchantRefund { amount, .. }
+                if self.account.status == Status::ChargedOff =>
+            {
                 self.recovered(*amount)?;
             }
             What::Repayment { amount } => {
@@ -116,7 +120,11 @@ impl<'l> Life<'l> {
                 self.refunded(*amount, *purchased_on)?;
             }
             What::Refund { amount } => {
-                let amount = take(&mut self.position.prepaid, *amount);
+                let amount = *amount;
+                if amount > self.position.prepaid {
+                    return Err(Reject::MoreThanPrepaid);
+                }
+                self.position.prepaid -= amount;
                 grow(&mut self.position.turnover.given_back, amount)?;
                 self.book("refund", vec![("prepaid", amount)]);
                 self.outcome.events.push(Event::PrepaymentRefunded { on, amount });
@@ -391,22 +399,12 @@ impl<'l> Life<'l> {
         if unpaid.is_zero() {
             return Ok(());
         }
-        let penalty = self.charge(charge, unpaid)?;
+        let penalty = charge.on(unpaid, self.account.currency).ok_or(Reject::AmountTooLarge)?;
         grow(&mut self.position.unbilled.penalty, penalty)?;
         grow(&mut self.position.turnover.penalties, penalty)?;
         self.book_accrual("late-fee", "penalty", penalty);
         self.outcome.events.push(Event::LateFeeCharged { day, statement, unpaid, penalty });
         Ok(())
-    }
-
-    /// A fee that is a share of something.
-    pub(crate) fn charge(&self, charge: &Charge, of: Amount) -> Result<Amount, Reject> {
-        let share = of.to_decimal(self.account.currency).checked_mul(charge.share);
-        let share = share.ok_or(Reject::AmountTooLarge)?;
-        let share = Amount::round(share, self.account.currency, Rounding::HalfUp);
-        let least = charge.min.map_or(Amount::ZERO, |it| self.in_minor(it));
-        let most = charge.max.map_or(Amount::MAX, |it| self.in_minor(it));
-        Ok(share.map_err(|_| Reject::AmountTooLarge)?.max(least).min(most))
     }
 
     /// Pays what is owed: what was paid by component, and what is left.
@@ -494,6 +492,9 @@ impl<'l> Life<'l> {
 
     /// When a statement of a day is to be paid.
     pub(crate) fn due_of(&self, on: Date) -> Result<Date, Reject> {
+        if let Some(told) = self.told.iter().find(|it| it.on == on) {
+            return Ok(told.due);
+        }
         self.terms().due_of(on, self.calendar).ok_or(Reject::DateOutOfRange)
     }
 

@@ -23,11 +23,12 @@ use crate::{
     Line, Reject,
     application::{Decision, Request},
     cycle::{
-        Account, Event, Fact, History, LineKind, Outcome, Position, Statement, Status, Terms, What,
-        close_day, correction::fold, happen, lines, open, owed_on,
+        Account, Event, FACTS_RESERVED, Fact, History, LineKind, Outcome, Position, Statement,
+        Status, Terms, What, close_day, correction::fold, happen, lines, open,
     },
+    decision::FACTS_MAX,
     line::{self, Standing, Use},
-    loan::Owed,
+    loan::{Ceiling, Measure, Owed},
 };
 
 /// An account under test: it keeps books of its own from the entries, which must equal the position
@@ -37,9 +38,10 @@ struct Card {
     account: Account,
     position: Position,
     facts: Vec<Fact>,
-    statements: BTreeMap<u32, Statement>,
+    statements: Vec<Statement>,
     events: Vec<Event>,
     books: Balances,
+    calendar: &'static Calendar,
     today: Date,
 }
 
@@ -60,9 +62,10 @@ impl Card {
             account,
             position: Position::new(opened_on),
             facts: Vec::new(),
-            statements: BTreeMap::new(),
+            statements: Vec::new(),
             events: Vec::new(),
             books: Balances::new(),
+            calendar: calendar(),
             today: opened_on,
         };
         card.take(outcome);
@@ -72,15 +75,15 @@ impl Card {
     fn close_to(&mut self, day: Date) {
         while self.account.status == Status::Active && self.position.through < day {
             let day = self.position.through;
-            let outcome = close_day(&self.account, &self.position, calendar(), day).unwrap();
+            let outcome = close_day(&self.account, &self.position, self.calendar, day).unwrap();
             self.take(outcome);
         }
         self.today = self.today.max(day);
     }
 
     fn happen(&mut self, what: What) -> Result<(), Reject> {
-        let Self { account, position, today, .. } = &*self;
-        let outcome = happen(account, position, calendar(), what, *today)?;
+        let Self { account, position, calendar, today, .. } = &*self;
+        let outcome = happen(account, position, calendar, what, *today)?;
         self.take(outcome);
         Ok(())
     }
@@ -91,6 +94,10 @@ impl Card {
 
     fn buy(&mut self, amount: Amount) {
         self.happen(What::Purchase { amount }).unwrap();
+    }
+
+    fn pay_on(&mut self, amount: Amount, on: Date) {
+        self.book(What::Repayment { amount }, on).unwrap();
     }
 
     fn book(&mut self, what: What, on: Date) -> Result<(), Reject> {
@@ -112,8 +119,8 @@ impl Card {
     }
 
     fn history(&self) -> History<'_> {
-        let Self { account, position, facts, today, .. } = self;
-        History { account, position, facts, calendar: calendar(), today: *today }
+        let Self { account, position, facts, statements, calendar, today, .. } = self;
+        History { account, position, facts, statements, calendar, today: *today }
     }
 
     fn balance(&self, code: &str) -> Amount {
@@ -129,8 +136,11 @@ impl Card {
             self.facts.push(fact);
         }
         self.facts.sort_by_key(|it| it.number);
-        let restated = outcome.statements.into_iter();
-        self.statements.extend(restated.map(|it| (it.number, it)));
+        for statement in outcome.statements {
+            self.statements.retain(|it| it.number != statement.number);
+            self.statements.push(statement);
+        }
+        self.statements.sort_by_key(|it| it.number);
         self.events.extend(outcome.events);
         let active = self.account.status == Status::Active;
         assert_eq!(outcome.timer, active.then_some(self.position.through));
@@ -172,7 +182,7 @@ impl Card {
 
     /// What the facts give must be what is there, and the lines of statements add up.
     fn assert_follows_from_facts(&self) {
-        let life = fold(&self.account, self.facts.iter(), calendar(), self.today).unwrap();
+        let life = fold(&self.account, self.facts.iter(), &[], self.calendar, self.today).unwrap();
         let position = Position { facts: self.position.facts, ..life.position.clone() };
         assert_eq!((&*life.account, &position), (&self.account, &self.position));
         let mut books = Balances::new();
@@ -188,7 +198,7 @@ impl Card {
 
     /// The statements, whenever they came to be as they are.
     fn statements(&self) -> impl Iterator<Item = Statement> {
-        self.statements.values().map(|it| Statement { restated_on: None, ..it.clone() })
+        self.statements.iter().map(|it| Statement { restated_on: None, ..it.clone() })
     }
 
     fn interest(&self) -> Amount {
@@ -297,7 +307,7 @@ fn play(name: &str, text: &str) {
     card.close_to(last.tomorrow().unwrap());
     card.assert_follows_from_facts();
     assert_eq!(card.statements.len(), rows.len(), "{name}");
-    for (row, it) in rows.iter().zip(card.statements.values()) {
+    for (row, it) in rows.iter().zip(card.statements.iter()) {
         let dates = (row.get("number"), row.get("from"), row.get("on"), row.get("due"));
         assert_eq!((it.number, it.from, it.on, it.due), dates, "{name} line {}", row.line);
         let turnover = it.turnover;
@@ -441,7 +451,7 @@ fn any_card(prng: &mut Prng) -> Card {
 fn anything(card: &Card, prng: &mut Prng) -> What {
     let owed = card.position.owed();
     let pay = |amount| What::Repayment { amount };
-    match prng.below(10) {
+    match prng.below(11) {
         0..=2 => What::Purchase { amount: fen(1) + amount(prng, 100_000) },
         3 => What::Cash { amount: fen(1) + amount(prng, 50_000), fee: Amount::ZERO },
         4 if !owed.is_zero() => pay(owed.total()),
@@ -449,6 +459,9 @@ fn anything(card: &Card, prng: &mut Prng) -> What {
         6 if card.position.billed().total().is_positive() => pay(card.position.billed().total()),
         7 if !owed.is_zero() => pay(fen(1) + amount(prng, owed.total().minor())),
         8 => What::Waiver { waived: Owed { principal: Amount::ZERO, ..owed } },
+        9 if card.position.prepaid.is_positive() => {
+            What::Refund { amount: fen(1) + amount(prng, card.position.prepaid.minor()) }
+        }
         _ => pay(fen(1) + amount(prng, 10_000)),
     }
 }
@@ -477,7 +490,14 @@ fn lived_with(seed: u64, stream: &str, may: fn(&What) -> bool) -> (Card, Prng) {
         {
             card.close_to(later(card.today, 1 + number(&mut prng, 5)));
             let refunded = fen(1) + amount(&mut prng, bought.minor());
-            drop(card.refund(of, refunded, card.today));
+            let of_it = |it: &&Fact| match it.what {
+                What::MerchantRefund { purchase, .. } => purchase == of,
+                _ => false,
+            };
+            let before: Amount = card.facts.iter().filter(of_it).map(|it| it.what.amount()).sum();
+            let fits = before + refunded <= bought;
+            let expected = if fits { Ok(()) } else { Err(Reject::MoreThanBought) };
+            assert_eq!(card.refund(of, refunded, card.today), expected, "seed {seed}");
         }
     }
     (card, prng)
@@ -503,7 +523,8 @@ fn it_does_not_matter_in_which_order_facts_are_booked() {
     for seed in 0..80 {
         // What can be waived or given back depends on what is known.
         let (card, mut prng) = lived_with(seed, "cycle order", |it| {
-            !matches!(it, What::Waiver { .. } | What::MerchantRefund { .. })
+            let told = |it: &What| matches!(it, What::Waiver { .. } | What::Refund { .. });
+            !told(it) && !matches!(it, What::MerchantRefund { .. })
         });
         let cycle = card.account.terms.statement.clone();
         let mut other =
@@ -525,7 +546,7 @@ fn it_does_not_matter_in_which_order_facts_are_booked() {
         assert_eq!((&card.account, &card.books), (&other.account, &other.books), "seed {seed}");
         assert_eq!(card.position, other.position, "seed {seed}");
         assert!(card.statements().eq(other.statements()), "seed {seed}");
-        restated += other.statements.values().filter(|it| it.restated_on.is_some()).count();
+        restated += other.statements.iter().filter(|it| it.restated_on.is_some()).count();
         other.assert_follows_from_facts();
     }
     assert!(booked_late > 400 && restated > 80, "{booked_late} {restated}");
@@ -559,13 +580,11 @@ fn what_is_taken_back_has_not_happened() {
 fn paying_everything_leaves_nothing() {
     for seed in 0..200 {
         let (mut card, mut prng) = lived(seed, "cycle payoff");
-        // What is to be paid on a later day is what is owed once that day has come.
         let on = later(card.today, number(&mut prng, 50));
-        let quoted = owed_on(&card.account, &card.position, calendar(), on).unwrap();
         card.close_to(on);
-        assert_eq!(card.position.owed(), quoted, "seed {seed}");
-        if !quoted.is_zero() {
-            card.pay(quoted.total()).unwrap();
+        let owed = card.position.owed();
+        if !owed.is_zero() {
+            card.pay(owed.total()).unwrap();
         }
         card.close_to(later(on, 100));
         assert!(card.position.owed().is_zero(), "seed {seed}");
@@ -694,12 +713,152 @@ fn what_may_not_happen_is_refused() {
     card.assert_follows_from_facts();
 }
 
+/// What was paid in advance and given back is gone: no history may say that it was still there, or
+/// never.
+#[test]
+fn money_that_left_has_left() {
+    let mut card = Card::open(usual(), None, date("2025-01-06"));
+    card.pay(cny("200.00")).unwrap();
+    card.close_to(date("2025-01-15"));
+    card.happen(What::Refund { amount: cny("200.00") }).unwrap();
+    card.close_to(date("2025-01-17"));
+    let before = card.clone();
+    let purchase = What::Purchase { amount: cny("200.00") };
+    let late = date("2025-01-10");
+    assert_eq!(card.book(purchase.clone(), late), Err(Reject::MoreThanPrepaid));
+    assert_eq!(card.reverse(0), Err(Reject::MoreThanPrepaid));
+    assert_eq!((&card.position, &card.books), (&before.position, &before.books));
+    // It can be booked when as much was paid once more in time.
+    card.pay_on(cny("200.00"), date("2025-01-12"));
+    card.book(purchase, late).unwrap();
+    assert_eq!(card.position.balance(), Amount::ZERO);
+    assert_eq!(card.balance("1003"), Amount::ZERO);
+    card.assert_follows_from_facts();
+}
+
+#[test]
+fn what_lowers_a_debt_always_finds_room() {
+    let cash = Some(Cash { rate: None, fee: None });
+    let mut card = Card::open(Cycle { cash, ..usual() }, None, date("2025-01-06"));
+    card.buy(cny("100.00"));
+    card.close_to(date("2025-01-10"));
+    card.position.facts = FACTS_MAX - FACTS_RESERVED - 1;
+    card.buy(fen(1));
+    let purchase = || What::Purchase { amount: fen(1) };
+    let cash = What::Cash { amount: fen(1), fee: Amount::ZERO };
+    assert_eq!(card.happen(purchase()), Err(Reject::TooManyFacts));
+    assert_eq!(card.happen(cash), Err(Reject::TooManyFacts));
+    assert_eq!(card.book(purchase(), date("2025-01-08")), Err(Reject::TooManyFacts));
+    card.refund(0, cny("40.00"), card.today).unwrap();
+    card.pay(cny("70.00")).unwrap();
+    let advance = card.position.prepaid;
+    card.happen(What::Refund { amount: advance }).unwrap();
+    card.pay_on(cny("1.00"), date("2025-01-09"));
+    card.reverse(card.facts.last().unwrap().number).unwrap();
+    card.position.facts = FACTS_MAX - 1;
+    card.happen(What::Closure).unwrap();
+    assert_eq!(card.account.status, Status::Closed);
+}
+
+#[test]
+fn cash_that_was_drawn_is_not_taken_back() {
+    let cash = Some(Cash { rate: None, fee: None });
+    let mut card = Card::open(Cycle { cash, ..usual() }, None, date("2025-01-06"));
+    card.happen(What::Cash { amount: cny("100.00"), fee: Amount::ZERO }).unwrap();
+    assert_eq!(card.reverse(0), Err(Reject::NotReversible));
+}
+
+/// A merchant gives back whatever became of the account: to its holder, or to who lost by it.
+#[test]
+fn a_merchant_gives_back_after_the_end() {
+    let mut card = Card::open(usual(), None, date("2025-01-06"));
+    card.buy(cny("400.00"));
+    card.pay(cny("400.00")).unwrap();
+    card.happen(What::Closure).unwrap();
+    card.close_to(date("2025-01-20"));
+    card.refund(0, cny("150.00"), card.today).unwrap();
+    assert_eq!((card.account.status, card.position.prepaid), (Status::Closed, cny("150.00")));
+    card.assert_follows_from_facts();
+    card.happen(What::Refund { amount: cny("150.00") }).unwrap();
+    assert_eq!(card.balance("2241.01"), Amount::ZERO);
+    card.assert_follows_from_facts();
+
+    let mut card = Card::open(usual(), None, date("2025-01-06"));
+    card.buy(cny("400.00"));
+    card.happen(What::ChargeOff).unwrap();
+    card.today = date("2025-01-20");
+    card.refund(0, cny("150.00"), card.today).unwrap();
+    assert_eq!((card.account.status, card.balance("7002")), (Status::ChargedOff, cny("250.00")));
+    card.pay(cny("200.00")).unwrap();
+    // Of what is more than was lost, the rest is the holder's.
+    card.refund(0, cny("80.00"), card.today).unwrap();
+    assert_eq!((card.account.status, card.position.prepaid), (Status::Closed, cny("30.00")));
+    card.assert_follows_from_facts();
+}
+
+/// The first statement was told to be paid on 1 May, before that was known to be a holiday.
+#[test]
+fn a_due_date_stands_as_it_was_told() {
+    let due = Due { after_days: 26, roll: Roll::Following, grace_days: 0, tolerance: None };
+    let mut card = Card::open(Cycle { due, ..usual() }, None, date("2025-04-01"));
+    card.calendar = Calendar::weekends_only();
+    card.buy(cny("100.00"));
+    card.close_to(date("2025-04-10"));
+    let told = date("2025-05-01");
+    assert_eq!(card.statements[0].due, told);
+    card.calendar = Calendar::china();
+    assert_eq!(card.calendar.roll(told, Roll::Following), date("2025-05-06"));
+    card.book(What::Purchase { amount: cny("10.00") }, date("2025-04-03")).unwrap();
+    assert_eq!((card.statements[0].due, card.position.bills[0].due), (told, told));
+    // It was due then, also when it is no open bill any more.
+    card.close_to(date("2025-05-05"));
+    assert_eq!(card.position.days_past_due, 3);
+    card.pay(card.position.owed().total()).unwrap();
+    card.close_to(date("2025-05-20"));
+    card.book(What::Purchase { amount: cny("1.00") }, date("2025-05-18")).unwrap();
+    assert_eq!(card.statements[0].restated_on, Some(date("2025-04-10")));
+}
+
+/// 18.25 % a year; 1 % of what is drawn in cash, 10.00 at least: of 500.00, 2 % every month.
+#[test]
+fn the_dearest_use_of_a_limit_is_told_and_held_to_the_ceilings() {
+    let text = include_str!("../../../../examples/products/pay-later-account.yaml");
+    let definition = Definition::parse(text, Chart::china()).unwrap();
+    let product = RevolvingProduct::compile(&definition).unwrap();
+    let apply = |of, at_most: &str, limit: &str| {
+        let ceilings = vec![Ceiling { at_most: at_most.parse().unwrap(), of }];
+        let facts = BTreeMap::new();
+        let request = super::origination::request();
+        let request = Request { amount: cny(limit), facts, ceilings, ..request };
+        let applied = line::apply(&product, calendar(), request, date("2025-01-06"));
+        applied.map(|(_, events)| events)
+    };
+    let above = |at_most: &str| Err(Reject::AboveCeiling { at_most: at_most.parse().unwrap() });
+    assert_eq!(apply(Measure::Rate, "0.1824", "500.00"), above("0.1824"));
+    assert!(apply(Measure::Rate, "0.1825", "500.00").is_ok());
+    assert_eq!(apply(Measure::AllInCost, "0.4224", "500.00"), above("0.4224"));
+    assert!(apply(Measure::AllInCost, "0.4225", "500.00").is_ok());
+    let told = |limit: &str| {
+        let events = apply(Measure::Rate, "1", limit).unwrap();
+        let costs = events.iter().find_map(|it| match it {
+            crate::Event::ApplicationApproved {
+                annual_cost_simple, annual_cost_compound, ..
+            } => Some((*annual_cost_simple, annual_cost_compound.round_dp(6))),
+            _ => None,
+        });
+        costs.unwrap()
+    };
+    let costs = |simple: &str, compound: &str| (simple.parse().unwrap(), compound.parse().unwrap());
+    assert_eq!(told("500.00"), costs("0.4225", "0.514723"));
+    assert_eq!(told("20000.00"), costs("0.3025", "0.348173"));
+}
+
 #[test]
 fn a_statement_has_its_lines() {
     let mut card = Card::open(usual(), None, date("2025-01-06"));
     card.buy(cny("400.00"));
     card.close_to(date("2025-03-06"));
-    let second = &card.statements[&2];
+    let second = &card.statements[1];
     let of_second: Vec<_> =
         lines(second, &card.facts).into_iter().map(|it| (it.on, it.kind, it.amount)).collect();
     // 400.00 for the 59 days from 6 January to 5 March.

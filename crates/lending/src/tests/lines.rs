@@ -301,7 +301,27 @@ fn holds_have_a_limit() {
     }
     let outcome = life.standing().hold(cny("100.00"), None, "order 1");
     assert_eq!(outcome, Err(Reject::TooManyHolds));
+    // Those that ended do not count, wake nobody up, and are not kept for ever.
+    for number in 1..=3 {
+        let outcome = life.standing().release(number);
+        life.took(outcome).unwrap();
+    }
+    assert_eq!(life.standing().release(1), Err(Reject::HoldReleased));
+    let outcome = life.standing().hold(cny("100.00"), None, "order 2");
+    life.took(outcome).unwrap();
+    assert_eq!(life.line.holds.len(), line::HOLDS_MAX);
+    assert_eq!(life.standing().release(1), Err(Reject::HoldExpired));
+    assert_eq!(life.standing().release(2), Err(Reject::HoldReleased));
+    for number in 4..=life.line.holds_made {
+        let outcome = life.standing().release(number);
+        life.took(outcome).unwrap();
+    }
+    assert_eq!((life.line.timer(), life.line.held()), (None, fen(0)));
     life.close_until(date("2025-01-08"));
+    let outcome = life.standing().hold(cny("100.00"), None, "order 3");
+    life.took(outcome).unwrap();
+    assert_eq!(life.line.holds.len(), 1);
+    life.close_until(date("2025-01-15"));
     assert_eq!(life.line.holds, []);
     let outcome = life.standing().hold(cny("100.00"), None, "order 1");
     life.took(outcome).unwrap();

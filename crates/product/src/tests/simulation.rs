@@ -124,6 +124,9 @@ fn examples_are_simulated() {
         1303    800.00    800.00      0.00 Loans
     "#]]
     .assert_eq(&render(&purchase));
+    let refused = |amount, on| run("pay-later-account", &request(amount, None, on)).unwrap_err();
+    assert_eq!(refused("20000.01", "2024-02-06").code(), "amount-too-large");
+    assert_eq!(refused("800", "2021-12-31").code(), "product-not-in-force");
     let wallet = run("wallet", &request("10000", None, "2022-01-15")).unwrap();
     expect![[r#"
          1 2022-01-15 2022-03-20  65      0.00    0.90   0.00      0.90  10000.90

@@ -6,7 +6,7 @@
 //! on late fees and service fees (article 4). Its text was not at hand: not verified.
 
 use jiff::Span;
-use money::{Amount, Calendar, DayCount, Decimal, Rounding};
+use money::{Amount, Calendar, Currency, DayCount, Decimal, RATE_DIGITS, Rounding};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stdx::Date;
@@ -16,14 +16,17 @@ use crate::{
     chart::Chart,
     check::Check,
     definition::Definition,
-    kinds::{Event, Title},
+    kinds::{Event, Title, instalment_loan::OfferReject},
     schedule::PRINCIPAL_MAX,
     schema,
-    simulate::{Books, CashFlow, Line, Request, Simulation, SimulationReject, Totals},
+    simulate::{Books, CashFlow, Cost, Line, Request, Simulation, SimulationReject, Totals},
 };
 
 /// The longest time from a statement to its due date, in days.
 pub const DUE_DAYS_MAX: u32 = 60;
+/// Of a year.
+const MONTHS: Decimal = Decimal::from_parts(12, 0, 0, false, 0);
+
 /// The longest time after a due date within which paying is in time, in days.
 pub const GRACE_DAYS_MAX: u32 = 30;
 
@@ -191,6 +194,17 @@ pub struct Cash {
     pub fee: Option<Charge>,
 }
 
+/// What a use of an account costs a year.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Use {
+    /// What is owed by it: purchases, or cash.
+    pub part: Part,
+    /// The rate that it bears.
+    pub rate: Decimal,
+    /// What it costs with its fee.
+    pub cost: Cost,
+}
+
 /// A part of what is owed on an account with statements.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
@@ -241,10 +255,48 @@ impl Statement {
         }
     }
 
+    /// What using so much costs a year: to buy, without paying in time, and to draw cash.
+    ///
+    /// It is what one month costs, with the fee of drawing cash, twelve times: as if it were drawn
+    /// and paid back every month. So Regulation Z (12 CFR 1026.14(c)(3)) has the fee of a single
+    /// transaction count; cited from memory, not verified.
+    pub fn uses(&self, amount: Amount, currency: Currency) -> impl Iterator<Item = Use> {
+        let whole = amount.to_decimal(currency);
+        let purchase = Use::of(Part::Purchase, self.interest.rate, Decimal::ZERO);
+        let cash = self.cash.as_ref().map(|cash| {
+            let fee = cash.fee.as_ref().and_then(|it| it.on(amount, currency));
+            let fee = fee.and_then(|it| it.to_decimal(currency).checked_div(whole));
+            let rate = cash.rate.unwrap_or(self.interest.rate);
+            Use::of(Part::Cash, rate, fee.unwrap_or_default())
+        });
+        [purchase].into_iter().chain(cash)
+    }
+
     /// When a statement of a day is to be paid.
     pub fn due_of(&self, made_on: Date, calendar: &Calendar) -> Option<Date> {
         let date = made_on.checked_add(Span::new().days(i64::from(self.due.after_days))).ok()?;
         Some(calendar.roll(date, self.due.roll))
+    }
+}
+
+impl Use {
+    fn of(part: Part, rate: Decimal, fee: Decimal) -> Self {
+        let simple = rate.saturating_add(fee.saturating_mul(MONTHS)).round_dp(RATE_DIGITS);
+        let month = Decimal::ONE.saturating_add(simple / MONTHS);
+        let year = (0..12).fold(Decimal::ONE, |year, _| year.saturating_mul(month));
+        let compound = year.saturating_sub(Decimal::ONE).round_dp(RATE_DIGITS).normalize();
+        Self { part, rate, cost: Cost { simple, compound } }
+    }
+}
+
+impl Charge {
+    /// The fee on an amount; none when it is too large to be booked.
+    pub fn on(&self, amount: Amount, currency: Currency) -> Option<Amount> {
+        let share = amount.to_decimal(currency).checked_mul(self.share)?;
+        let share = Amount::round(share, currency, Rounding::HalfUp).ok()?;
+        let bound = |it| Amount::round(it, currency, Rounding::Down).unwrap_or(Amount::MAX);
+        let (least, most) = (self.min.map(bound), self.max.map(bound));
+        Some(share.max(least.unwrap_or_default()).min(most.unwrap_or(Amount::MAX)))
     }
 }
 
@@ -304,6 +356,10 @@ pub(super) fn simulate(
         return Err(SimulationReject::Amount);
     }
     let date = request.date.unwrap_or(definition.effective);
+    if !definition.in_force(date) {
+        return Err(SimulationReject::Offer(OfferReject::NotInForce));
+    }
+    product.allows_limit(bought).map_err(SimulationReject::Offer)?;
     let due = terms.made_on(date).and_then(|it| terms.due_of(it, request.calendar));
     let due = due.ok_or(SimulationReject::DateOutOfRange)?;
     let mut books = Books::new(product.accounting(), chart, currency);

@@ -5,13 +5,14 @@
 //! the rows before it say.
 
 mod deposits;
+mod lines;
 
 use std::sync::Arc;
 
 use compliance::{Entry, cn};
 use ledger::{AccountId, InstitutionId, LaneId, Posted, Transfer, TransferId};
 use lending::{
-    Explaining, Fact, Loan, Position, Rules,
+    Explaining, Fact, Loan, Position, Rules, cycle,
     explain::{BookedAmount, Moment},
 };
 use money::{Amount, Money, Rounding};
@@ -32,7 +33,10 @@ use crate::{
     days::CLOSE_LOAN_DAY,
     institutions::Institution,
     loans::{fact_id, fixing},
-    tables::{GRADES, LOAN_FACTS, LOANS, LoanFact, LoanId, POSITIONS},
+    tables::{
+        GRADES, LINE_ACCOUNTS, LINE_GRADES, LINE_POSITIONS, LOAN_FACTS, LOANS, LineId, LoanFact,
+        LoanId, POSITIONS,
+    },
 };
 
 /// How many rows of a lane are read back to see what was known when something was booked.
@@ -107,7 +111,7 @@ impl Bank {
         let transfers = row.log.transfers()?;
         let transfer = transfers.iter().find(|it| it.transfer.id == id);
         let transfer = &transfer.ok_or(Refusal::NotFound("transfer"))?.transfer;
-        if row.record(GRADES.kind).is_some() {
+        if [GRADES.kind, LINE_GRADES.kind].iter().any(|kind| row.record(kind).is_some()) {
             return self.explain_provision(caller, &row, transfer).await;
         }
         // A commit may move several loans of a lane; the accounts say which one it was.
@@ -117,6 +121,9 @@ impl Bank {
                 Err(refusal @ Refusal::Unexplained(_)) => refused = refusal,
                 explained => return explained,
             }
+        }
+        if row.record(LINE_POSITIONS.kind).is_some() {
+            return self.explain_line_transfer(caller, &row, transfer, refused).await;
         }
         self.explain_deposit_transfer(caller, &row, transfer, refused).await
     }
@@ -232,20 +239,36 @@ impl Bank {
         let general = GENERAL_PROVISION.starts_with(&transfer.reason.to_string());
         let event = if general { GENERAL_PROVISION } else { PROVISION };
         let unexplained = Unexplained::Event(event.to_owned());
-        let graded = row.record(GRADES.kind).ok_or_else(|| unexplained.clone())?;
+        let of_line = row.record(LINE_GRADES.kind);
+        let graded = of_line.or(row.record(GRADES.kind)).ok_or_else(|| unexplained.clone())?;
         let grade: Grade = parse(graded)?;
-        let id: LoanId = graded.id.cast();
-        let loan = self.need(&LOANS, of, id, "loan").await?.record;
-        let product = self.pinned_product(caller, &loan.product, loan.version).await?.loan()?;
-        let account =
-            account_id(id.cast(), allowance_code(product.accounting(), event)?, loan.currency);
+        let id: Id<()> = graded.id;
+        let (currency, code, principal) = match of_line {
+            None => {
+                let loan = self.need(&LOANS, of, id.cast(), "loan").await?.record;
+                let product = self.pinned_product(caller, &loan.product, loan.version).await?;
+                let code = allowance_code(product.loan()?.accounting(), event)?;
+                let position = self.last_record::<Position>(of, row, POSITIONS.kind, id).await?;
+                (loan.currency, code, position.map(|it| it.principal))
+            }
+            Some(_) => {
+                let line: LineId = id.cast();
+                let account = self.need(&LINE_ACCOUNTS, of, line, "account").await?.record;
+                let (name, version) = (&account.product, account.version);
+                let product = self.pinned_product(caller, name, version).await?.revolving()?;
+                let code = allowance_code(product.accounting(), event)?;
+                let kind = LINE_POSITIONS.kind;
+                let position = self.last_record::<cycle::Position>(of, row, kind, id).await?;
+                (account.currency, code, position.map(|it| it.owed().principal))
+            }
+        };
+        let account = account_id(id, code, currency);
         let amount = signed(transfer, transfer.credit == account).ok_or(unexplained.clone())?;
         let before = self.set_aside_before(of, account, transfer.id).await?;
-        let position = self.last_record::<Position>(of, row, POSITIONS.kind, id.cast()).await?;
-        let principal = position.map_or(Amount::ZERO, |it| it.principal);
+        let principal = principal.unwrap_or(Amount::ZERO);
         let pack = cn::provisions();
         let ratios = pack.on("guidance", row.body.today).ok_or(unexplained)?;
-        let money = |amount| Value::Amount(Money::new(amount, loan.currency));
+        let money = |amount| Value::Amount(Money::new(amount, currency));
         let owed = Derivation::leaf(PRINCIPAL, Rule::Booked, money(principal));
         let share = match general {
             true => Derivation::given(GENERAL_SHARE, Value::Rate(ratios.value.general.0)),
@@ -264,7 +287,7 @@ impl Bank {
         let derivation = Derivation::of(name, Rule::Difference, parts)?.explaining(amount)?;
         let amount_name = if released { "released" } else { "amount" }.to_owned();
         let event = event.to_owned();
-        Ok(Explanation { contract: id.cast(), event, amount_name, derivation })
+        Ok(Explanation { contract: id, event, amount_name, derivation })
     }
 
     /// What was on the credit side of an account before a transfer.

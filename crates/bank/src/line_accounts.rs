@@ -268,14 +268,18 @@ impl Bank {
         Ok(FoundAccount { account, position })
     }
 
-    async fn all_line_facts(&self, of: InstitutionId, id: LineId) -> Result<Vec<Fact>, Refusal> {
+    pub(crate) async fn all_line_facts(
+        &self,
+        of: InstitutionId,
+        id: LineId,
+    ) -> Result<Vec<Fact>, Refusal> {
         let found = self.linked(&LINE_FACTS, of, ("line", &id.to_string())).await?;
         let mut facts: Vec<_> = found.into_iter().map(|(_, it)| it.record.fact).collect();
         facts.sort_by_key(|it| it.number);
         Ok(facts)
     }
 
-    async fn all_line_statements(
+    pub(crate) async fn all_line_statements(
         &self,
         of: InstitutionId,
         id: LineId,
@@ -462,7 +466,7 @@ impl FoundAccount {
 }
 
 /// Facts of an account lie together.
-fn fact_id(line: LineId, number: u32) -> Id<LineFact> {
+pub(crate) fn fact_id(line: LineId, number: u32) -> Id<LineFact> {
     Id::derived_beside(line.cast::<()>(), &[b"fact", &number.to_be_bytes()])
 }
 

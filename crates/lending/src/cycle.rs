@@ -30,6 +30,7 @@ use crate::loan::{Borrower, Bucket, Owed, is_zero};
 
 pub mod correction;
 mod decide;
+pub mod explain;
 pub mod fact;
 mod life;
 pub mod outcome;
@@ -37,6 +38,7 @@ pub mod statement;
 
 pub use correction::History;
 pub use decide::{FACTS_RESERVED, close_day, happen, open};
+pub use explain::Explaining;
 pub use fact::What;
 pub use outcome::{Event, Outcome};
 pub use statement::{Line, LineKind, Statement, lines};
@@ -298,6 +300,17 @@ impl Pool {
     /// Purchases that bear no interest.
     pub fn free(&self) -> Amount {
         self.free.iter().map(|it| it.amount).sum()
+    }
+
+    /// What is owed of a part.
+    pub(crate) fn of(&self, part: Part) -> Amount {
+        match part {
+            Part::Penalty => self.penalty,
+            Part::Fee => self.fee,
+            Part::Interest => self.interest,
+            Part::Cash => self.cash,
+            Part::Purchase => self.revolving + self.free(),
+        }
     }
 
     /// Pays a part with at most an amount: what it took.

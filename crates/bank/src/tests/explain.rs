@@ -14,6 +14,7 @@ use stdx::{Date, Id, Prng};
 use super::{
     command::{Command, yuan},
     deposits::{NEST, asked},
+    line_accounts::{self, pay, payment, purchase, repayment},
     replays::{new_account, transfer},
     world::{LOAN, World, contract_account},
 };
@@ -22,6 +23,7 @@ use crate::{
     accounts::Restrained,
     deposits::{DepositMoved, OpenDeposit},
     explain::Explanation,
+    line_accounts::{LinePayment, PaymentKind},
     loans::Happening,
     tables::{CurrentAccountId, LoanId, PartyId, TermDepositId},
 };
@@ -332,6 +334,67 @@ async fn whatever_accounts_and_deposits_book_is_explained() {
     }
     let few: Vec<_> = happened.iter().filter(|(_, count): &(_, &u32)| **count < 5).collect();
     assert!(few.is_empty() && happened.len() == 9, "{happened:?}");
+}
+
+#[tokio::test]
+async fn every_transfer_of_an_account_with_statements_is_explained() {
+    let with_cash = line_accounts::ACCOUNT.to_owned()
+        + "    cash: { rate: 0.15, fee: { share: 0.01, min: 10 } }\n";
+    let (world, _, line) = line_accounts::opened_under(&with_cash).await;
+    let grade = async |key: &str| {
+        let call = line_accounts::call(&world, Role::Operator, key);
+        world.bank.grade_loans(&call).await.unwrap();
+    };
+    let bought = pay(&world, "buy", line, purchase(400_00)).await.unwrap().fact;
+    pay(&world, "cash", line, payment(PaymentKind::Cash, 100_00)).await.unwrap();
+    world.close_until(day(1, 8)).await;
+    let back = payment(PaymentKind::MerchantRefund { purchase: bought }, 50_00);
+    pay(&world, "back", line, back).await.unwrap();
+    pay(&world, "more", line, purchase(200_00)).await.unwrap();
+    pay(&world, "part", line, repayment(30_00)).await.unwrap();
+    grade("grade").await;
+    // The first statement is not paid in time: interest back to the purchases, and a fee.
+    world.close_until(day(2, 3)).await;
+    let in_time = LinePayment { on: Some(day(1, 20)), ..repayment(90_00) };
+    let late = pay(&world, "late", line, in_time).await.unwrap().fact;
+    world.close_until(day(2, 6)).await;
+    let bounced = line_accounts::call(&world, Role::Approver, "bounced");
+    world.bank.reverse_line_fact(&bounced, line, late).await.unwrap();
+    // Interest is suspended, and what may be lost is set aside.
+    world.close_until(day(5, 3)).await;
+    grade("late grade").await;
+    let owed = world.bank.line_account(&world.reader(), line).await.unwrap();
+    assert!(owed.position.suspended, "{owed:?}");
+    pay(&world, "some", line, repayment(60_00)).await.unwrap();
+    let owed = world.bank.line_account(&world.reader(), line).await.unwrap().position.owed();
+    pay(&world, "all", line, repayment(owed.total().minor() + 25_00)).await.unwrap();
+    pay(&world, "given back", line, payment(PaymentKind::Refund, 5_00)).await.unwrap();
+    pay(&world, "again", line, purchase(15_00)).await.unwrap();
+    world.close_day().await;
+    grade("last grade").await;
+
+    let (explained, refused) = explain_all(&world).await;
+    assert_eq!(refused, []);
+    let events: Vec<_> = explained.keys().map(String::as_str).collect();
+    let expected = [
+        "cash-drawing",
+        "cash-fee",
+        "general-provision",
+        "interest-accrual",
+        "interest-suspension",
+        "late-fee",
+        "merchant-refund",
+        "prepayment",
+        "prepayment-applied",
+        "provision",
+        "purchase",
+        "refund",
+        "repayment",
+        "suspended-accrual",
+        "suspended-repayment",
+    ];
+    assert_eq!(events, expected);
+    assert!(explained["interest-accrual"] > 80, "{explained:?}");
 }
 
 #[tokio::test]

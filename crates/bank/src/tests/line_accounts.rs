@@ -49,7 +49,7 @@ terms:
     late_fee: { share: 0.05, min: 5 }
 "#;
 
-fn call(world: &World, role: Role, key: &str) -> Call {
+pub(super) fn call(world: &World, role: Role, key: &str) -> Call {
     world.call(role, key, &Command::ClosePeriod(FIRST))
 }
 
@@ -57,7 +57,7 @@ async fn opened() -> (World, PartyId, LineId) {
     opened_under(ACCOUNT).await
 }
 
-async fn opened_under(product: &str) -> (World, PartyId, LineId) {
+pub(super) async fn opened_under(product: &str) -> (World, PartyId, LineId) {
     let world = World::new().await;
     world.publish("pay-later", 1, product).await;
     let party = world.person(1).await;
@@ -69,19 +69,19 @@ async fn opened_under(product: &str) -> (World, PartyId, LineId) {
     (world, party, line)
 }
 
-fn payment(kind: PaymentKind, minor: i64) -> LinePayment {
+pub(super) fn payment(kind: PaymentKind, minor: i64) -> LinePayment {
     LinePayment { kind, amount: yuan(minor), on: None }
 }
 
-fn purchase(minor: i64) -> LinePayment {
+pub(super) fn purchase(minor: i64) -> LinePayment {
     payment(PaymentKind::Purchase { hold: None }, minor)
 }
 
-fn repayment(minor: i64) -> LinePayment {
+pub(super) fn repayment(minor: i64) -> LinePayment {
     payment(PaymentKind::Repayment, minor)
 }
 
-async fn pay(
+pub(super) async fn pay(
     world: &World,
     key: &str,
     line: LineId,

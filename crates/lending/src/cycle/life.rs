@@ -11,7 +11,9 @@ use product::kinds::revolving_credit::statement::{BackInterest, Part, Statement 
 use stdx::Date;
 
 use super::{
-    Account, Bill, Outcome, Pool, Position, Purchases, Statement, Status, What, outcome::Event,
+    Account, Bill, Outcome, Pool, Position, Purchases, Statement, Status, What,
+    explain::{Allocation, Charged, Run, Taken, Trace},
+    outcome::Event,
     statement, take,
 };
 use crate::{
@@ -30,19 +32,22 @@ pub(crate) struct Life<'l> {
     /// The statements as they were told: a due date stands, whatever the calendar says later.
     pub told: &'l [Statement],
     pub outcome: Outcome,
+    /// What amounts follow from, where they are to be explained.
+    pub trace: Option<Trace>,
 }
 
 impl<'l> Life<'l> {
     /// As it stands.
     pub(crate) fn at(account: &'l Account, position: &Position, calendar: &'l Calendar) -> Self {
         let (account, position) = (Cow::Borrowed(account), position.clone());
-        Self { account, position, calendar, told: &[], outcome: Outcome::default() }
+        Self { account, position, calendar, told: &[], outcome: Outcome::default(), trace: None }
     }
 
     /// As it was opened.
     pub(crate) fn opened(account: &Account, calendar: &'l Calendar, told: &'l [Statement]) -> Self {
         let (account, position) = (account.as_signed(), Position::new(account.opened_on));
-        Self { account: Cow::Owned(account), position, calendar, told, outcome: Outcome::default() }
+        let (account, outcome) = (Cow::Owned(account), Outcome::default());
+        Self { account, position, calendar, told, outcome, trace: None }
     }
 
     pub(crate) fn is_active(&self) -> bool {
@@ -172,7 +177,7 @@ impl<'l> Life<'l> {
     /// pays with the rest.
     fn refunded(&mut self, amount: Amount, purchased_on: Date) -> Result<(), Reject> {
         grow(&mut self.position.turnover.refunds, amount)?;
-        let (mut rest, mut billed) = (amount, Amount::ZERO);
+        let (mut rest, mut billed, mut steps) = (amount, Amount::ZERO, Vec::new());
         let billed_pools = self.position.bills.len();
         for free in [true, false] {
             for (index, pool) in self.position.pools_mut().enumerate() {
@@ -184,11 +189,18 @@ impl<'l> Life<'l> {
                         .map(|it| &mut it.amount),
                     false => Some(&mut pool.revolving),
                 };
-                let lowered = lowered.map_or(Amount::ZERO, |it| take(it, rest));
+                let Some(lowered) = lowered else { continue };
+                let mut step = Taken::new(index < billed_pools, Part::Purchase, *lowered);
+                let lowered = take(lowered, rest);
+                step.taken = lowered;
+                steps.push(step);
                 pool.free.retain(|it| !it.amount.is_zero());
                 rest -= lowered;
                 billed += if index < billed_pools { lowered } else { Amount::ZERO };
             }
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.lowered = Some(Allocation { amount, steps });
         }
         let principal = amount - rest;
         self.settle_minimums(billed);
@@ -213,17 +225,23 @@ impl<'l> Life<'l> {
         let (on, mut left, mut given_up, mut billed) =
             (self.today(), waived, Owed::default(), Amount::ZERO);
         let order = self.order().to_vec();
-        let billed_pools = self.position.bills.len();
+        let (billed_pools, mut steps) = (self.position.bills.len(), Vec::new());
         for (index, pool) in self.position.pools_mut().enumerate() {
             for part in &order {
                 let part_left = component(&mut left, *part);
+                let mut step = Taken::new(index < billed_pools, *part, pool.of(*part));
                 let lowered = pool.pay(*part, *part_left);
+                step.taken = lowered;
+                steps.push(step);
                 *part_left -= lowered;
                 *component(&mut given_up, *part) += lowered;
                 billed += if index < billed_pools { lowered } else { Amount::ZERO };
             }
         }
         self.settle_minimums(billed);
+        if let Some(trace) = &mut self.trace {
+            trace.lowered = Some(Allocation { amount: waived.total(), steps });
+        }
         grow(&mut self.position.turnover.waived, given_up.total())?;
         self.book_paid("waiver", given_up);
         self.outcome.events.push(Event::DebtWaived { on, waived: given_up });
@@ -278,13 +296,16 @@ impl<'l> Life<'l> {
 
     /// Counts the balances of a day that is over.
     fn count_day(&mut self) -> Result<(), Reject> {
-        let currency = self.account.currency;
+        let (currency, day) = (self.account.currency, self.today());
         let whole = self.terms().interest.back_to_purchase == BackInterest::Whole;
         let position = &mut self.position;
         let bearing: Amount = position.pools().map(|it| it.revolving).sum();
         let cash: Amount = position.pools().map(|it| it.cash).sum();
         count(&mut position.accrual.purchases, bearing.to_decimal(currency))?;
         count(&mut position.accrual.cash, cash.to_decimal(currency))?;
+        if let Some(trace) = &mut self.trace {
+            trace.counted(day, bearing, cash);
+        }
         let free = position.pools_mut().filter(|it| whole && !it.free.is_empty());
         for pool in free {
             let balance = pool.free().to_decimal(currency);
@@ -312,6 +333,10 @@ impl<'l> Life<'l> {
         let interest = earned - accrual.booked;
         if interest.is_zero() {
             return Ok(());
+        }
+        if let Some(trace) = &mut self.trace {
+            let charged = Charged::Interest { before: accrual.booked, runs: trace.runs.clone() };
+            trace.charged.push(charged);
         }
         self.position.accrual.booked = earned;
         grow(&mut self.position.unbilled.interest, interest)?;
@@ -368,12 +393,18 @@ impl<'l> Life<'l> {
         let free = std::mem::take(&mut bill.pool.free);
         let whole = std::mem::take(&mut bill.pool.free_product);
         match back {
-            BackInterest::Whole => count(&mut accrual.purchases, whole)?,
+            BackInterest::Whole => {
+                count(&mut accrual.purchases, whole)?;
+                let run = (!whole.is_zero()).then_some(Run::Whole(whole));
+                self.trace.iter_mut().for_each(|it| it.runs.extend(run));
+            }
             BackInterest::Unpaid => {
                 for it in &free {
                     let days = Decimal::from(days_between(it.on, next));
                     let product = it.amount.to_decimal(currency).checked_mul(days);
                     count(&mut accrual.purchases, product.ok_or(Reject::AmountTooLarge)?)?;
+                    let run = Run::Back { from: it.on, to: next, balance: it.amount };
+                    self.trace.iter_mut().for_each(|it| it.runs.push(run));
                 }
             }
         }
@@ -400,6 +431,9 @@ impl<'l> Life<'l> {
             return Ok(());
         }
         let penalty = charge.on(unpaid, self.account.currency).ok_or(Reject::AmountTooLarge)?;
+        if let Some(trace) = self.trace.as_mut().filter(|_| !penalty.is_zero()) {
+            trace.charged.push(Charged::Late { unpaid });
+        }
         grow(&mut self.position.unbilled.penalty, penalty)?;
         grow(&mut self.position.turnover.penalties, penalty)?;
         self.book_accrual("late-fee", "penalty", penalty);
@@ -412,12 +446,19 @@ impl<'l> Life<'l> {
         let (mut rest, mut paid) = (amount, Owed::default());
         let order = self.order().to_vec();
         let billed = self.position.billed().total();
-        for pool in self.position.pools_mut() {
+        let (billed_pools, mut steps) = (self.position.bills.len(), Vec::new());
+        for (index, pool) in self.position.pools_mut().enumerate() {
             for part in &order {
+                let mut step = Taken::new(index < billed_pools, *part, pool.of(*part));
                 let taken = pool.pay(*part, rest);
+                step.taken = taken;
+                steps.push(step);
                 *component(&mut paid, *part) += taken;
                 rest -= taken;
             }
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.allocations.push(Allocation { amount, steps });
         }
         self.settle_minimums(amount.min(billed));
         (paid, rest)

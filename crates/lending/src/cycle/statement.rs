@@ -135,6 +135,7 @@ pub(crate) fn cut(life: &mut Life<'_>, on: Date, from: Date) -> Result<(), Rejec
     let opening = std::mem::replace(&mut after.opening, balance);
     let turnover = std::mem::take(&mut after.turnover);
     after.accrual = Accrual::default();
+    life.trace.iter_mut().for_each(|it| it.runs.clear());
     let statement =
         Statement { number, from, on, due, opening, turnover, balance, minimum, restated_on: None };
     life.outcome.events.push(Event::StatementMade { statement: statement.clone() });

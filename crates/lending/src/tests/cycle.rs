@@ -1,6 +1,6 @@
 //! Accounts with statements: tables an accountant can read, and random lives.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use money::{Amount, Calendar, Currency, DayCount, Decimal, Roll};
 use product::{
@@ -23,12 +23,14 @@ use crate::{
     Line, Reject,
     application::{Decision, Request},
     cycle::{
-        Account, Event, FACTS_RESERVED, Fact, History, LineKind, Outcome, Position, Statement,
-        Status, Terms, What, close_day, correction::fold, happen, lines, open,
+        Account, Event, Explaining, FACTS_RESERVED, Fact, History, LineKind, Outcome, Position,
+        Statement, Status, Terms, What, close_day, correction::fold, happen, lines, open,
     },
     decision::FACTS_MAX,
+    explain::{BookedAmount, Moment},
     line::{self, Standing, Use},
     loan::{Ceiling, Measure, Owed},
+    outcome::{Entry, booked},
 };
 
 /// An account under test: it keeps books of its own from the entries, which must equal the position
@@ -515,6 +517,68 @@ fn an_account_follows_from_its_facts() {
         suspended += has(|it| matches!(it, Event::InterestSuspended { .. }));
     }
     assert!(facts > 3_000 && late > 80 && suspended > 10, "{facts} {late} {suspended}");
+}
+
+/// The product whose clauses explanations name; the terms are those of the contract.
+static DEFINITION: LazyLock<Definition> = LazyLock::new(|| {
+    let text = include_str!("../../../../examples/products/pay-later-account.yaml");
+    Definition::parse(text, Chart::china()).unwrap()
+});
+
+/// Explains all that a command booked by what is known after it: how many amounts that were.
+fn explain_all(card: &Card, at: Moment, entries: &[Entry]) -> usize {
+    let product = &*DEFINITION;
+    let Card { account, facts, statements, calendar, .. } = card;
+    let explaining = Explaining { account, facts, statements, product, calendar };
+    let booked: Vec<_> = booked(entries).collect();
+    for (index, &(event, name, amount)) in booked.iter().enumerate() {
+        let place = booked[..index].iter().filter(|it| **it == (event, name, amount)).count();
+        let of = BookedAmount { event, name, amount, place };
+        let explained = explaining.booked(at, of);
+        let explained = explained.unwrap_or_else(|it| panic!("{event} {name}: {it:?}"));
+        assert_eq!(explained.amount(), Some(amount));
+        explained.check().unwrap();
+    }
+    booked.len()
+}
+
+#[test]
+fn whatever_an_account_books_is_explained() {
+    let (mut explained, mut corrected) = (0, 0);
+    for seed in 0..30 {
+        let (lived, mut prng) = lived(seed, "cycle explained");
+        let Card { account, calendar, .. } = &lived;
+        let terms = account.terms.clone();
+        let mut card = Card::open(terms.statement, terms.suspended_after, account.opened_on);
+        for fact in &lived.facts {
+            while card.account.status == Status::Active && card.position.through < fact.on {
+                let day = card.position.through;
+                let closed = close_day(&card.account, &card.position, calendar, day).unwrap();
+                card.take(closed.clone());
+                card.today = card.position.through;
+                explained += explain_all(&card, Moment::Day(day), &closed.entries);
+            }
+            let happened =
+                happen(&card.account, &card.position, calendar, fact.what.clone(), fact.on);
+            let happened = happened.unwrap();
+            card.take(happened.clone());
+            explained += explain_all(&card, Moment::Fact(fact.number), &happened.entries);
+        }
+        let on = later(card.account.opened_on, number(&mut prng, 100));
+        let what = What::Repayment { amount: fen(1) + amount(&mut prng, 50_000) };
+        let Ok(late) = card.history().book_late(what, on) else { continue };
+        let (number, today) = (late.facts[0].number, card.today);
+        if on == today {
+            continue;
+        }
+        card.take(late.clone());
+        let at = Moment::Correction(number, today);
+        corrected += explain_all(&card, at, &late.entries);
+        let Ok(back) = card.history().reverse(number) else { continue };
+        card.take(back.clone());
+        corrected += explain_all(&card, at, &back.entries);
+    }
+    assert!(explained > 1_500 && corrected > 60, "{explained} {corrected}");
 }
 
 #[test]

@@ -245,7 +245,8 @@ impl Bank {
         let id: Id<()> = graded.id;
         let (currency, code, principal) = match of_line {
             None => {
-                let loan = self.need(&LOANS, of, id.cast(), "loan").await?.record;
+                let loan: LoanId = id.cast();
+                let loan = self.need(&LOANS, of, loan, "loan").await?.record;
                 let product = self.pinned_product(caller, &loan.product, loan.version).await?;
                 let code = allowance_code(product.loan()?.accounting(), event)?;
                 let position = self.last_record::<Position>(of, row, POSITIONS.kind, id).await?;

@@ -282,9 +282,7 @@ impl Explaining<'_> {
         step: &Step<'_>,
         of: BookedAmount<'_>,
     ) -> Result<Option<Derivation>, Unexplained> {
-        let has = |it: &Entry| {
-            it.event == of.event && it.amounts.iter().any(|it| *it == (of.name, of.amount))
-        };
+        let has = |it: &Entry| it.event == of.event && it.amounts.contains(&(of.name, of.amount));
         let mut alike = step.entries.iter().enumerate().filter(|(_, it)| has(it));
         let Some((index, _)) = alike.nth(of.place) else { return Ok(None) };
         self.explain(step, index, of.name)?.explaining(of.amount).map(Some)

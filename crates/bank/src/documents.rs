@@ -387,6 +387,11 @@ impl Step {
             let fact = self.facts.first()?;
             let mut parts = was.to(now);
             parts.fees -= price(&fact.what, fact.reversed_on.is_some());
+            // What was earned is no row, whenever it is known.
+            let earned = self.earned_since();
+            parts.interest -= earned.interest;
+            parts.penalty -= earned.penalty;
+            parts.fees -= earned.fee;
             (self.kind(fact), fact.on, parts)
         };
         let Standing { principal, interest, penalty, fees, prepaid } = parts;
@@ -409,6 +414,15 @@ impl Step {
             prepaid: money(prepaid),
             balance: money(now.principal),
         })
+    }
+
+    /// What a fact with an earlier value date, or one taken back, made earned since then.
+    fn earned_since(&self) -> Owed {
+        let corrected = self.events.iter().map(|it| match it {
+            lending::Event::LoanCorrected { earned, .. } => *earned,
+            _ => Owed::default(),
+        });
+        corrected.sum()
     }
 
     /// What the close of a day moved beside what it earned: what was paid ahead paid what became

@@ -17,7 +17,7 @@ use crate::{
     decision::{FACTS_MAX, decide},
     fact::{Fact, RateReason, What},
     life::Life,
-    loan::{Loan, Position, Status},
+    loan::{Loan, Owed, Position, Status},
     outcome::{Entry, Event, Outcome},
     plan::Rules,
 };
@@ -143,6 +143,7 @@ impl History<'_> {
             what: fact.what.name().to_owned(),
             since: fact.on,
             reversed: fact.reversed_on.is_some(),
+            earned: earned(&after.outcome) - earned(&before.outcome),
         }];
         let (was, is) = (before.position.bucket(), after.position.bucket());
         if was != is {
@@ -183,6 +184,22 @@ pub(crate) fn fold<'l>(
     life.close_to(to)?;
     Ok(life)
 }
+
+/// What a life earned, interest that is suspended too: all that makes more owed but principal.
+fn earned(outcome: &Outcome) -> Owed {
+    let accrued = outcome.events.iter().map(|it| match *it {
+        Event::InterestAccrued { interest, .. } => Owed { interest, ..Owed::default() },
+        Event::PenaltyAccrued { penalty, .. } => Owed { penalty, ..Owed::default() },
+        _ => Owed::default(),
+    });
+    let fees = outcome.entries.iter().filter(|it| FEES.contains(&it.event));
+    let fees =
+        fees.flat_map(|it| &it.amounts).map(|(_, fee)| Owed { fee: *fee, ..Owed::default() });
+    accrued.chain(fees).sum()
+}
+
+/// Events that book fees with instalments.
+const FEES: [&str; 2] = ["instalment-fee", "overdue-fee"];
 
 type Totals = BTreeMap<(&'static str, &'static str), Amount>;
 

@@ -367,6 +367,23 @@ impl Owed {
     }
 }
 
+/// The difference by component.
+///
+/// # Panics
+/// As [`Owed::total`].
+impl std::ops::Sub for Owed {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self {
+            penalty: self.penalty - other.penalty,
+            fee: self.fee - other.fee,
+            interest: self.interest - other.interest,
+            principal: self.principal - other.principal,
+        }
+    }
+}
+
 /// The sum by component.
 ///
 /// # Panics

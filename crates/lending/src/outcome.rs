@@ -342,6 +342,9 @@ pub enum Event {
         since: Date,
         /// Whether it was taken back.
         reversed: bool,
+        /// By how much more was earned since then than was booked before; less when negative.
+        #[serde(default)]
+        earned: Owed,
     },
     /// The loan entered a bucket of arrears, from a better or a worse one.
     LoanOverdue {

@@ -103,7 +103,8 @@ async fn a_loan_is_told_from_disbursal_to_recovery() {
     let booked = rows.last().unwrap();
     assert_eq!((booked.date, booked.value_date), (day(2, 20), day(2, 3)));
     assert_eq!(booked.prepaid, yuan(-100_00));
-    assert!(booked.penalty.amount.is_negative(), "{booked:?}");
+    // The penalty of the days since, which is not owed any more, is no money of the borrower's.
+    assert_eq!((booked.amount, booked.penalty), (yuan(-400_00), yuan(0)), "{booked:?}");
     world.close_until(day(3, 3)).await;
     let applied = world.whole(loan).await.pop().unwrap();
     assert_eq!((applied.kind, applied.prepaid), (Kind::PrepaidApplied, yuan(100_00)));
@@ -112,7 +113,8 @@ async fn a_loan_is_told_from_disbursal_to_recovery() {
     let call = world.call(Role::Approver, "back", &Command::CloseDate(FIRST));
     world.bank.reverse_loan_fact(&call, loan, 2).await.unwrap();
     let rows = world.whole(loan).await;
-    assert_eq!(rows.last().unwrap().kind, Kind::Reversal);
+    let back = rows.last().unwrap();
+    assert_eq!((back.kind, back.amount), (Kind::Reversal, yuan(400_00)), "{back:?}");
     let waived = Owed { penalty: yuan(1_00).amount, ..Owed::default() };
     world.happens("waive", loan, What::Waiver { waived }, None).await;
     assert_eq!(world.whole(loan).await.last().unwrap().penalty, yuan(-1_00));

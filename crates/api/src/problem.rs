@@ -461,7 +461,9 @@ fn lending_hint(reject: &lending::Reject) -> &'static str {
         R::LineFrozen | R::LineExpired | R::LineClosed | R::LineNotFrozen => {
             "Read the line: it says where it stands and how long it may be drawn on."
         }
-        R::LineOverdue => "Pay what is overdue on the line's drawings first.",
+        R::LineOverdue => {
+            "Pay what is overdue on the line first: on its drawings, or on its account."
+        }
         R::BeyondTheLimit | R::BeyondTheHold => "Read the line: it says what is left and held.",
         R::TooManyDrawings => "Pay some of the drawings back first.",
         R::TooManyHolds => "Wait until the last day of some holds is over.",
@@ -500,7 +502,7 @@ fn security_hint(reject: lending::security::Reject) -> &'static str {
         R::LoanEnded => "Name a loan that is still owed.",
         R::NotCollateral => "Name collateral: list what stands behind the loan.",
         R::GuarantorsMissing | R::CollateralMissing => {
-            "Add what the product asks for at `/v1/loans/{loan}/securities`."
+            "The product asks for it: see `/v1/loans/{loan}/securities`, and add before you release."
         }
         R::ValuationStale => "Have it valued anew.",
         R::LoanToValueExceeded => "Pledge more, or let less be owed.",

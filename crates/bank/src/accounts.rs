@@ -673,6 +673,12 @@ pub(crate) fn deposits_code(accounting: &Accounting) -> AccountCode {
     rule.expect("every kind of deposit pays an amount out").debit
 }
 
+/// Where interest that a deposit earned waits until it is paid out.
+pub(crate) fn interest_code(accounting: &Accounting) -> AccountCode {
+    let rule = accounting.rules("interest-payment").iter().find(|it| it.amount == "interest");
+    rule.expect("every kind of term deposit pays interest out").debit
+}
+
 pub(crate) fn books(product: &AccountProduct, id: CurrentAccountId) -> Books<'_> {
     Books {
         accounting: product.accounting(),

@@ -171,8 +171,13 @@ impl Bank {
         let code = crate::accounts::deposits_code(product.accounting());
         let ledger_account = crate::books::account_id(id.cast(), code, deposit.currency);
         let contract = contract(id, product.definition());
-        let holder = deposit.holder.cast();
-        self.statement(caller, (ledger_account, deposit.currency), contract, holder, days).await
+        let (of, currency) = (deposit.holder.cast(), deposit.currency);
+        let told = self.statement(caller, (ledger_account, currency), contract, of, days).await?;
+        let code = crate::accounts::interest_code(product.accounting());
+        let earned = crate::books::account_id(id.cast(), code, currency);
+        let (from, to) = days;
+        let paid = self.moved(caller.institution, earned, currency, from, to, is_paid).await?.1;
+        with_interest(told, paid)
     }
 
     /// What the borrower of a loan is told before signing (贷款信息披露书), as of the day it was
@@ -242,7 +247,7 @@ impl Bank {
         let institution = self.institution(caller).await?.record;
         check_days(&institution, from, to)?;
         let (opening, movements) =
-            self.moved(caller.institution, account, currency, from, to).await?;
+            self.moved(caller.institution, account, currency, from, to, |_| true).await?;
         let closing = movements.last().map_or(opening, |it| it.balance);
         Ok(Statement {
             issuer: issuer(&institution),
@@ -257,7 +262,8 @@ impl Bank {
         })
     }
 
-    /// The balance of an account before a day, and what moved it from then to another.
+    /// The balance of an account before a day, and what moved it from then to another, as far as it
+    /// is shown.
     async fn moved(
         &self,
         of: InstitutionId,
@@ -265,6 +271,7 @@ impl Bank {
         currency: Currency,
         from: Date,
         to: Date,
+        is_shown: impl Fn(&ledger::Transfer) -> bool,
     ) -> Result<(Money, Vec<Movement>), Refusal> {
         let money = |amount| Money::new(amount, currency);
         let stored = self.store().account(of, account).await?;
@@ -288,7 +295,7 @@ impl Bank {
                 let comes_in = transfer.credit == account;
                 let amount =
                     if comes_in { transfer.amount } else { Amount::ZERO - transfer.amount };
-                if it.booked_on <= to {
+                if it.booked_on <= to && is_shown(&transfer) {
                     movements.push(Movement {
                         date: it.booked_on,
                         value_date: transfer.value_date,
@@ -562,6 +569,30 @@ fn kind_of_transfer(transfer: &ledger::Transfer, comes_in: bool) -> MovementKind
         (_, true) => MovementKind::Deposit,
         (_, false) => MovementKind::Withdrawal,
     }
+}
+
+/// Interest that is paid out as it is, and never becomes principal.
+fn is_paid(transfer: &ledger::Transfer) -> bool {
+    let reason = transfer.reason.as_str();
+    !reason.is_empty() && "interest-payment".starts_with(reason)
+}
+
+/// The statement of a deposit with the interest that was paid out: it comes in, and goes out at
+/// once.
+fn with_interest(statement: Statement, paid: Vec<Movement>) -> Result<Statement, Refusal> {
+    let Content::Account { mut movements } = statement.content else { return Ok(statement) };
+    for it in paid {
+        let amount = Money::new(Amount::ZERO - it.amount.amount, it.amount.currency);
+        movements.push(Movement { kind: MovementKind::Interest, amount, ..it.clone() });
+        movements.push(Movement { kind: MovementKind::Withdrawal, ..it });
+    }
+    movements.sort_by_key(|it| it.date);
+    let mut balance = statement.opening.amount;
+    for it in &mut movements {
+        balance += it.amount.amount;
+        it.balance.amount = balance;
+    }
+    Ok(Statement { content: Content::Account { movements: few_lines(movements)? }, ..statement })
 }
 
 /// Due in the period, or before it and not paid. What was never due is not listed.

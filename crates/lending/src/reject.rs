@@ -343,7 +343,7 @@ impl fmt::Display for Reject {
             Self::LineFrozen => "the line is frozen",
             Self::LineExpired => "the last day to draw on the line is over",
             Self::LineClosed => "the line is closed",
-            Self::LineOverdue => "a drawing on the line is overdue",
+            Self::LineOverdue => "something on the line is overdue",
             Self::BeyondTheLimit => "this is more than is left of the limit",
             Self::TooManyDrawings => "the line has as many open drawings as a line may have",
             Self::TooManyHolds => "the line has as many holds as a line may have",

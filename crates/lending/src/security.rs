@@ -178,7 +178,7 @@ impl fmt::Display for Reject {
             Self::LoanEnded => "the loan has ended, so there is nothing to secure",
             Self::NotCollateral => "a guarantee has no value to be found anew",
             Self::GuarantorsMissing => "the loan has too few guarantors",
-            Self::CollateralMissing => "nothing is pledged for the loan",
+            Self::CollateralMissing => "nothing would be pledged for the loan",
             Self::ValuationStale => "what is pledged was valued too long ago",
             Self::LoanToValueExceeded => {
                 "more would be owed than the value of what is pledged allows"

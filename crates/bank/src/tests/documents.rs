@@ -9,6 +9,7 @@ use jiff::ToSpan;
 use lending::{Owed, Position, What};
 use money::{Amount, Currency};
 use stdx::Date;
+use store::PAGE_MAX;
 
 use super::{
     command::{Command, yuan},
@@ -238,4 +239,40 @@ async fn who_may_see_gets_the_name_and_nobody_the_number() {
     let open = documents::Party { document: Some("110105199001010011".to_owned()), ..shown.party };
     let shown = Statement { party: open, ..world.statement(loan, FIRST, FIRST).await };
     assert_eq!(shown.json().unwrap_err(), DocumentError::NotMasked { field: "party.document" });
+}
+
+/// Interest of a deposit that is paid out comes in and goes out; the rest is principal.
+#[tokio::test]
+async fn a_deposit_shows_the_interest_it_paid() {
+    let world = World::new().await;
+    let party = world.person(1).await;
+    let deposit = super::deposits::deposit(&world, party).await;
+    world.close_until(day(1, 20)).await;
+    let part = Command::WithdrawDeposit(deposit, Some(4_000_00));
+    world.ok("part", part).await;
+    world.close_until(day(2, 20)).await;
+    let days = (FIRST, world.today().await);
+    let told = world.bank.deposit_statement(&world.reader(), deposit, days).await.unwrap();
+    let Content::Account { movements } = &told.content else { panic!("{told:?}") };
+    let interest: Vec<_> = movements.iter().filter(|it| it.kind == Kind::Interest).collect();
+    assert!(!interest.is_empty(), "{movements:?}");
+    let (mut balance, mut paid) = (told.opening.amount, Amount::ZERO);
+    for it in movements {
+        balance += it.amount.amount;
+        assert_eq!(it.balance.amount, balance, "{it:?}");
+        if it.kind == Kind::Interest {
+            paid += it.amount.amount;
+        }
+    }
+    assert_eq!(told.closing.amount, balance);
+    // What was paid out is what the ledger paid.
+    let mut booked = Amount::ZERO;
+    for row in world.bank.log(&world.reader(), 0, PAGE_MAX).await.unwrap().data {
+        let transfers = row.transfers().unwrap();
+        let paid = transfers.iter().map(|it| &it.transfer);
+        let paid = paid.filter(|it| it.reason.as_str() == "interest-payment");
+        booked += paid.map(|it| it.amount).sum::<Amount>();
+    }
+    assert!(booked.is_positive());
+    assert_eq!(paid, booked);
 }

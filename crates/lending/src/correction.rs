@@ -143,7 +143,7 @@ impl History<'_> {
             what: fact.what.name().to_owned(),
             since: fact.on,
             reversed: fact.reversed_on.is_some(),
-            earned: earned(&after.outcome) - earned(&before.outcome),
+            earned: earned(&after.outcome).less(earned(&before.outcome)),
         }];
         let (was, is) = (before.position.bucket(), after.position.bucket());
         if was != is {

@@ -356,6 +356,16 @@ impl Owed {
         pairs.all(|((_, part), (_, whole))| !part.is_negative() && part <= whole)
     }
 
+    /// The difference by component.
+    pub(crate) fn less(self, other: Self) -> Self {
+        Self {
+            penalty: self.penalty - other.penalty,
+            fee: self.fee - other.fee,
+            interest: self.interest - other.interest,
+            principal: self.principal - other.principal,
+        }
+    }
+
     /// The amounts of a posting template.
     pub(crate) fn amounts(&self) -> Vec<(&'static str, Amount)> {
         vec![
@@ -364,23 +374,6 @@ impl Owed {
             ("interest", self.interest),
             ("principal", self.principal),
         ]
-    }
-}
-
-/// The difference by component.
-///
-/// # Panics
-/// As [`Owed::total`].
-impl std::ops::Sub for Owed {
-    type Output = Self;
-
-    fn sub(self, other: Self) -> Self {
-        Self {
-            penalty: self.penalty - other.penalty,
-            fee: self.fee - other.fee,
-            interest: self.interest - other.interest,
-            principal: self.principal - other.principal,
-        }
     }
 }
 

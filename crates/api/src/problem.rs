@@ -502,7 +502,7 @@ fn security_hint(reject: lending::security::Reject) -> &'static str {
         R::LoanEnded => "Name a loan that is still owed.",
         R::NotCollateral => "Name collateral: list what stands behind the loan.",
         R::GuarantorsMissing | R::CollateralMissing => {
-            "The product asks for it: see `/v1/loans/{loan}/securities`, and add before you release."
+            "Add what the product asks for at `/v1/loans/{loan}/securities` before a release."
         }
         R::ValuationStale => "Have it valued anew.",
         R::LoanToValueExceeded => "Pledge more, or let less be owed.",

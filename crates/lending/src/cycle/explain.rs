@@ -73,6 +73,8 @@ pub(crate) enum Charged {
 /// How an amount went through what was owed.
 pub(crate) struct Allocation {
     pub amount: Amount,
+    /// The clause that gives the order.
+    pub clause: &'static str,
     pub steps: Vec<Taken>,
 }
 
@@ -468,7 +470,7 @@ impl Explaining<'_> {
             let left = self.less(LEFT, whole.clone(), &of.steps[..index])?;
             let taken = vec![self.owed_before(step), left];
             let taken = Derivation::of(named(step.part), Rule::Minimum, taken)?;
-            paid.push(taken.under(self.clause("allocation")));
+            paid.push(taken.under(self.clause(of.clause)));
         }
         self.sum(AMOUNT, paid)
     }

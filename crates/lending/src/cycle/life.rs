@@ -200,7 +200,8 @@ impl<'l> Life<'l> {
             }
         }
         if let Some(trace) = &mut self.trace {
-            trace.lowered = Some(Allocation { amount, steps });
+            let clause = "allocation";
+            trace.lowered = Some(Allocation { amount, clause, steps });
         }
         let principal = amount - rest;
         self.settle_minimums(billed);
@@ -224,7 +225,8 @@ impl<'l> Life<'l> {
     fn waived(&mut self, waived: Owed) -> Result<(), Reject> {
         let (on, mut left, mut given_up, mut billed) =
             (self.today(), waived, Owed::default(), Amount::ZERO);
-        let order = self.order().to_vec();
+        let (clause, order) = self.order();
+        let order = order.to_vec();
         let (billed_pools, mut steps) = (self.position.bills.len(), Vec::new());
         for (index, pool) in self.position.pools_mut().enumerate() {
             for part in &order {
@@ -240,7 +242,8 @@ impl<'l> Life<'l> {
         }
         self.settle_minimums(billed);
         if let Some(trace) = &mut self.trace {
-            trace.lowered = Some(Allocation { amount: waived.total(), steps });
+            let amount = waived.total();
+            trace.lowered = Some(Allocation { amount, clause, steps });
         }
         grow(&mut self.position.turnover.waived, given_up.total())?;
         self.book_paid("waiver", given_up);
@@ -444,7 +447,8 @@ impl<'l> Life<'l> {
     /// Pays what is owed: what was paid by component, and what is left.
     fn allocate(&mut self, amount: Amount) -> (Owed, Amount) {
         let (mut rest, mut paid) = (amount, Owed::default());
-        let order = self.order().to_vec();
+        let (clause, order) = self.order();
+        let order = order.to_vec();
         let billed = self.position.billed().total();
         let (billed_pools, mut steps) = (self.position.bills.len(), Vec::new());
         for (index, pool) in self.position.pools_mut().enumerate() {
@@ -458,17 +462,19 @@ impl<'l> Life<'l> {
             }
         }
         if let Some(trace) = &mut self.trace {
-            trace.allocations.push(Allocation { amount, steps });
+            trace.allocations.push(Allocation { amount, clause, steps });
         }
         self.settle_minimums(amount.min(billed));
         (paid, rest)
     }
 
-    /// What is paid first.
-    fn order(&self) -> &[Part] {
+    /// What is paid first, and the clause that says so.
+    fn order(&self) -> (&'static str, &[Part]) {
         let late = self.terms().late_allocation.as_ref();
-        let late = late.filter(|it| self.position.days_past_due > it.after_days);
-        late.map_or(&self.terms().allocation, |it| &it.order)
+        match late.filter(|it| self.position.days_past_due > it.after_days) {
+            Some(late) => ("late_allocation.order", &late.order),
+            None => ("allocation", &self.terms().allocation),
+        }
     }
 
     /// What was paid of statements is paid of their minimums, the oldest first; statements that are

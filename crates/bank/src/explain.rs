@@ -152,27 +152,7 @@ impl Bank {
         };
         let kind = Kind::named(&product.definition().kind).ok_or(Refusal::OtherKind)?;
         let candidates = candidates(kind, &books, row.log.lane, transfer);
-        let mut before = alike_before(&row.log.transfers()?, transfer);
-        let mut found = None;
-        let mut refused = Unexplained::Event(transfer.reason.to_string());
-        'all: for Candidate { event, name, amount } in candidates {
-            for place in 0.. {
-                match explaining.booked(at, BookedAmount { event, name: &name, amount, place }) {
-                    Ok(derivation) => found = Some((event, name.clone(), derivation)),
-                    Err(reason) => {
-                        refused = reason;
-                        break;
-                    }
-                }
-                if before == 0 {
-                    break 'all;
-                }
-                before -= 1;
-            }
-        }
-        let (event, amount_name, derivation) = found.ok_or(refused)?;
-        let event = event.to_owned();
-        Ok(Explanation { contract: id.cast(), event, amount_name, derivation })
+        row.explained(id.cast(), transfer, candidates, |amount| explaining.booked(at, amount))
     }
 
     /// The facts of a loan as they were known after a commit.
@@ -185,18 +165,31 @@ impl Bank {
     ) -> Result<Vec<Fact>, Refusal> {
         let mut facts = self.all_facts(of, id).await?;
         facts.retain(|it| it.number < position.facts);
-        let today = row.body.today;
         for fact in &mut facts {
-            let Some(on) = fact.reversed_on.filter(|on| *on >= today) else { continue };
-            // On the day itself it counts which came first.
-            let record = fact_id(id, fact.number).cast();
-            let last = match on == today {
-                true => self.last_record::<LoanFact>(of, row, LOAN_FACTS.kind, record).await?,
-                false => None,
-            };
-            fact.reversed_on = last.and_then(|it| it.fact.reversed_on);
+            let record = (LOAN_FACTS.kind, fact_id(id, fact.number).cast());
+            let then = |it: LoanFact| it.fact.reversed_on;
+            fact.reversed_on = self.reversed(of, row, record, fact.reversed_on, then).await?;
         }
         Ok(facts)
+    }
+
+    /// When a fact that was taken back on some day was so after a commit.
+    async fn reversed<T: DeserializeOwned>(
+        &self,
+        of: InstitutionId,
+        row: &Row,
+        (kind, id): (&str, Id<()>),
+        on: Option<Date>,
+        then: impl Fn(T) -> Option<Date>,
+    ) -> Result<Option<Date>, Refusal> {
+        match on {
+            Some(on) if on > row.body.today => Ok(None),
+            // On the day itself it counts which came first.
+            Some(on) if on == row.body.today => {
+                Ok(self.last_record(of, row, kind, id).await?.and_then(then))
+            }
+            on => Ok(on),
+        }
     }
 
     /// A record as it was after a commit, from the rows of the lane up to it.
@@ -340,6 +333,37 @@ impl Row {
         self.records(kind).next()
     }
 
+    /// The explanation of an amount that a transfer may have booked. Of transfers of the commit
+    /// that are alike, each is the amount in its place.
+    fn explained(
+        &self,
+        contract: Id<()>,
+        transfer: &Transfer,
+        candidates: Vec<Candidate>,
+        booked: impl Fn(BookedAmount<'_>) -> Result<Derivation, Unexplained>,
+    ) -> Result<Explanation, Refusal> {
+        let mut before = alike_before(&self.log.transfers()?, transfer);
+        let mut found = None;
+        let mut refused = Unexplained::Event(transfer.reason.to_string());
+        'all: for Candidate { event, name, amount } in candidates {
+            for place in 0.. {
+                match booked(BookedAmount { event, name: &name, amount, place }) {
+                    Ok(derivation) => found = Some((event, name.clone(), derivation)),
+                    Err(reason) => {
+                        refused = reason;
+                        break;
+                    }
+                }
+                if before == 0 {
+                    break 'all;
+                }
+                before -= 1;
+            }
+        }
+        let (event, amount_name, derivation) = found.ok_or(refused)?;
+        Ok(Explanation { contract, event: event.to_owned(), amount_name, derivation })
+    }
+
     /// When the loan was moved: at the end of a day, or by something that happened.
     fn moment(&self, id: LoanId) -> Result<Moment, Refusal> {
         if self.log.command == CLOSE_LOAN_DAY {
@@ -349,12 +373,16 @@ impl Row {
             self.records(LOAN_FACTS.kind).map(parse).collect::<Result<_, _>>()?;
         let fact = facts.into_iter().find(|it| it.loan == id);
         let fact = fact.ok_or(Unexplained::NotTold("fact"))?.fact;
-        let late = fact.reversed_on.is_some() || fact.on < fact.booked_on;
-        let number = fact.number;
-        // Booked late, it counts up to the day on which the loan stood.
-        let on = fact.reversed_on.unwrap_or(fact.booked_on);
-        Ok(if late { Moment::Correction(number, on) } else { Moment::Fact(number) })
+        Ok(moment(fact.number, fact.on, fact.booked_on, fact.reversed_on))
     }
+}
+
+/// By what a contract was moved. Booked late, or taken back, it counts up to the day on which the
+/// contract stood.
+fn moment(number: u32, on: Date, booked_on: Date, reversed_on: Option<Date>) -> Moment {
+    let late = reversed_on.is_some() || on < booked_on;
+    let stood = reversed_on.unwrap_or(booked_on);
+    if late { Moment::Correction(number, stood) } else { Moment::Fact(number) }
 }
 
 fn parse<T: DeserializeOwned>(record: &RecordEntry) -> Result<T, Refusal> {

@@ -3,13 +3,12 @@
 use ledger::{InstitutionId, Transfer};
 use lending::{
     cycle::{Account, Explaining, Fact, Position},
-    explain::{BookedAmount, Moment},
+    explain::Moment,
 };
 use product::{derivation::Unexplained, kinds::revolving_credit};
-use stdx::Id;
 use store::RecordEntry;
 
-use super::{Candidate, Explanation, Row, alike_before, candidates, parse};
+use super::{Explanation, Row, candidates, moment, parse};
 use crate::{
     Bank, Caller, Refusal,
     books::Books,
@@ -64,27 +63,7 @@ impl Bank {
             limited: None,
         };
         let candidates = candidates(&revolving_credit::KIND, &books, row.log.lane, transfer);
-        let mut before = alike_before(&row.log.transfers()?, transfer);
-        let mut found = None;
-        let mut refused = Unexplained::Event(transfer.reason.to_string());
-        'all: for Candidate { event, name, amount } in candidates {
-            for place in 0.. {
-                match explaining.booked(at, BookedAmount { event, name: &name, amount, place }) {
-                    Ok(derivation) => found = Some((event, name.clone(), derivation)),
-                    Err(reason) => {
-                        refused = reason;
-                        break;
-                    }
-                }
-                if before == 0 {
-                    break 'all;
-                }
-                before -= 1;
-            }
-        }
-        let (event, amount_name, derivation) = found.ok_or(refused)?;
-        let event = event.to_owned();
-        Ok(Explanation { contract: id.cast(), event, amount_name, derivation })
+        row.explained(id.cast(), transfer, candidates, |amount| explaining.booked(at, amount))
     }
 
     /// The facts of an account as they were known after a commit.
@@ -97,16 +76,10 @@ impl Bank {
     ) -> Result<Vec<Fact>, Refusal> {
         let mut facts = self.all_line_facts(of, id).await?;
         facts.retain(|it| it.number < position.facts);
-        let today = row.body.today;
         for fact in &mut facts {
-            let Some(on) = fact.reversed_on.filter(|on| *on >= today) else { continue };
-            // On the day itself it counts which came first.
-            let record: Id<()> = fact_id(id, fact.number).cast();
-            let last = match on == today {
-                true => self.last_record::<LineFact>(of, row, LINE_FACTS.kind, record).await?,
-                false => None,
-            };
-            fact.reversed_on = last.and_then(|it| it.fact.reversed_on);
+            let record = (LINE_FACTS.kind, fact_id(id, fact.number).cast());
+            let then = |it: LineFact| it.fact.reversed_on;
+            fact.reversed_on = self.reversed(of, row, record, fact.reversed_on, then).await?;
         }
         Ok(facts)
     }
@@ -122,10 +95,6 @@ impl Row {
             self.records(LINE_FACTS.kind).map(parse).collect::<Result<_, _>>()?;
         let fact = facts.into_iter().find(|it| it.line == id);
         let fact = fact.ok_or(Unexplained::NotTold("fact"))?.fact;
-        let late = fact.reversed_on.is_some() || fact.on < fact.booked_on;
-        let number = fact.number;
-        // Booked late, it counts up to the day on which the account stood.
-        let on = fact.reversed_on.unwrap_or(fact.booked_on);
-        Ok(if late { Moment::Correction(number, on) } else { Moment::Fact(number) })
+        Ok(moment(fact.number, fact.on, fact.booked_on, fact.reversed_on))
     }
 }

@@ -15,15 +15,7 @@ use super::{
     command::{Command, yuan},
     world::{FIRST, World},
 };
-use crate::{
-    Refusal, Role,
-    documents::STATEMENT_DAYS_MAX,
-    loans::{
-        Happening,
-        proposals::{Propose, Proposed},
-    },
-    tables::LoanId,
-};
+use crate::{Refusal, Role, documents::STATEMENT_DAYS_MAX, loans::Happening, tables::LoanId};
 
 fn day(month: i8, day: i8) -> Date {
     jiff::civil::date(2025, month, day)
@@ -31,16 +23,11 @@ fn day(month: i8, day: i8) -> Date {
 
 impl World {
     async fn happens(&self, key: &str, loan: LoanId, what: What, on: Option<Date>) {
-        let money = matches!(what, What::Repayment { .. });
-        let happening = Happening { what, currency: Some(Currency::CNY), on };
-        if money {
-            let call = self.operator(key, &Command::CloseDate(FIRST));
-            self.bank.loan_happens(&call, loan, &happening).await.unwrap();
+        if matches!(what, What::Repayment { .. }) {
+            let happening = Happening { what, currency: Some(Currency::CNY), on };
+            self.ok(key, Command::Happen(loan, happening)).await;
         } else {
-            let propose = Command::Propose(loan, Propose::Fact(happening));
-            let proposed: Proposed = self.answer(&format!("{key}?"), propose).await;
-            let approve = Command::ApproveProposal(proposed.proposal);
-            self.give(Role::Approver, key, &approve).await.unwrap();
+            self.agreed(key, loan, what, on).await.unwrap();
         }
     }
 

@@ -16,10 +16,6 @@ use super::{
 use crate::{
     Role,
     classification::{Grade, Graded},
-    loans::{
-        Happening,
-        proposals::{Propose, Proposed},
-    },
     tables::{GRADES, LoanId},
 };
 
@@ -45,11 +41,7 @@ impl World {
             capitalise: false,
             distressed: true,
         });
-        let happening = Happening { what, currency: None, on: None };
-        let propose = Command::Propose(loan, Propose::Fact(happening));
-        let proposed: Proposed = self.answer(&format!("{key}?"), propose).await;
-        let approve = Command::ApproveProposal(proposed.proposal);
-        self.give(Role::Approver, key, &approve).await.unwrap();
+        self.agreed(key, loan, what, None).await.unwrap();
     }
 
     async fn grade_of(&self, loan: LoanId) -> Grade {
